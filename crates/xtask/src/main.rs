@@ -1,0 +1,57 @@
+//! `cargo xtask`: the project's own checks.
+//!
+//! `ci` is the whole of continuous integration; the others are its steps that
+//! no ready-made tool does.
+//!
+//! Not here: lints (root `Cargo.toml`), what core may not touch
+//! (`crates/core/.clippy.toml`), licences and sources (`deny.toml`).
+
+mod ci;
+mod command;
+mod proto;
+mod step;
+mod tidy;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+use crate::workspace::Workspace;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  ci [--fast]   every check, in order, stopping at the first failure;
+                --fast leaves out the slow ones
+  tidy          the rules of the house that no ready-made tool checks
+  lint-proto    buf lint, and buf breaking against the newest release
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["ci"] => Workspace::find().and_then(|workspace| ci::run(&workspace, false)),
+        ["ci", "--fast"] => Workspace::find().and_then(|workspace| ci::run(&workspace, true)),
+        ["tidy"] => Workspace::find().and_then(|workspace| tidy::run(&workspace)),
+        ["lint-proto"] => Workspace::find().and_then(|workspace| proto::run(&workspace)),
+        ["help" | "-h" | "--help"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(step::Done::Passed) => ExitCode::SUCCESS,
+        Ok(step::Done::Skipped(why)) => {
+            eprintln!("skipped: {why}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
