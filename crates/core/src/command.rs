@@ -1,0 +1,426 @@
+//! The language in: everything that can be asked of the engine.
+//!
+//! Names come as clients wrote them; the engine resolves them at its own
+//! position, so nothing can change in between. A bulk command is one command at
+//! one position with an outcome per item.
+
+use crate::lease::ReturnReason;
+use crate::project::ProjectSpec;
+use crate::requester::Labels;
+use crate::schema::Answer;
+use crate::worker::WorkerSpec;
+use crate::{ClientId, Fingerprint, LeaseId, Millis, ProjectId, TaskNumber, TenantId, WallTime};
+
+/// One call, or something the writer asks of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// On behalf of which platform; from the credential.
+    pub tenant: TenantId,
+    /// What.
+    pub command: Command,
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A new requester.
+    CreateRequester(CreateRequester),
+    /// Another display name or labels.
+    UpdateRequester(UpdateRequester),
+    /// A new project.
+    CreateProject(Box<CreateProject>),
+    /// Another spec.
+    UpdateProject(Box<UpdateProject>),
+    /// Pause, resume, close, cancel, delete.
+    SteerProject(SteerProject),
+    /// Reads counts and waits of a project. Changes nothing.
+    InspectProject {
+        /// Which.
+        project: ClientId,
+    },
+    /// Finds a task by its name. Changes nothing.
+    InspectTask(TaskRef),
+    /// New tasks.
+    CreateTasks(CreateTasks),
+    /// Another overlap, priority or deadline.
+    UpdateTasks(Vec<UpdateTask>),
+    /// Nobody wants them any more.
+    CancelTasks(CancelTasks),
+    /// `FAILED → OPEN`.
+    RequeueTasks(Vec<TaskRef>),
+    /// A new worker.
+    CreateWorker(CreateWorker),
+    /// Another spec; may create.
+    UpdateWorker(UpdateWorker),
+    /// A skill at a level.
+    GrantSkill(GrantSkill),
+    /// A skill no more.
+    RevokeSkill {
+        /// Whose.
+        worker: ClientId,
+        /// Which.
+        skill: String,
+    },
+    /// No work, and live leases end now.
+    SuspendWorker {
+        /// Whom.
+        worker: ClientId,
+        /// What the platform says of it.
+        reason: String,
+    },
+    /// Work again.
+    ReinstateWorker {
+        /// Whom.
+        worker: ClientId,
+    },
+    /// Reads a worker's record and leases. Changes nothing.
+    InspectWorker {
+        /// Whom.
+        worker: ClientId,
+    },
+    /// Work, please.
+    Lease(LeaseTasks),
+    /// More time.
+    Extend(ExtendLeases),
+    /// Answers.
+    Submit(SubmitAnswers),
+    /// Back with them.
+    Return(ReturnLeases),
+    /// What time has done: at most `TIMERS_PER_TURN_MAX` timers that are due.
+    Tick,
+    /// One bounded step of a project's sweep.
+    Sweep {
+        /// Of which project.
+        project: ProjectId,
+    },
+    /// The daemon has recovered: nothing expires for one heartbeat.
+    Restarted,
+}
+
+/// Names one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRef {
+    /// Its project.
+    pub project: ClientId,
+    /// Which task there.
+    pub task: TaskKey,
+}
+
+/// Names a task inside its project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskKey {
+    /// By the requester's own id.
+    Named(ClientId),
+    /// By the daemon's number, written `~7`.
+    Number(TaskNumber),
+}
+
+/// A new requester.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateRequester {
+    /// `None`: the daemon names it.
+    pub name: Option<ClientId>,
+    /// For people.
+    pub display_name: String,
+    /// The client's own pairs.
+    pub labels: Labels,
+    /// Makes a retry safe where the daemon names it.
+    pub key: Option<CreateKey>,
+}
+
+/// Other data of a requester; `None` leaves a thing as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateRequester {
+    /// Which.
+    pub requester: ClientId,
+    /// For people.
+    pub display_name: Option<String>,
+    /// The client's own pairs.
+    pub labels: Option<Labels>,
+    /// The version the caller saw.
+    pub etag: Option<u32>,
+}
+
+/// A client's own id of a create, and what it asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateKey {
+    /// As the client named it.
+    pub request_id: ClientId,
+    /// Another content under the same id is refused.
+    pub content: Fingerprint,
+}
+
+/// A new project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateProject {
+    /// `None`: the daemon names it.
+    pub name: Option<ClientId>,
+    /// Who pays.
+    pub requester: ClientId,
+    /// What is asked.
+    pub spec: ProjectSpec,
+    /// Makes a retry safe where the daemon names it.
+    pub key: Option<CreateKey>,
+}
+
+/// Another spec of a project: the edge has merged the field mask.
+///
+/// It was merged into the spec of `etag`; when another change came first the
+/// engine refuses and the edge merges again, unless the caller sent the etag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateProject {
+    /// Which.
+    pub project: ClientId,
+    /// As it is to be.
+    pub spec: ProjectSpec,
+    /// The version it was merged into.
+    pub etag: u32,
+}
+
+/// Pause, resume, close, cancel, delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SteerProject {
+    /// Which.
+    pub project: ClientId,
+    /// Where to.
+    pub to: Steer,
+    /// The version the caller saw.
+    pub etag: Option<u32>,
+}
+
+/// Where a project can be steered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steer {
+    /// No grants, live leases go on.
+    Pause,
+    /// Grants again.
+    Resume,
+    /// No new tasks, the rest drains.
+    Close,
+    /// No grants, open tasks end.
+    Cancel {
+        /// Live leases end too.
+        revoke_leases: bool,
+    },
+    /// Away with it, once drained.
+    Delete,
+}
+
+/// New tasks of one project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateTasks {
+    /// Where.
+    pub project: ClientId,
+    /// Per item what to create, or why the edge refused it already.
+    pub tasks: Vec<NewTask>,
+    /// Makes a retry safe for tasks without an id of their own.
+    pub key: Option<CreateKey>,
+}
+
+/// One new task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTask {
+    /// The requester's own id.
+    pub name: Option<ClientId>,
+    /// Opaque to us.
+    pub payload: Vec<u8>,
+    /// Media type of the payload.
+    pub content_type: String,
+    /// −100 to 100; higher goes first.
+    pub priority: i8,
+    /// By then it is decided.
+    pub deadline: Option<WallTime>,
+    /// `None`: the project's.
+    pub overlap: Option<u16>,
+    /// Where it differs from the project's.
+    pub expected: Option<Millis>,
+    /// The client's own pairs.
+    pub labels: Labels,
+    /// Of everything above.
+    pub content: Fingerprint,
+}
+
+/// Another overlap, priority or deadline of one task; `None` leaves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateTask {
+    /// Which.
+    pub task: TaskRef,
+    /// Counted answers it is to have.
+    pub overlap: Option<u16>,
+    /// −100 to 100.
+    pub priority: Option<i8>,
+    /// `Some(None)`: no deadline any more.
+    pub deadline: Option<Option<WallTime>>,
+}
+
+/// Nobody wants these tasks any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelTasks {
+    /// Which.
+    pub tasks: Vec<TaskRef>,
+    /// Live leases end too.
+    pub revoke_leases: bool,
+}
+
+/// A new worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateWorker {
+    /// `None`: the daemon names it.
+    pub name: Option<ClientId>,
+    /// What the platform says of it; `requester` inside comes as a name below.
+    pub spec: WorkerSpec,
+    /// Its own requester account.
+    pub requester: Option<ClientId>,
+    /// Makes a retry safe where the daemon names it.
+    pub key: Option<CreateKey>,
+}
+
+/// Other data of a worker; the edge has merged the field mask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateWorker {
+    /// Whom.
+    pub worker: ClientId,
+    /// As it is to be.
+    pub spec: WorkerSpec,
+    /// Its own requester account.
+    pub requester: Option<ClientId>,
+    /// The version it was merged into; `None`: there was no such worker, create it.
+    pub etag: Option<u32>,
+}
+
+/// A skill at a level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantSkill {
+    /// Whose.
+    pub worker: ClientId,
+    /// Which.
+    pub skill: String,
+    /// 0 to 100.
+    pub level: u8,
+    /// From then on it does not count.
+    pub expires: Option<WallTime>,
+}
+
+/// Work, please.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseTasks {
+    /// For whom.
+    pub worker: ClientId,
+    /// At most so many, at least one.
+    pub count: u32,
+    /// Only of these; empty: of any.
+    pub projects: Vec<ClientId>,
+    /// Exactly this one, in a project where workers pick.
+    pub task: Option<TaskRef>,
+    /// Makes a retry safe.
+    pub request_id: Option<ClientId>,
+    /// Of everything above but the request id.
+    pub content: Fingerprint,
+}
+
+/// More time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtendLeases {
+    /// Whose.
+    pub worker: ClientId,
+    /// Which.
+    pub leases: Vec<LeaseId>,
+    /// From now; `None`: the project's lease duration.
+    pub by: Option<Millis>,
+}
+
+/// Answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmitAnswers {
+    /// Whose.
+    pub worker: ClientId,
+    /// One per lease.
+    pub items: Vec<SubmitItem>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmitItem {
+    /// Under which lease.
+    pub lease: LeaseId,
+    /// What it says.
+    pub answer: Answer,
+}
+
+/// Back with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnLeases {
+    /// Whose.
+    pub worker: ClientId,
+    /// One per lease.
+    pub items: Vec<ReturnItem>,
+}
+
+/// One lease given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnItem {
+    /// Which.
+    pub lease: LeaseId,
+    /// Why.
+    pub reason: ReturnReason,
+}
+
+impl Command {
+    /// The command's name in the journal, in logs and in metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Command::CreateRequester(_) => "create_requester",
+            Command::UpdateRequester(_) => "update_requester",
+            Command::CreateProject(_) => "create_project",
+            Command::UpdateProject(_) => "update_project",
+            Command::SteerProject(_) => "steer_project",
+            Command::InspectProject { .. } => "inspect_project",
+            Command::InspectTask(_) => "inspect_task",
+            Command::CreateTasks(_) => "create_tasks",
+            Command::UpdateTasks(_) => "update_tasks",
+            Command::CancelTasks(_) => "cancel_tasks",
+            Command::RequeueTasks(_) => "requeue_tasks",
+            Command::CreateWorker(_) => "create_worker",
+            Command::UpdateWorker(_) => "update_worker",
+            Command::GrantSkill(_) => "grant_skill",
+            Command::RevokeSkill { .. } => "revoke_skill",
+            Command::SuspendWorker { .. } => "suspend_worker",
+            Command::ReinstateWorker { .. } => "reinstate_worker",
+            Command::InspectWorker { .. } => "inspect_worker",
+            Command::Lease(_) => "lease",
+            Command::Extend(_) => "extend",
+            Command::Submit(_) => "submit",
+            Command::Return(_) => "return",
+            Command::Tick => "tick",
+            Command::Sweep { .. } => "sweep",
+            Command::Restarted => "restarted",
+        }
+    }
+
+    /// The worker or requester in whose name it comes, where it names one.
+    #[must_use]
+    pub fn actor(&self) -> Option<&ClientId> {
+        match self {
+            Command::Lease(c) => Some(&c.worker),
+            Command::Extend(c) => Some(&c.worker),
+            Command::Submit(c) => Some(&c.worker),
+            Command::Return(c) => Some(&c.worker),
+            Command::CreateProject(c) => Some(&c.requester),
+            _ => None,
+        }
+    }
+
+    /// The client's own id of the call, where it gave one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&ClientId> {
+        match self {
+            Command::CreateRequester(c) => c.key.as_ref().map(|k| &k.request_id),
+            Command::CreateProject(c) => c.key.as_ref().map(|k| &k.request_id),
+            Command::CreateTasks(c) => c.key.as_ref().map(|k| &k.request_id),
+            Command::CreateWorker(c) => c.key.as_ref().map(|k| &k.request_id),
+            Command::Lease(c) => c.request_id.as_ref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! `open → live`. A worker gets places, by the daemon's order or by name.
+//!
+//! A retry with the same request id gets the same leases, or how they ended.
+//! An empty answer is never recorded and says why.
+
+use crate::change::Change;
+use crate::command::{LeaseTasks, TaskRef};
+use crate::engine::apply::finish;
+use crate::engine::{Changes, State, Stop, WorkerRoom, text};
+use crate::lease::{Grant, Lease, LeaseState};
+use crate::limits::LEASE_REQUESTS_KEPT;
+use crate::matching::{eligibility, pick};
+use crate::outcome::{Leased, NoWork};
+use crate::project::Assignment;
+use crate::task::TaskState;
+use crate::worker::LeaseRequest;
+use crate::{LeaseId, Millis, Now, Outcome, ProjectId, Refusal, TaskId, TenantId, WorkerId};
+
+pub(super) fn lease(
+    state: &mut State,
+    changes: &mut Changes,
+    tenant: TenantId,
+    cmd: &LeaseTasks,
+) -> Result<Outcome, Stop> {
+    let worker = state.worker(tenant, &cmd.worker)?;
+    if let Some(again) = again(state, changes.now, worker, cmd)? {
+        return Ok(again);
+    }
+    let (id, wished) = (worker.worker.id, wishes(state, tenant, cmd)?);
+    let room = eligibility::room(worker, changes.now);
+    let leases = if let Some(reference) = &cmd.task {
+        let task = named(state, changes.now, tenant, worker, reference, room)?;
+        let request = next_request(state, cmd, id);
+        vec![grant(state, changes, id, task, request)]
+    } else {
+        let most = match room {
+            Ok(most) => most,
+            Err(Refusal::CapacityReached { .. }) => return Ok(nothing(NoWork::CapacityReached)),
+            Err(Refusal::CoolingDown { .. }) => return Ok(nothing(NoWork::CoolingDown)),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        picked(state, changes, tenant, id, &wished, cmd, most)
+    };
+    if leases.is_empty() {
+        let none_because = pick::why_none(state, tenant, id, &wished, changes.now);
+        return Ok(Outcome::Leased(Leased { grants: Vec::new(), none_because }));
+    }
+    let grants = leases.iter().map(|l| grant_view(state, l, changes.now)).collect();
+    remember(state, changes, id, cmd, leases.iter().map(|l| l.id).collect());
+    Ok(Outcome::Leased(Leased { grants, none_because: Vec::new() }))
+}
+
+fn nothing(why: NoWork) -> Outcome {
+    Outcome::Leased(Leased { grants: Vec::new(), none_because: vec![(why, 0)] })
+}
+
+/// The answer to a request id that was used before.
+fn again(
+    state: &State,
+    now: Now,
+    worker: &WorkerRoom,
+    cmd: &LeaseTasks,
+) -> Result<Option<Outcome>, Stop> {
+    let Some(request_id) = &cmd.request_id else { return Ok(None) };
+    let Some(request) = worker.request_ids.get(request_id).and_then(|n| worker.requests.get(n))
+    else {
+        return Ok(None);
+    };
+    if request.content != cmd.content {
+        return Err(Refusal::RequestIdReused { request_id: request_id.clone() }.into());
+    }
+    // A project that was deleted meanwhile took its leases along.
+    let tenant = worker.worker.tenant;
+    let known = || request.leases.iter().filter(|l| state.leased_task(tenant, **l).is_some());
+    state.warm(known().map(|l| l.task))?;
+    let grants = known()
+        .filter_map(|id| state.tasks.get(&id.task)?.lease(id.number))
+        .map(|lease| grant_view(state, lease, now))
+        .collect();
+    Ok(Some(Outcome::Leased(Leased { grants, none_because: Vec::new() })))
+}
+
+fn wishes(state: &State, tenant: TenantId, cmd: &LeaseTasks) -> Result<Vec<ProjectId>, Refusal> {
+    cmd.projects.iter().map(|name| Ok(state.project(tenant, name)?.project.id)).collect()
+}
+
+/// The task that the worker named, if it may have it.
+fn named(
+    state: &State,
+    now: Now,
+    tenant: TenantId,
+    worker: &WorkerRoom,
+    reference: &TaskRef,
+    room: Result<u32, Refusal>,
+) -> Result<TaskId, Stop> {
+    let id = state.find(tenant, reference)?;
+    let project = state.project_room(id.project);
+    let name = || project.project.name.clone();
+    if project.project.spec.assignment == Assignment::ServerPicks {
+        return Err(Refusal::ServerPicks { project: name() }.into());
+    }
+    let task = state.task(id)?;
+    if let Some(task) = task {
+        eligibility::been(state, worker, task, now.engine)
+            .map_err(|been| been.refusal(&worker.worker.name, &name(), text(&reference.task)))?;
+        let (project, task_text) = (name(), text(&reference.task));
+        let wanted = task.record.order.wanted;
+        match task.record.state {
+            TaskState::Open if task.counted() + task.live() < wanted => {}
+            TaskState::Open => {
+                return Err(Refusal::TaskFull { project, task: task_text, wanted }.into());
+            }
+            TaskState::Done { .. } => {
+                return Err(Refusal::TaskDone { project, task: task_text }.into());
+            }
+            TaskState::Failed { .. } => {
+                return Err(Refusal::TaskFailed { project, task: task_text }.into());
+            }
+            TaskState::Cancelled => {
+                return Err(Refusal::TaskCancelled { project, task: task_text }.into());
+            }
+        }
+    }
+    eligibility::fits(worker, project, now)
+        .map_err(|unfit| unfit.refusal(&worker.worker.name, &project.project.name))?;
+    room?;
+    Ok(id)
+}
+
+/// Up to `cmd.count` places by the daemon's order.
+fn picked(
+    state: &mut State,
+    changes: &mut Changes,
+    tenant: TenantId,
+    worker: WorkerId,
+    wished: &[ProjectId],
+    cmd: &LeaseTasks,
+    most: u32,
+) -> Vec<Lease> {
+    let mut leases = Vec::new();
+    for _ in 0..cmd.count.min(most) {
+        let found = pick::pick(state, tenant, state.worker_room(worker), wished, changes.now);
+        for (project, key) in found.cursors {
+            state.project_room_mut(project).order.cursors.set(worker, key);
+        }
+        let Some(task) = found.task else { break };
+        let request = next_request(state, cmd, worker);
+        leases.push(grant(state, changes, worker, task, request));
+    }
+    leases
+}
+
+fn next_request(state: &State, cmd: &LeaseTasks, worker: WorkerId) -> u32 {
+    match cmd.request_id {
+        Some(_) => state.worker_room(worker).record.last_request + 1,
+        None => 0,
+    }
+}
+
+/// Decided: nothing below can refuse.
+fn grant(
+    state: &mut State,
+    changes: &mut Changes,
+    worker: WorkerId,
+    task: TaskId,
+    request: u32,
+) -> Lease {
+    let now = changes.now;
+    charge(state, changes, task.project);
+    let mut edit = state.open(task);
+    let room = state.project_room(task.project);
+    let policy = room.project.spec.terms.lease;
+    let lease = Lease {
+        id: edit.next_lease(),
+        worker,
+        request,
+        revision: room.project.revision,
+        granted: now.engine,
+        granted_wall: now.wall,
+        deadline: now.engine + policy.duration,
+        state: LeaseState::Live,
+    };
+    edit.add(lease.clone());
+    edit.task.record.lapsed = false;
+    if edit.task.counted() + edit.task.live() >= edit.task.record.order.wanted {
+        finish::release_expired(&mut edit);
+    }
+    state.worker_room_mut(worker).record.idle_since = now.engine;
+    changes.worker(worker);
+    state.close(edit, changes);
+    lease
+}
+
+/// Virtual time is charged at the grant.
+fn charge(state: &mut State, changes: &mut Changes, project: ProjectId) {
+    let room = state.project_room(project);
+    let (tenant, requester) = (room.project.tenant, room.project.requester);
+    let time = room.tally.virtual_time;
+    let rota = &mut state.tenant_mut(tenant).rota;
+    let time = rota.charge(requester, project, time);
+    let requester_time = rota.virtual_time(requester);
+    let tally = &mut state.project_room_mut(project).tally;
+    tally.virtual_time = time;
+    tally.requester_virtual_time = requester_time;
+    changes.project(project);
+}
+
+/// A granting call is found again by its request id: while one of its leases
+/// lives, and for the worker's last sixteen in any case.
+fn remember(
+    state: &mut State,
+    changes: &mut Changes,
+    id: WorkerId,
+    cmd: &LeaseTasks,
+    leases: Vec<LeaseId>,
+) {
+    let Some(request_id) = &cmd.request_id else { return };
+    let room = state.worker_room_mut(id);
+    let tenant = room.worker.tenant;
+    room.record.last_request += 1;
+    let number = room.record.last_request;
+    let request = LeaseRequest {
+        worker: id,
+        number,
+        request_id: request_id.clone(),
+        content: cmd.content,
+        leases,
+    };
+    room.request_ids.insert(request_id.clone(), number);
+    room.requests.insert(number, request.clone());
+    changes.push(tenant, Change::LeaseRequest(Box::new(request)));
+    if let Some(old) = number.checked_sub(u32::try_from(LEASE_REQUESTS_KEPT).unwrap_or(u32::MAX)) {
+        forget_dead(state, changes, id, old);
+    }
+}
+
+/// Forgets the granting calls up to `through` of which no lease lives.
+fn forget_dead(state: &mut State, changes: &mut Changes, id: WorkerId, through: u32) {
+    let room = state.worker_room_mut(id);
+    let dead: Vec<u32> = room
+        .requests
+        .range(..=through)
+        .filter(|(_, r)| !r.leases.iter().any(|l| room.live.contains(l)))
+        .map(|(n, _)| *n)
+        .collect();
+    for number in dead {
+        if let Some(request) = room.requests.remove(&number) {
+            room.request_ids.remove(&request.request_id);
+            let gone = Change::LeaseRequestGone { worker: id, number };
+            changes.push(room.worker.tenant, gone);
+        }
+    }
+}
+
+/// A lease as its worker sees it now.
+pub(super) fn grant_view(state: &State, lease: &Lease, now: Now) -> Grant {
+    let hold = state.project_room(lease.id.task.project).terms(lease.revision).lease.max_hold;
+    let (remaining, hold_remaining) = if lease.is_live() {
+        (lease.deadline - now.engine, (lease.granted + hold) - now.engine)
+    } else {
+        (Millis(0), Millis(0))
+    };
+    Grant { lease: lease.clone(), remaining, hold_remaining }
+}

@@ -1,0 +1,72 @@
+//! `nothing → requester`, and other data for one.
+
+use crate::change::{Change, Parent};
+use crate::command::{CreateRequester, UpdateRequester};
+use crate::engine::apply::create_keys;
+use crate::engine::{Changes, State, Stop};
+use crate::requester::Requester;
+use crate::{Kind, Outcome, Refusal, RequesterId, TenantId};
+
+/// A create with the name of a requester of the same content finds it again.
+pub(super) fn create(
+    state: &mut State,
+    changes: &mut Changes,
+    tenant: TenantId,
+    cmd: &CreateRequester,
+) -> Result<Outcome, Stop> {
+    if let Some(name) = &cmd.name
+        && let Ok(id) = state.requester(tenant, name)
+    {
+        let old = &state.requesters[&id];
+        if old.display_name != cmd.display_name || old.labels != cmd.labels {
+            return Err(Refusal::NameTaken { kind: Kind::Requester, name: name.clone() }.into());
+        }
+        return Ok(Outcome::Requester(Box::new(old.clone())));
+    }
+    let key = cmd.key.as_ref().filter(|_| cmd.name.is_none());
+    if let Some(made) = create_keys::made(state, tenant, Parent::Requesters, key)?
+        && let Some(old) = made.first().and_then(|n| state.requesters.get(&RequesterId(*n)))
+    {
+        return Ok(Outcome::Requester(Box::new(old.clone())));
+    }
+    state.partition.last_requester += 1;
+    let id = RequesterId(state.partition.last_requester);
+    changes.partition();
+    let requester = Requester {
+        id,
+        tenant,
+        name: cmd.name.clone().unwrap_or_else(|| create_keys::own_name(id.0)),
+        display_name: cmd.display_name.clone(),
+        labels: cmd.labels.clone(),
+        created: changes.now.wall,
+        version: 1,
+    };
+    state.tenant_mut(tenant).requesters.insert(requester.name.clone(), id);
+    state.requesters.insert(id, requester.clone());
+    create_keys::remember(state, changes, tenant, Parent::Requesters, key, vec![id.0]);
+    changes.push(tenant, Change::Requester(Box::new(requester.clone())));
+    Ok(Outcome::Requester(Box::new(requester)))
+}
+
+/// `requester → requester`, unless somebody else changed it first.
+pub(super) fn update(
+    state: &mut State,
+    changes: &mut Changes,
+    tenant: TenantId,
+    cmd: &UpdateRequester,
+) -> Result<Outcome, Stop> {
+    let id = state.requester(tenant, &cmd.requester)?;
+    let mut requester = state.requesters[&id].clone();
+    if let Some(sent) = cmd.etag.filter(|sent| *sent != requester.version) {
+        let (name, is) = (requester.name, requester.version);
+        return Err(Refusal::EtagMismatch { kind: Kind::Requester, name, sent, is }.into());
+    }
+    requester.display_name = cmd.display_name.clone().unwrap_or(requester.display_name);
+    requester.labels = cmd.labels.clone().unwrap_or(requester.labels);
+    if requester != state.requesters[&id] {
+        requester.version += 1;
+        state.requesters.insert(id, requester.clone());
+        changes.push(tenant, Change::Requester(Box::new(requester.clone())));
+    }
+    Ok(Outcome::Requester(Box::new(requester)))
+}

@@ -1,0 +1,304 @@
+//! Changing one task: rows and indexes in one step.
+//!
+//! A transition opens an edit after it has decided, changes record and leases,
+//! and closes it. Closing compares before and after and brings everything that
+//! is derived into line: order, rota, timers, worker's holdings, counts.
+//!
+//! Invariant: outside an edit all indexes agree with the rows (`invariants.rs`).
+
+use crate::change::Change;
+use crate::engine::changes::Changes;
+use crate::engine::state::{State, Task};
+use crate::engine::timers::Timer;
+use crate::lease::{Lease, LeaseState, Submitted};
+use crate::matching::order::{PlaceKey, Spot};
+use crate::project::ProjectTally;
+use crate::submission::Verdict;
+use crate::task::{TaskOrder, TaskRecord, TaskState};
+use crate::{EngineTime, LeaseId, Position, ProjectId, TaskId, WallTime};
+
+/// One task taken out of the state to be changed.
+pub(crate) struct Edit {
+    pub(crate) task: Task,
+    before: Option<TaskRecord>,
+    due_before: Option<WallTime>,
+    touched: Vec<(u32, Option<Lease>)>,
+}
+
+impl Edit {
+    pub(crate) fn id(&self) -> TaskId {
+        self.task.record.id
+    }
+
+    /// A lease to change; it must exist.
+    pub(crate) fn lease(&mut self, number: u32) -> &mut Lease {
+        let at = number as usize - 1;
+        if !self.touched.iter().any(|(n, _)| *n == number) {
+            self.touched.push((number, Some(self.task.leases[at].clone())));
+        }
+        &mut self.task.leases[at]
+    }
+
+    /// Adds a lease with the next number.
+    pub(crate) fn add(&mut self, lease: Lease) {
+        let number = lease.id.number;
+        assert_eq!(number as usize, self.task.leases.len() + 1, "lease numbers are dense");
+        self.touched.push((number, None));
+        self.task.leases.push(lease);
+    }
+
+    /// The number that the next lease gets.
+    pub(crate) fn next_lease(&mut self) -> LeaseId {
+        self.task.record.last_lease += 1;
+        LeaseId { task: self.id(), number: self.task.record.last_lease }
+    }
+}
+
+impl State {
+    /// Takes a task out to change it; an untouched one leaves its run.
+    ///
+    /// The task must be in memory or untouched.
+    pub(crate) fn open(&mut self, id: TaskId) -> Edit {
+        if let Some(task) = self.tasks.remove(&id) {
+            let before = Some(task.record.clone());
+            let due_before = due(&task.record);
+            return Edit { task, before, due_before, touched: Vec::new() };
+        }
+        let order = self.project_room_mut(id.project).order.touch(id.number);
+        let order = order.unwrap_or_else(|| panic!("{id} was not made warm"));
+        let task = untouched(id, order);
+        Edit { task, before: None, due_before: order.deadline, touched: Vec::new() }
+    }
+
+    /// Puts the task back, with its indexes, and records what changed.
+    pub(crate) fn close(&mut self, edit: Edit, changes: &mut Changes) {
+        let now = changes.now.engine;
+        let Edit { mut task, before, due_before, touched } = edit;
+        let id = task.record.id;
+        let mut tally = self.project_room(id.project).tally;
+        for (number, old) in touched {
+            let new = &task.leases[number as usize - 1];
+            if old.as_ref() == Some(new) {
+                continue;
+            }
+            if let Some(old) = &old {
+                self.unindex(old);
+            }
+            self.index(new, now);
+            count_lease(&mut tally, old.as_ref(), new);
+            changes.row(self, id.project, Change::Lease(Box::new(new.clone())));
+        }
+        let was = before.as_ref().map_or(TaskState::Open, |r| r.state);
+        count_state(&mut tally, was, task.record.state);
+        self.index_deadline(id, due_before, due(&task.record));
+        let old = self.project_room(id.project).tally;
+        if old != tally {
+            self.totals.replace(&old, &tally);
+            self.project_room_mut(id.project).tally = tally;
+            changes.project(id.project);
+        }
+        if before.as_ref() != Some(&task.record) {
+            changes.row(self, id.project, Change::Task(Box::new(task.record.clone())));
+        }
+        let spot = self.spot(&task, now);
+        self.move_task(id, task.spot, spot);
+        task.spot = spot;
+        task.changed = changes.position;
+        if task.is_settled(now) {
+            self.settled.push_back((changes.position, id));
+        }
+        self.tasks.insert(id, task);
+        self.turn(id.project, changes);
+    }
+
+    /// Where a task belongs in its project's order now.
+    pub(crate) fn spot(&self, task: &Task, now: EngineTime) -> Spot {
+        let record = &task.record;
+        let taken = task.counted() + task.live();
+        if !record.state.is_open() || taken >= record.order.wanted || self.is_exhausted(task) {
+            return Spot::Nowhere;
+        }
+        let free = usize::from(record.order.wanted - taken);
+        let resting = task.leases.iter().filter(|l| rests(l, now)).count();
+        let key = PlaceKey::new(record.id.number, &record.order, record.lapsed);
+        if resting < free { Spot::Ready(key) } else { Spot::Resting(key) }
+    }
+
+    /// Whether as many distinct workers in a row let it go as the terms of its
+    /// newest lease allow. Pinned terms, so that another spec of the project moves no
+    /// place of a task that nobody looks at.
+    pub(crate) fn is_exhausted(&self, task: &Task) -> bool {
+        let room = self.project_room(task.record.id.project);
+        let Some(newest) = task.leases.last() else { return false };
+        let most = room.terms(newest.revision).lease.max_attempts;
+        task.record.attempts.len() >= most as usize
+    }
+
+    pub(crate) fn move_task(&mut self, id: TaskId, from: Spot, to: Spot) {
+        if from == to {
+            return;
+        }
+        self.project_room_mut(id.project).order.move_spot(from, to);
+        if to != Spot::Nowhere {
+            self.woken.all = true;
+        }
+    }
+
+    /// Brings the rota into line with a project's places and state.
+    pub(crate) fn turn(&mut self, id: ProjectId, changes: &mut Changes) {
+        let Some(room) = self.projects.get_mut(&id) else { return };
+        let wants = room.wants_turn();
+        let (requester, time) = (room.project.requester, room.tally.virtual_time);
+        let rota = &mut self.tenants.entry(room.project.tenant).or_default().rota;
+        match (rota.has(requester, id, time), wants) {
+            (false, true) => {
+                room.tally.virtual_time = rota.enter(requester, id, time);
+                if room.tally.virtual_time != time {
+                    changes.project(id);
+                }
+            }
+            (true, false) => rota.leave(requester, id, time),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// Adds what a lease means to timers and to its worker.
+    pub(crate) fn index(&mut self, lease: &Lease, now: EngineTime) {
+        match lease.state {
+            LeaseState::Live => {
+                self.timers.set(lease.deadline, Timer::Deadline(lease.id));
+                self.live_leases += 1;
+                let worker = self.worker_room_mut(lease.worker);
+                worker.live.insert(lease.id);
+                worker.tallies.entry(lease.id.task.project).or_default().live += 1;
+            }
+            LeaseState::Expired { rests_until, window_ends, released } => {
+                if !released && rests_until > now {
+                    self.timers.set(rests_until, Timer::Rested(lease.id));
+                }
+                if !released && window_ends > now {
+                    self.timers.set(window_ends, Timer::WindowEnds(lease.id));
+                    self.worker_room_mut(lease.worker).lapsed.insert((window_ends, lease.id));
+                }
+            }
+            LeaseState::Submitted(_) | LeaseState::Returned { .. } | LeaseState::Revoked { .. } => {
+            }
+        }
+    }
+
+    /// Takes back what `index` added.
+    fn unindex(&mut self, lease: &Lease) {
+        match lease.state {
+            LeaseState::Live => {
+                self.timers.clear(lease.deadline, Timer::Deadline(lease.id));
+                self.live_leases -= 1;
+                let worker = self.worker_room_mut(lease.worker);
+                worker.live.remove(&lease.id);
+                worker.tallies.entry(lease.id.task.project).or_default().live -= 1;
+                self.woken.workers.insert(lease.worker);
+            }
+            LeaseState::Expired { rests_until, window_ends, .. } => {
+                self.timers.clear(rests_until, Timer::Rested(lease.id));
+                self.timers.clear(window_ends, Timer::WindowEnds(lease.id));
+                self.worker_room_mut(lease.worker).lapsed.remove(&(window_ends, lease.id));
+                self.woken.workers.insert(lease.worker);
+            }
+            LeaseState::Submitted(_) | LeaseState::Returned { .. } | LeaseState::Revoked { .. } => {
+            }
+        }
+    }
+
+    fn index_deadline(&mut self, id: TaskId, was: Option<WallTime>, is: Option<WallTime>) {
+        if was == is {
+            return;
+        }
+        if let Some(at) = was {
+            self.timers.clear_wall(at, id);
+        }
+        if let Some(at) = is {
+            self.timers.set_wall(at, id);
+        }
+    }
+}
+
+/// When the wall clock decides an open task.
+pub(crate) fn due(record: &TaskRecord) -> Option<WallTime> {
+    if record.state.is_open() { record.order.deadline } else { None }
+}
+
+/// The record that an untouched task begins with.
+pub(crate) fn untouched(id: TaskId, order: TaskOrder) -> Task {
+    let record = TaskRecord {
+        id,
+        order,
+        state: TaskState::Open,
+        last_lease: 0,
+        last_answer: 0,
+        expiries: 0,
+        lapsed: false,
+        attempts: Vec::new(),
+        broken: Vec::new(),
+        result: None,
+        result_revision: 0,
+    };
+    Task { record, leases: Vec::new(), spot: Spot::Nowhere, changed: Position(0) }
+}
+
+/// Whether the place of an expired lease is kept from others for now.
+fn rests(lease: &Lease, now: EngineTime) -> bool {
+    match lease.state {
+        LeaseState::Expired { rests_until, released, .. } => !released && rests_until > now,
+        _ => false,
+    }
+}
+
+fn count_lease(tally: &mut ProjectTally, old: Option<&Lease>, new: &Lease) {
+    if let Some(old) = old {
+        match &old.state {
+            LeaseState::Live => tally.live -= 1,
+            LeaseState::Submitted(s) => {
+                count_answer(tally, s, u64::wrapping_sub, -s.payable_micros);
+            }
+            // What happened stays counted, whatever follows.
+            LeaseState::Expired { .. }
+            | LeaseState::Returned { .. }
+            | LeaseState::Revoked { .. } => {}
+        }
+    } else {
+        tally.granted += 1;
+    }
+    let was = |state: fn(&LeaseState) -> bool| old.is_some_and(|l| state(&l.state));
+    match &new.state {
+        LeaseState::Live => tally.live += 1,
+        LeaseState::Submitted(s) => count_answer(tally, s, u64::wrapping_add, s.payable_micros),
+        LeaseState::Expired { .. } => {
+            tally.expired += u64::from(!was(|s| matches!(s, LeaseState::Expired { .. })));
+        }
+        LeaseState::Returned { .. } => tally.returned += 1,
+        LeaseState::Revoked { .. } => tally.revoked += 1,
+    }
+}
+
+fn count_answer(tally: &mut ProjectTally, s: &Submitted, step: fn(u64, u64) -> u64, micros: i64) {
+    let counter = if s.verdict.counts() { &mut tally.counted } else { &mut tally.kept };
+    *counter = step(*counter, 1);
+    if s.verdict == Verdict::CountedLate {
+        tally.counted_late = step(tally.counted_late, 1);
+    }
+    tally.payable_micros += micros;
+}
+
+fn count_state(tally: &mut ProjectTally, was: TaskState, is: TaskState) {
+    if was == is {
+        return;
+    }
+    for (state, add) in [(was, false), (is, true)] {
+        let counter = match state {
+            TaskState::Open => &mut tally.open,
+            TaskState::Done { .. } => &mut tally.done,
+            TaskState::Failed { .. } => &mut tally.failed,
+            TaskState::Cancelled => &mut tally.cancelled,
+        };
+        *counter = if add { *counter + 1 } else { *counter - 1 };
+    }
+}

@@ -1,0 +1,203 @@
+//! Rebuilds every index from the rows and compares.
+//!
+//! Run after each step in tests and simulation; never in the daemon: it looks
+//! at everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::edit::due;
+use crate::engine::state::{State, Task};
+use crate::engine::timers::{Timer, Timers};
+use crate::lease::LeaseState;
+use crate::matching::order::Spot;
+use crate::{LeaseId, Now, ProjectId, TaskId, WorkerId};
+
+/// An index that disagrees with the rows, or a broken promise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// P4.
+    #[error("{task} has {counted} counted answers and {live} live leases for {wanted} places")]
+    Overshoot {
+        /// Which task.
+        task: TaskId,
+        /// Counted answers.
+        counted: u16,
+        /// Live leases.
+        live: u16,
+        /// Places.
+        wanted: u16,
+    },
+    /// Two counted answers or live leases of one worker on one task.
+    #[error("worker {worker} has two answers or leases on {task}")]
+    Twice {
+        /// Which task.
+        task: TaskId,
+        /// Who.
+        worker: WorkerId,
+    },
+    /// Lease numbers are dense.
+    #[error("{task} has lease {found} where {expected} belongs")]
+    LeaseNumber {
+        /// Which task.
+        task: TaskId,
+        /// What stands there.
+        found: u32,
+        /// What belongs there.
+        expected: u32,
+    },
+    /// An index of a project.
+    #[error("the {index} of project {project} disagrees with its rows")]
+    Project {
+        /// Which project.
+        project: ProjectId,
+        /// Which index.
+        index: &'static str,
+    },
+    /// An index of a worker.
+    #[error("the {index} of worker {worker} disagrees with the leases")]
+    Worker {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which index.
+        index: &'static str,
+    },
+    /// An index over everything.
+    #[error("the {index} disagree with the rows")]
+    Index {
+        /// Which index.
+        index: &'static str,
+    },
+}
+
+pub(crate) fn check(state: &State, now: Now) -> Result<(), Broken> {
+    for task in state.tasks.values() {
+        check_task(state, task, now)?;
+    }
+    check_projects(state)?;
+    check_workers(state, now)?;
+    check_timers(state, now)
+}
+
+fn check_task(state: &State, task: &Task, now: Now) -> Result<(), Broken> {
+    let id = task.record.id;
+    let (counted, live, wanted) = (task.counted(), task.live(), task.record.order.wanted);
+    if counted + live > wanted {
+        return Err(Broken::Overshoot { task: id, counted, live, wanted });
+    }
+    let mut there = BTreeSet::new();
+    for (lease, expected) in task.leases.iter().zip(1..) {
+        if lease.id != (LeaseId { task: id, number: expected }) {
+            return Err(Broken::LeaseNumber { task: id, found: lease.id.number, expected });
+        }
+        if (lease.is_live() || lease.counted().is_some()) && !there.insert(lease.worker) {
+            return Err(Broken::Twice { task: id, worker: lease.worker });
+        }
+    }
+    let spot = state.spot(task, now.engine);
+    // A place whose rest is over stays where it is until its timer rings.
+    let waits = matches!((task.spot, spot), (Spot::Resting(a), Spot::Ready(b)) if a == b);
+    if task.spot != spot && !waits {
+        return Err(Broken::Project { project: id.project, index: "spot of a task" });
+    }
+    Ok(())
+}
+
+fn check_projects(state: &State) -> Result<(), Broken> {
+    for (id, room) in &state.projects {
+        let tasks = || state.tasks.range(first_of(*id)..).take_while(|(t, _)| t.project == *id);
+        let broken = |index| Err(Broken::Project { project: *id, index });
+        if room.order != room.order.rebuilt(tasks().map(|(_, t)| t.spot)) {
+            return broken("order");
+        }
+        let open = tasks().filter(|(_, t)| t.record.state.is_open()).count() as u64;
+        if room.tally.open != open + room.order.untouched_tasks() {
+            return broken("count of open tasks");
+        }
+        let live: u64 = tasks().map(|(_, t)| u64::from(t.live())).sum();
+        if room.tally.live != live {
+            return broken("count of live leases");
+        }
+        let rota = state.tenants.get(&room.project.tenant).map(|t| &t.rota);
+        let wants = room.wants_turn();
+        let time = room.tally.virtual_time;
+        if rota.is_some_and(|r| r.has(room.project.requester, *id, time)) != wants {
+            return broken("turn");
+        }
+    }
+    Ok(())
+}
+
+fn first_of(project: ProjectId) -> TaskId {
+    TaskId { project, ..TaskId::default() }
+}
+
+fn check_workers(state: &State, now: Now) -> Result<(), Broken> {
+    let mut live: BTreeMap<WorkerId, BTreeSet<LeaseId>> = BTreeMap::new();
+    let mut lapsed: BTreeMap<WorkerId, usize> = BTreeMap::new();
+    for lease in state.tasks.values().flat_map(|t| &t.leases) {
+        match lease.state {
+            LeaseState::Live => {
+                live.entry(lease.worker).or_default().insert(lease.id);
+            }
+            LeaseState::Expired { .. } if lease.takes_capacity(now.engine) => {
+                *lapsed.entry(lease.worker).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+    let all: usize = live.values().map(BTreeSet::len).sum();
+    if state.live_leases != all as u64 {
+        return Err(Broken::Index { index: "live leases" });
+    }
+    for (id, room) in &state.workers {
+        let broken = |index| Err(Broken::Worker { worker: *id, index });
+        let own = live.remove(id).unwrap_or_default();
+        if room.live != own {
+            return broken("live leases");
+        }
+        let holds = own.len() + lapsed.get(id).copied().unwrap_or_default();
+        if room.holds(now.engine) as usize != holds {
+            return broken("lapsed leases");
+        }
+        for (project, tally) in &room.tallies {
+            let n = own.iter().filter(|l| l.task.project == *project).count();
+            if tally.live as usize != n {
+                return broken("live leases by project");
+            }
+        }
+        let ids = room.requests.iter().map(|(n, r)| (r.request_id.clone(), *n));
+        if room.request_ids != ids.collect() {
+            return broken("request ids");
+        }
+    }
+    Ok(())
+}
+
+fn check_timers(state: &State, now: Now) -> Result<(), Broken> {
+    let mut timers = Timers::default();
+    for task in state.tasks.values() {
+        for lease in &task.leases {
+            match lease.state {
+                LeaseState::Live => timers.set(lease.deadline, Timer::Deadline(lease.id)),
+                LeaseState::Expired { rests_until, window_ends, released: false } => {
+                    timers.set(rests_until, Timer::Rested(lease.id));
+                    timers.set(window_ends, Timer::WindowEnds(lease.id));
+                }
+                _ => {}
+            }
+        }
+        if let Some(at) = due(&task.record) {
+            timers.set_wall(at, task.record.id);
+        }
+    }
+    for (id, row) in &state.create_keys {
+        timers.set(row.until, Timer::CreateKey(Box::new(id.clone())));
+    }
+    // Untouched tasks wait for the wall clock, too; their runs know when.
+    for (id, room) in &state.projects {
+        for (task, at) in room.order.untouched_deadlines() {
+            timers.set_wall(at, TaskId { project: *id, number: task });
+        }
+    }
+    if state.timers.agree(&timers, now) { Ok(()) } else { Err(Broken::Index { index: "timers" }) }
+}

@@ -1,0 +1,173 @@
+//! Building the engine from its image, row by row, and warming cold tasks.
+//!
+//! Not here: reading rows from storage.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::edit::due;
+use crate::engine::state::{ProjectRoom, State, Tally, Task, WorkerRoom};
+use crate::engine::timers::Timer;
+use crate::image::{ColdTask, ImageRow, SpecRow};
+use crate::matching::order::{Order, Spot};
+use crate::project::{Project, ProjectState, ProjectTally};
+use crate::worker::{Worker, WorkerRecord};
+use crate::{Limits, Now, Position, TaskId};
+
+/// Takes image rows in their order and becomes an engine.
+#[derive(Debug)]
+pub struct Restore {
+    state: State,
+    now: Now,
+}
+
+impl Restore {
+    /// `now`: the last logged times.
+    #[must_use]
+    pub fn new(limits: Limits, now: Now) -> Restore {
+        Restore { state: State { limits, ..State::default() }, now }
+    }
+
+    /// Takes one row.
+    pub fn row(&mut self, row: ImageRow) {
+        let state = &mut self.state;
+        match row {
+            ImageRow::Partition(row) => state.partition = row,
+            ImageRow::Requester(row) => {
+                state.tenant_mut(row.tenant).requesters.insert(row.name.clone(), row.id);
+                state.requesters.insert(row.id, *row);
+            }
+            ImageRow::Project(row) => {
+                // A project that is being deleted has lost its name already.
+                if row.state != ProjectState::Deleting {
+                    state.tenant_mut(row.tenant).projects.insert(row.name.clone(), row.id);
+                }
+                state.projects.insert(row.id, project_room(*row));
+            }
+            ImageRow::Terms(row) => {
+                let room = state.project_room_mut(row.project);
+                room.terms.insert(row.revision, Arc::new(row.terms));
+            }
+            ImageRow::ProjectTally(row) => {
+                let room = state.project_room_mut(row.project);
+                room.tally = row;
+                state.totals.replace(&ProjectTally::default(), &row);
+                let room = state.project_room(row.project);
+                let (tenant, requester) = (room.project.tenant, room.project.requester);
+                state.tenant_mut(tenant).rota.remember(requester, row.requester_virtual_time);
+            }
+            ImageRow::Worker(row) => {
+                state.tenant_mut(row.tenant).workers.insert(row.name.clone(), row.id);
+                state.workers.insert(row.id, worker_room(*row));
+            }
+            ImageRow::WorkerRecord(row) => state.worker_room_mut(row.worker).record = row,
+            ImageRow::LeaseRequest(row) => {
+                let room = state.worker_room_mut(row.worker);
+                room.request_ids.insert(row.request_id.clone(), row.number);
+                room.requests.insert(row.number, *row);
+            }
+            ImageRow::WorkTally(row) => {
+                let room = state.worker_room_mut(row.worker);
+                room.tallies.entry(row.project).or_default().answers = row.answers;
+            }
+            ImageRow::CreateKey(row) => {
+                let timer = Timer::CreateKey(Box::new(row.id.clone()));
+                state.timers.set(row.until, timer);
+                state.create_keys.insert(row.id.clone(), *row);
+            }
+            ImageRow::Sweep(row) => {
+                state.sweeps.insert(row.project, row);
+            }
+            ImageRow::Spec(row) => spec(state, row),
+            ImageRow::Task(cold) => {
+                touch(state, cold.record.id);
+                warm(state, self.now, *cold);
+            }
+            ImageRow::Settled(id) => touch(state, id),
+        }
+    }
+
+    /// All rows are in.
+    #[must_use]
+    pub fn finish(mut self) -> Engine {
+        let State { projects, tenants, .. } = &mut self.state;
+        for (id, room) in projects {
+            if room.wants_turn() {
+                let (requester, time) = (room.project.requester, room.tally.virtual_time);
+                let rota = &mut tenants.entry(room.project.tenant).or_default().rota;
+                rota.resume(requester, *id, time);
+            }
+        }
+        Engine { state: self.state }
+    }
+}
+
+/// What the task's spec said has been overtaken by its record.
+fn touch(state: &mut State, id: TaskId) {
+    let order = state.project_room_mut(id.project).order.touch(id.number);
+    if let Some(at) = order.and_then(|order| order.deadline) {
+        state.timers.clear_wall(at, id);
+    }
+}
+
+fn spec(state: &mut State, row: SpecRow) {
+    let room = state.project_room_mut(row.task.project);
+    if let Some((name, content)) = row.name {
+        room.names.insert(name, (row.task.number, content));
+    }
+    room.order.push(row.task.number, row.order);
+    if let Some(at) = row.order.deadline {
+        state.timers.set_wall(at, row.task);
+    }
+}
+
+/// Puts a touched task into memory with all its indexes, unless it is there, or
+/// its project was deleted while it was fetched.
+///
+/// No project gets its turn here: a settled task has no places, and a start gives
+/// all turns at its end.
+pub(crate) fn warm(state: &mut State, now: Now, cold: ColdTask) {
+    let id = cold.record.id;
+    let project = state.projects.get(&id.project).map(|room| room.project.state);
+    let gone = project.is_none_or(|state| state == ProjectState::Deleting);
+    if gone || state.tasks.contains_key(&id) {
+        return;
+    }
+    let mut task = Task {
+        record: cold.record,
+        leases: cold.leases,
+        spot: Spot::Nowhere,
+        changed: Position(0),
+    };
+    for lease in &task.leases {
+        state.index(lease, now.engine);
+    }
+    if let Some(at) = due(&task.record) {
+        state.timers.set_wall(at, id);
+    }
+    task.spot = state.spot(&task, now.engine);
+    state.move_task(id, Spot::Nowhere, task.spot);
+    state.tasks.insert(id, task);
+}
+
+/// A project without tasks.
+pub(crate) fn project_room(project: Project) -> ProjectRoom {
+    let terms = BTreeMap::from([(project.revision, Arc::new(project.spec.terms.clone()))]);
+    let tally = ProjectTally { project: project.id, ..ProjectTally::default() };
+    ProjectRoom { project, terms, tally, order: Order::default(), names: BTreeMap::new() }
+}
+
+/// A worker without a past.
+pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
+    let record = WorkerRecord { worker: worker.id, ..WorkerRecord::default() };
+    WorkerRoom {
+        worker,
+        record,
+        requests: BTreeMap::new(),
+        request_ids: BTreeMap::new(),
+        live: BTreeSet::new(),
+        lapsed: BTreeSet::new(),
+        tallies: BTreeMap::<_, Tally>::new(),
+    }
+}

@@ -1,0 +1,322 @@
+//! The engine's tables, and looking things up in them.
+//!
+//! Rows and indexes change together: task rows only in `edit.rs`, project and
+//! worker rows only through the methods here.
+//!
+//! Not here: decisions (`apply/`), loading (`restore.rs`).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::change::{CreateKeyId, CreateKeyRow, PartitionRow};
+use crate::command::{TaskKey, TaskRef};
+use crate::engine::Stop;
+use crate::engine::timers::Timers;
+use crate::lease::Lease;
+use crate::matching::fairness::Rota;
+use crate::matching::order::{Order, Spot};
+use crate::project::{Project, ProjectState, ProjectTally, Sweep, Terms};
+use crate::requester::Requester;
+use crate::task::TaskRecord;
+use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
+use crate::{
+    ClientId, EngineTime, Fingerprint, LeaseId, Limits, Now, Position, ProjectId, Refusal,
+    RequesterId, Revision, TaskId, TaskNumber, TenantId, WorkerId,
+};
+
+/// All that decisions need.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) limits: Limits,
+    pub(crate) partition: PartitionRow,
+    pub(crate) tenants: BTreeMap<TenantId, TenantRoom>,
+    pub(crate) requesters: BTreeMap<RequesterId, Requester>,
+    pub(crate) projects: BTreeMap<ProjectId, ProjectRoom>,
+    pub(crate) workers: BTreeMap<WorkerId, WorkerRoom>,
+    /// Touched tasks that are not settled, or not yet forgotten.
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) create_keys: BTreeMap<CreateKeyId, CreateKeyRow>,
+    pub(crate) sweeps: BTreeMap<ProjectId, Sweep>,
+    pub(crate) timers: Timers,
+    /// Settled tasks and the position that settled them, oldest first.
+    pub(crate) settled: VecDeque<(Position, TaskId)>,
+    /// Tasks that a cold command waits for: they stay once they are here.
+    pub(crate) pins: BTreeMap<TaskId, u32>,
+    pub(crate) woken: Woken,
+    pub(crate) live_leases: u64,
+    pub(crate) totals: Totals,
+}
+
+/// Whose wait for work may be over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Woken {
+    /// Places appeared, or rules changed: everybody's.
+    pub all: bool,
+    /// These workers' own affairs changed.
+    pub workers: BTreeSet<WorkerId>,
+}
+
+/// Tasks of all projects, by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// In state OPEN.
+    pub open: u64,
+    /// In state DONE.
+    pub done: u64,
+    /// In state FAILED.
+    pub failed: u64,
+    /// In state CANCELLED.
+    pub cancelled: u64,
+}
+
+impl Totals {
+    /// Takes a project's old counts out and its new ones in.
+    pub(crate) fn replace(&mut self, old: &ProjectTally, new: &ProjectTally) {
+        self.open = self.open + new.open - old.open;
+        self.done = self.done + new.done - old.done;
+        self.failed = self.failed + new.failed - old.failed;
+        self.cancelled = self.cancelled + new.cancelled - old.cancelled;
+    }
+}
+
+/// Names and turns of one tenant.
+#[derive(Debug, Default)]
+pub(crate) struct TenantRoom {
+    pub(crate) requesters: BTreeMap<ClientId, RequesterId>,
+    pub(crate) projects: BTreeMap<ClientId, ProjectId>,
+    pub(crate) workers: BTreeMap<ClientId, WorkerId>,
+    pub(crate) rota: Rota,
+}
+
+/// A project and what hangs on it.
+#[derive(Debug)]
+pub(crate) struct ProjectRoom {
+    pub(crate) project: Project,
+    pub(crate) terms: BTreeMap<Revision, Arc<Terms>>,
+    pub(crate) tally: ProjectTally,
+    pub(crate) order: Order,
+    /// By fingerprint of a task's own id: its number and its content.
+    pub(crate) names: BTreeMap<Fingerprint, (TaskNumber, Fingerprint)>,
+}
+
+/// A worker and what hangs on it.
+#[derive(Debug)]
+pub(crate) struct WorkerRoom {
+    pub(crate) worker: Worker,
+    pub(crate) record: WorkerRecord,
+    pub(crate) requests: BTreeMap<u32, LeaseRequest>,
+    pub(crate) request_ids: BTreeMap<ClientId, u32>,
+    pub(crate) live: BTreeSet<LeaseId>,
+    /// Expired leases that take capacity until their window ends.
+    pub(crate) lapsed: BTreeSet<(EngineTime, LeaseId)>,
+    pub(crate) tallies: BTreeMap<ProjectId, Tally>,
+}
+
+/// A worker's doings in one project.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) answers: u32,
+    pub(crate) live: u32,
+}
+
+/// A touched task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Task {
+    pub(crate) record: TaskRecord,
+    /// Ascending by number, dense from 1.
+    pub(crate) leases: Vec<Lease>,
+    pub(crate) spot: Spot,
+    /// The newest position that changed it; zero when only storage knows.
+    pub(crate) changed: Position,
+}
+
+impl Task {
+    pub(crate) fn counted(&self) -> u16 {
+        let n = self.leases.iter().filter(|l| l.counted().is_some()).count();
+        u16::try_from(n).unwrap_or(u16::MAX)
+    }
+
+    pub(crate) fn live(&self) -> u16 {
+        let n = self.leases.iter().filter(|l| l.is_live()).count();
+        u16::try_from(n).unwrap_or(u16::MAX)
+    }
+
+    pub(crate) fn lease(&self, number: u32) -> Option<&Lease> {
+        self.leases.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Nothing will happen to it by itself any more.
+    pub(crate) fn is_settled(&self, now: EngineTime) -> bool {
+        !self.record.state.is_open() && !self.leases.iter().any(|l| l.takes_capacity(now))
+    }
+}
+
+impl ProjectRoom {
+    pub(crate) fn task(&self, number: TaskNumber) -> TaskId {
+        TaskId { project: self.project.id, number }
+    }
+
+    pub(crate) fn terms(&self, revision: Revision) -> &Terms {
+        self.terms.get(&revision).map_or(&self.project.spec.terms, |terms| terms)
+    }
+
+    /// Whether its state allows grants.
+    pub(crate) fn grants(&self) -> bool {
+        matches!(self.project.state, ProjectState::Active | ProjectState::Closed)
+    }
+
+    /// Whether it belongs into the rota: it grants and has places.
+    pub(crate) fn wants_turn(&self) -> bool {
+        self.grants() && self.order.has_places()
+    }
+
+    /// Whether a flag ended all its tasks, whatever their rows still say.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.project.state, ProjectState::Cancelled { .. } | ProjectState::Deleting)
+    }
+}
+
+impl WorkerRoom {
+    /// The level of a skill that counts now.
+    pub(crate) fn level(&self, skill: &str, now: Now) -> Option<u8> {
+        let skill = self.worker.skills.get(skill)?;
+        skill.expires.is_none_or(|at| now.wall < at).then_some(skill.level)
+    }
+
+    pub(crate) fn tally(&self, project: ProjectId) -> Tally {
+        self.tallies.get(&project).copied().unwrap_or_default()
+    }
+
+    /// Leases that take its capacity now.
+    pub(crate) fn holds(&self, now: EngineTime) -> u32 {
+        let after = (EngineTime(now.0 + 1), LeaseId::default());
+        let holds = self.live.len() + self.lapsed.range(after..).count();
+        u32::try_from(holds).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn work_tally(&self, project: ProjectId) -> WorkTally {
+        WorkTally { worker: self.worker.id, project, answers: self.tally(project).answers }
+    }
+}
+
+impl State {
+    pub(crate) fn requester(
+        &self,
+        tenant: TenantId,
+        name: &ClientId,
+    ) -> Result<RequesterId, Refusal> {
+        let found = self.tenants.get(&tenant).and_then(|t| t.requesters.get(name));
+        found.copied().ok_or_else(|| Refusal::RequesterNotFound { requester: name.clone() })
+    }
+
+    pub(crate) fn project(
+        &self,
+        tenant: TenantId,
+        name: &ClientId,
+    ) -> Result<&ProjectRoom, Refusal> {
+        let found = self.tenants.get(&tenant).and_then(|t| t.projects.get(name));
+        found
+            .and_then(|id| self.projects.get(id))
+            .ok_or_else(|| Refusal::ProjectNotFound { project: name.clone() })
+    }
+
+    pub(crate) fn worker(&self, tenant: TenantId, name: &ClientId) -> Result<&WorkerRoom, Refusal> {
+        let found = self.tenants.get(&tenant).and_then(|t| t.workers.get(name));
+        found
+            .and_then(|id| self.workers.get(id))
+            .ok_or_else(|| Refusal::WorkerNotFound { worker: name.clone() })
+    }
+
+    /// A project that is known to exist, because a row points at it.
+    pub(crate) fn project_room(&self, id: ProjectId) -> &ProjectRoom {
+        self.projects.get(&id).unwrap_or_else(|| panic!("row of unknown project {id}"))
+    }
+
+    pub(crate) fn project_room_mut(&mut self, id: ProjectId) -> &mut ProjectRoom {
+        self.projects.get_mut(&id).unwrap_or_else(|| panic!("row of unknown project {id}"))
+    }
+
+    /// A worker that is known to exist, because a row points at it.
+    pub(crate) fn worker_room(&self, id: WorkerId) -> &WorkerRoom {
+        self.workers.get(&id).unwrap_or_else(|| panic!("row of unknown worker {id}"))
+    }
+
+    pub(crate) fn worker_room_mut(&mut self, id: WorkerId) -> &mut WorkerRoom {
+        self.workers.get_mut(&id).unwrap_or_else(|| panic!("row of unknown worker {id}"))
+    }
+
+    /// The number of the task that a client named.
+    pub(crate) fn find(&self, tenant: TenantId, task: &TaskRef) -> Result<TaskId, Refusal> {
+        let project = self.project(tenant, &task.project)?;
+        let number = match &task.task {
+            TaskKey::Named(id) => {
+                let key = Fingerprint::of(&[id.as_str().as_bytes()]);
+                project.names.get(&key).map(|(number, _)| *number)
+            }
+            TaskKey::Number(number) => Some(*number),
+        };
+        number
+            .filter(|n| (1..=project.tally.last_task.0).contains(&n.0))
+            .map(|n| project.task(n))
+            .ok_or_else(|| Refusal::TaskNotFound {
+                project: task.project.clone(),
+                task: text(&task.task),
+            })
+    }
+
+    /// A touched task in memory; `Ok(None)` when nobody touched it.
+    ///
+    /// # Errors
+    /// `Stop::Cold` when it is settled and only storage knows it.
+    pub(crate) fn task(&self, id: TaskId) -> Result<Option<&Task>, Stop> {
+        if let Some(task) = self.tasks.get(&id) {
+            return Ok(Some(task));
+        }
+        match self.project_room(id.project).order.untouched(id.number) {
+            Some(_) => Ok(None),
+            None => Err(Stop::Cold(vec![id])),
+        }
+    }
+
+    /// Finds every task that is settled and not in memory.
+    ///
+    /// # Errors
+    /// `Stop::Cold` with all of them: a bulk command asks once.
+    pub(crate) fn warm(&self, tasks: impl Iterator<Item = TaskId>) -> Result<(), Stop> {
+        let cold: Vec<TaskId> = tasks.filter(|id| self.task(*id).is_err()).collect();
+        if cold.is_empty() { Ok(()) } else { Err(Stop::Cold(cold)) }
+    }
+
+    /// A lease's task, if a lease of that name may exist for this tenant.
+    pub(crate) fn leased_task(&self, tenant: TenantId, lease: LeaseId) -> Option<TaskId> {
+        let project = self.projects.get(&lease.task.project)?;
+        let known = (1..=project.tally.last_task.0).contains(&lease.task.number.0);
+        let touched = project.order.untouched(lease.task.number).is_none();
+        let gone = project.project.state == ProjectState::Deleting;
+        (project.project.tenant == tenant && known && touched && !gone).then_some(lease.task)
+    }
+
+    /// A task whose rows are gone. It must be settled.
+    pub(crate) fn drop_task(&mut self, id: TaskId) {
+        self.tasks.remove(&id);
+    }
+
+    /// A project whose rows are gone, with its remembered creates' parent.
+    pub(crate) fn drop_project(&mut self, id: ProjectId) {
+        if let Some(room) = self.projects.remove(&id) {
+            self.totals.replace(&room.tally, &ProjectTally::default());
+        }
+    }
+
+    pub(crate) fn tenant_mut(&mut self, tenant: TenantId) -> &mut TenantRoom {
+        self.tenants.entry(tenant).or_default()
+    }
+}
+
+/// A task's name inside its project, as people read it.
+pub(crate) fn text(key: &TaskKey) -> String {
+    match key {
+        TaskKey::Named(id) => id.to_string(),
+        TaskKey::Number(number) => format!("~{number}"),
+    }
+}

@@ -1,0 +1,147 @@
+//! A lease: one worker's hold on one place of one task, from grant to its end.
+//!
+//! All that ever happened to it stays in one record; its state says what is
+//! true now. Not here: who may have it (`matching`), what time does to it
+//! (`engine/apply`).
+
+use crate::schema::Choices;
+use crate::submission::Verdict;
+use crate::{EngineTime, Fingerprint, LeaseId, Millis, Revision, WallTime, WorkerId};
+
+/// One worker's hold on one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Its name.
+    pub id: LeaseId,
+    /// Whose.
+    pub worker: WorkerId,
+    /// Which of the worker's granting calls it came from; zero: unnamed.
+    pub request: u32,
+    /// The terms it was granted under.
+    pub revision: Revision,
+    /// When it began.
+    pub granted: EngineTime,
+    /// The same for people.
+    pub granted_wall: WallTime,
+    /// When it runs out, or ran out.
+    pub deadline: EngineTime,
+    /// What is true of it now.
+    pub state: LeaseState,
+}
+
+/// What is true of a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseState {
+    /// The worker holds the place.
+    Live,
+    /// Its time ran out. Until `window_ends` an answer may still come.
+    Expired {
+        /// Others get the place from then on.
+        rests_until: EngineTime,
+        /// From then on an answer is refused.
+        window_ends: EngineTime,
+        /// Takes no capacity any more: the worker gave it up, or all places of
+        /// its task are taken by others.
+        released: bool,
+    },
+    /// The worker answered.
+    Submitted(Submitted),
+    /// The worker gave it back.
+    Returned {
+        /// Why.
+        reason: ReturnReason,
+        /// When.
+        at: EngineTime,
+    },
+    /// It was taken away.
+    Revoked {
+        /// Why.
+        why: Revocation,
+    },
+}
+
+/// The facts of an answer that decisions need; its bytes are in the submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What is owed for it, in micro-units.
+    pub payable_micros: i64,
+    /// Of its content.
+    pub answer: Fingerprint,
+    /// The choices it made.
+    pub choices: Choices,
+    /// How its agreement stands in the worker's rating, if at all.
+    pub judged: Option<bool>,
+    /// When it came.
+    pub at: WallTime,
+    /// From grant to answer, by engine time.
+    pub took: Millis,
+    /// Orders the counted answers of a task: first come, first counted.
+    pub order: u32,
+}
+
+/// Why a worker gave a lease back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReturnReason {
+    /// Soon after the grant, without a draft: free.
+    Declined,
+    /// Never again this task.
+    NotForMe,
+    /// Could not finish.
+    OutOfTime,
+    /// Was never shown to the worker: neither barred nor an attempt.
+    Unstarted,
+    /// The task itself is broken.
+    BrokenTask,
+}
+
+/// Why a lease was taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// The worker was suspended.
+    WorkerSuspended,
+    /// The task or its project was cancelled with `revoke_leases`.
+    TaskCancelled,
+}
+
+impl Lease {
+    /// Whether the worker holds the place now.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.state == LeaseState::Live
+    }
+
+    /// The answer's facts, if it counts.
+    #[must_use]
+    pub fn counted(&self) -> Option<&Submitted> {
+        match &self.state {
+            LeaseState::Submitted(s) if s.verdict.counts() => Some(s),
+            _ => None,
+        }
+    }
+
+    /// Whether it takes one of its worker's capacity: live, or expired and
+    /// neither given up nor past its window (no hoarding).
+    #[must_use]
+    pub fn takes_capacity(&self, now: EngineTime) -> bool {
+        match self.state {
+            LeaseState::Live => true,
+            LeaseState::Expired { window_ends, released, .. } => !released && now < window_ends,
+            LeaseState::Submitted(_) | LeaseState::Returned { .. } | LeaseState::Revoked { .. } => {
+                false
+            }
+        }
+    }
+}
+
+/// A lease as its worker sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Its record.
+    pub lease: Lease,
+    /// Time left; zero once it has ended.
+    pub remaining: Millis,
+    /// Time left until the last deadline that extending can reach.
+    pub hold_remaining: Millis,
+}

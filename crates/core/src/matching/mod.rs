@@ -1,0 +1,11 @@
+//! Who gets what: hard rules, then whose turn, then the order in the project.
+//!
+//! One formula decides the pick: (requester's virtual time, project's virtual
+//! time, first-lapsed places before others, −priority, deadline bucket, ready-at,
+//! task number). Tiers and weights lead it once they exist.
+
+pub(crate) mod cursor;
+pub(crate) mod eligibility;
+pub(crate) mod fairness;
+pub(crate) mod order;
+pub(crate) mod pick;

@@ -1,0 +1,257 @@
+//! The order of one project's places: who is next, without looking at a task twice.
+//!
+//! Untouched tasks stand in runs (a thousand imported tasks are one entry),
+//! touched ones by themselves. Both have a [`PlaceKey`]; the smallest key goes
+//! first. A place whose lease just ran out *rests* in a set of its own, for
+//! workers whom nothing else fits.
+//!
+//! Invariant: `ready` holds exactly the first task of every run and every touched
+//! task with a free place that does not rest.
+//!
+//! Not here: whether a worker may have a task (`eligibility.rs`), which project
+//! is next (`fairness.rs`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::matching::cursor::Cursors;
+use crate::task::TaskOrder;
+use crate::{EngineTime, TaskNumber, WallTime, WorkerId};
+
+/// Milliseconds of one deadline bucket, as a power of two: about 65 s.
+const DEADLINE_BUCKET_BITS: u32 = 16;
+
+/// Where a task stands in its project's order. The field order is the formula
+/// of the domain: lapsed first, −priority, deadline bucket, ready-at, number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PlaceKey {
+    not_lapsed: bool,
+    descent: i16,
+    deadline_bucket: u64,
+    ready_at: EngineTime,
+    pub(crate) task: TaskNumber,
+}
+
+impl PlaceKey {
+    pub(crate) fn new(task: TaskNumber, order: &TaskOrder, lapsed: bool) -> PlaceKey {
+        PlaceKey {
+            not_lapsed: !lapsed,
+            descent: -i16::from(order.priority),
+            deadline_bucket: order.deadline.map_or(u64::MAX, bucket),
+            ready_at: order.ready_at,
+            task,
+        }
+    }
+
+    pub(crate) fn ready_at(&self) -> EngineTime {
+        self.ready_at
+    }
+}
+
+fn bucket(deadline: WallTime) -> u64 {
+    deadline.0 >> DEADLINE_BUCKET_BITS
+}
+
+/// Neighbouring untouched tasks with the same order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) last: TaskNumber,
+    pub(crate) order: TaskOrder,
+}
+
+/// Where a touched task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Spot {
+    /// Has no free place, or is final.
+    #[default]
+    Nowhere,
+    /// Has a free place.
+    Ready(PlaceKey),
+    /// Has a free place that rests after an expiry.
+    Resting(PlaceKey),
+}
+
+/// One project's places.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Order {
+    untouched: BTreeMap<TaskNumber, Run>,
+    untouched_tasks: u64,
+    ready: BTreeSet<PlaceKey>,
+    resting: BTreeSet<PlaceKey>,
+    pub(crate) cursors: Cursors,
+}
+
+impl Order {
+    /// Whether anyone may find something here.
+    pub(crate) fn has_places(&self) -> bool {
+        !self.ready.is_empty() || !self.resting.is_empty()
+    }
+
+    pub(crate) fn untouched_tasks(&self) -> u64 {
+        self.untouched_tasks
+    }
+
+    pub(crate) fn ready_entries(&self) -> u64 {
+        self.ready.len() as u64
+    }
+
+    /// Since when the longest waiting ready entry has been ready. Cost: one
+    /// look per entry; only statistics ask.
+    pub(crate) fn oldest_ready(&self) -> Option<EngineTime> {
+        self.ready.iter().map(PlaceKey::ready_at).min()
+    }
+
+    /// Adds an untouched task; `number` is larger than any before.
+    pub(crate) fn push(&mut self, number: TaskNumber, order: TaskOrder) {
+        self.untouched_tasks += 1;
+        if let Some((_, run)) = self.untouched.last_entry().map(|e| (*e.key(), e.into_mut()))
+            && run.order == order
+            && run.last.0 + 1 == number.0
+        {
+            run.last = number;
+            return;
+        }
+        self.add_run(number, Run { last: number, order });
+    }
+
+    /// The order of an untouched task; `None` when it is touched or unknown.
+    pub(crate) fn untouched(&self, number: TaskNumber) -> Option<TaskOrder> {
+        self.run_of(number).map(|(_, run)| run.order)
+    }
+
+    /// Every untouched task that has a deadline, for the invariant check.
+    pub(crate) fn untouched_deadlines(&self) -> impl Iterator<Item = (TaskNumber, WallTime)> + '_ {
+        let runs = self.untouched.iter();
+        let due = runs.filter_map(|(first, run)| Some((first.0..=run.last.0, run.order.deadline?)));
+        due.flat_map(|(tasks, at)| tasks.map(move |number| (TaskNumber(number), at)))
+    }
+
+    /// The first untouched task from `number` on.
+    pub(crate) fn untouched_from(&self, number: TaskNumber) -> Option<TaskNumber> {
+        if self.untouched(number).is_some() {
+            return Some(number);
+        }
+        self.untouched.range(number..).next().map(|(first, _)| *first)
+    }
+
+    /// Takes an untouched task out of its run.
+    pub(crate) fn touch(&mut self, number: TaskNumber) -> Option<TaskOrder> {
+        let (first, run) = self.run_of(number)?;
+        self.untouched.remove(&first);
+        self.ready.remove(&PlaceKey::new(first, &run.order, false));
+        self.untouched_tasks -= 1;
+        if first < number {
+            self.add_run(first, Run { last: TaskNumber(number.0 - 1), order: run.order });
+        }
+        if number < run.last {
+            self.add_run(TaskNumber(number.0 + 1), run);
+        }
+        Some(run.order)
+    }
+
+    /// Moves a touched task.
+    pub(crate) fn move_spot(&mut self, from: Spot, to: Spot) {
+        if from == to {
+            return;
+        }
+        match from {
+            Spot::Nowhere => {}
+            Spot::Ready(key) => {
+                self.ready.remove(&key);
+            }
+            Spot::Resting(key) => {
+                self.resting.remove(&key);
+            }
+        }
+        match to {
+            Spot::Nowhere => {}
+            Spot::Ready(key) => {
+                self.ready.insert(key);
+                self.cursors.rewind(key);
+            }
+            Spot::Resting(key) => {
+                self.resting.insert(key);
+            }
+        }
+    }
+
+    /// Ready places for this worker, best first, from where it last stood.
+    pub(crate) fn ready_for(&self, worker: WorkerId) -> impl Iterator<Item = PlaceKey> + '_ {
+        let from = self.cursors.of(worker);
+        let rest = match from {
+            Some(key) => self.ready.range(key..),
+            None => self.ready.range(..),
+        };
+        rest.copied()
+    }
+
+    /// Resting places, best first.
+    pub(crate) fn resting(&self) -> impl Iterator<Item = PlaceKey> + '_ {
+        self.resting.iter().copied()
+    }
+
+    fn run_of(&self, number: TaskNumber) -> Option<(TaskNumber, Run)> {
+        let (first, run) = self.untouched.range(..=number).next_back()?;
+        (number <= run.last).then_some((*first, *run))
+    }
+
+    fn add_run(&mut self, first: TaskNumber, run: Run) {
+        let key = PlaceKey::new(first, &run.order, false);
+        self.untouched.insert(first, run);
+        self.ready.insert(key);
+        self.cursors.rewind(key);
+    }
+
+    /// Rebuilds the sets from runs and spots, for the invariant check.
+    pub(crate) fn rebuilt(&self, spots: impl Iterator<Item = Spot>) -> Order {
+        let mut order = Order { cursors: self.cursors.clone(), ..Order::default() };
+        for (first, run) in &self.untouched {
+            order.untouched.insert(*first, *run);
+            order.untouched_tasks += u64::from(run.last.0 - first.0 + 1);
+            order.ready.insert(PlaceKey::new(*first, &run.order, false));
+        }
+        for spot in spots {
+            match spot {
+                Spot::Nowhere => {}
+                Spot::Ready(key) => {
+                    order.ready.insert(key);
+                }
+                Spot::Resting(key) => {
+                    order.resting.insert(key);
+                }
+            }
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(priority: i8, ready_at: u64) -> TaskOrder {
+        TaskOrder { priority, deadline: None, wanted: 1, ready_at: EngineTime(ready_at) }
+    }
+
+    #[test]
+    fn a_thousand_imported_tasks_are_one_entry_until_one_in_the_middle_is_taken() {
+        let mut project = Order::default();
+        for n in 1..=1000 {
+            project.push(TaskNumber(n), order(0, 5));
+        }
+        assert_eq!(project.ready_entries(), 1);
+        assert_eq!(project.touch(TaskNumber(500)), Some(order(0, 5)));
+        assert_eq!((project.ready_entries(), project.untouched_tasks()), (2, 999));
+        assert_eq!(project.touch(TaskNumber(500)), None);
+        assert_eq!(project.untouched_from(TaskNumber(500)), Some(TaskNumber(501)));
+    }
+
+    #[test]
+    fn lapsed_places_precede_priority_and_priority_precedes_age() {
+        let old = PlaceKey::new(TaskNumber(1), &order(0, 1), false);
+        let urgent = PlaceKey::new(TaskNumber(2), &order(9, 7), false);
+        let lapsed = PlaceKey::new(TaskNumber(3), &order(-9, 9), true);
+        let mut keys = [old, urgent, lapsed];
+        keys.sort();
+        assert_eq!(keys, [lapsed, urgent, old]);
+    }
+}

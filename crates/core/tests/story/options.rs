@@ -1,0 +1,293 @@
+//! The words after a verb: lengths of time, options of projects, tasks, workers.
+
+use std::collections::BTreeMap;
+
+use piecework_core::lease::ReturnReason;
+use piecework_core::project::{
+    Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
+    Terms,
+};
+use piecework_core::schema::{Answer, Field, FieldKind, Schema};
+use piecework_core::worker::{WorkerKind, WorkerSpec};
+use piecework_core::{ClientId, Currency, Fingerprint, Limits, Millis, Money, limits};
+
+/// Words that come in pairs, read one after the other.
+pub(crate) struct Words<'a>(std::slice::Iter<'a, &'a str>);
+
+impl<'a> Words<'a> {
+    pub(crate) fn new(words: &'a [&'a str]) -> Words<'a> {
+        Words(words.iter())
+    }
+
+    pub(crate) fn next(&mut self) -> Option<&'a str> {
+        self.0.next().copied()
+    }
+
+    pub(crate) fn peek(&self) -> Option<&'a str> {
+        self.0.as_slice().first().copied()
+    }
+
+    pub(crate) fn need(&mut self, what: &str) -> Result<&'a str, String> {
+        self.next().ok_or_else(|| format!("no {what}"))
+    }
+}
+
+pub(crate) fn id(text: &str) -> Result<ClientId, String> {
+    ClientId::new(text).ok_or_else(|| format!("{text} is no id"))
+}
+
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text} is no number that fits"))
+}
+
+/// `250` (milliseconds), `30s`, `10m`, `24h`.
+pub(crate) fn length(text: &str) -> Result<Millis, String> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1_000),
+        Some(b'm') => (&text[..text.len() - 1], 60_000),
+        Some(b'h') => (&text[..text.len() - 1], 3_600_000),
+        _ => (text, 1),
+    };
+    Ok(Millis(number::<u64>(digits)? * unit))
+}
+
+pub(crate) fn limits(words: &[&str]) -> Result<Limits, String> {
+    let mut limits = Limits::default();
+    let mut words = Words::new(words);
+    while let Some(word) = words.next() {
+        let value = words.need("value")?;
+        match word {
+            "restart-grace" => limits.restart_grace = length(value)?,
+            "expiry-bar" => limits.expiry_bar = length(value)?,
+            "decline-within" => limits.decline_within = length(value)?,
+            "declines" => limits.declines_in_a_row = number(value)?,
+            "decline-cooldown" => limits.decline_cooldown = length(value)?,
+            "create-keys-kept" => limits.create_keys_kept = length(value)?,
+            "create-keys-max" => limits.create_keys_max = number(value)?,
+            other => return Err(format!("no limit {other}")),
+        }
+    }
+    Ok(limits)
+}
+
+/// A project before its options: one answer a task, out of cat, dog and bird.
+pub(crate) fn plain_project() -> ProjectSpec {
+    ProjectSpec {
+        title: String::new(),
+        terms: Terms {
+            instructions: BTreeMap::new(),
+            schema: schema("label:cat|dog|bird").unwrap_or_default(),
+            aggregation: Aggregation::Majority,
+            reward: Money::NONE,
+            lease: LeasePolicy::of(limits::LEASE_DEFAULT),
+            expected: None,
+        },
+        requirements: Requirements::default(),
+        overlap: 1,
+        assignment: Assignment::ServerPicks,
+        payload_bytes_max: 1_000,
+        labels: BTreeMap::new(),
+    }
+}
+
+/// One option of a project; `Ok(false)` where the word is none.
+pub(crate) fn project(
+    spec: &mut ProjectSpec,
+    word: &str,
+    words: &mut Words<'_>,
+) -> Result<bool, String> {
+    if lease_policy(&mut spec.terms.lease, word, words)?
+        || requirement(&mut spec.requirements, word, words)?
+    {
+        return Ok(true);
+    }
+    let mut value = || words.need("value");
+    match word {
+        "title" => spec.title = value()?.into(),
+        "overlap" => spec.overlap = number(value()?)?,
+        "reward" => {
+            let currency = Currency::USD;
+            spec.terms.reward = Money { micros: number(value()?)?, currency };
+        }
+        "schema" => spec.terms.schema = schema(value()?)?,
+        "aggregation" => {
+            spec.terms.aggregation = match value()? {
+                "first" => Aggregation::First,
+                "majority" => Aggregation::Majority,
+                other => return Err(format!("no aggregation {other}")),
+            }
+        }
+        "assignment" => {
+            spec.assignment = match value()? {
+                "worker-picks" => Assignment::WorkerPicks,
+                "server-picks" => Assignment::ServerPicks,
+                other => return Err(format!("no assignment {other}")),
+            }
+        }
+        "instructions" => _ = spec.terms.instructions.insert("en".into(), value()?.into()),
+        "payload-max" => spec.payload_bytes_max = number(value()?)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn lease_policy(
+    policy: &mut LeasePolicy,
+    word: &str,
+    words: &mut Words<'_>,
+) -> Result<bool, String> {
+    let mut value = || words.need("value");
+    match word {
+        "lease" => {
+            let fresh = LeasePolicy::of(length(value()?)?);
+            let LeasePolicy { max_attempts, late, late_extra, .. } = *policy;
+            *policy = LeasePolicy { max_attempts, late, late_extra, ..fresh };
+        }
+        "hold" => policy.max_hold = length(value()?)?,
+        "attempts" => policy.max_attempts = number(value()?)?,
+        "late" => {
+            policy.late = match value()? {
+                "until-replaced" => Late::UntilReplaced,
+                "refuse" => Late::Refuse,
+                other => return Err(format!("no late rule {other}")),
+            }
+        }
+        "late-extra" => {
+            policy.late_extra = match value()? {
+                "refuse" => LateExtra::Refuse,
+                "keep-payable" => LateExtra::KeepPayable,
+                "keep-unpaid" => LateExtra::KeepUnpaid,
+                other => return Err(format!("no rule {other}")),
+            }
+        }
+        "grace" => policy.late_grace = length(value()?)?,
+        "window" => policy.late_window = length(value()?)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn requirement(
+    needs: &mut Requirements,
+    word: &str,
+    words: &mut Words<'_>,
+) -> Result<bool, String> {
+    let mut value = || words.need("value");
+    match word {
+        "skills" => {
+            for skill in value()?.split(',') {
+                let (name, level) = skill.split_once('=').ok_or("skills are name=level")?;
+                needs.skills.insert(name.into(), number(level)?);
+            }
+        }
+        "min-rating" => needs.min_rating = number(value()?)?,
+        "newcomers" => {
+            needs.newcomers = match value()? {
+                "welcome" => Newcomers::Welcome,
+                "refuse" => Newcomers::Refuse,
+                limit => Newcomers::Limit(number(limit)?),
+            }
+        }
+        "kinds" => needs.kinds = value()?.split(',').map(kind).collect::<Result<_, _>>()?,
+        "regions" => needs.regions = value()?.split(',').map(str::to_owned).collect(),
+        "quota" => needs.quota_per_worker = number(value()?)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn kind(text: &str) -> Result<WorkerKind, String> {
+    match text {
+        "human" => Ok(WorkerKind::Human),
+        "ai" => Ok(WorkerKind::Ai),
+        other => Err(format!("no kind {other}")),
+    }
+}
+
+/// A person without anything special.
+pub(crate) fn plain_worker() -> WorkerSpec {
+    WorkerSpec {
+        kind: WorkerKind::Human,
+        region: String::new(),
+        device: String::new(),
+        capacity: None,
+        identity_cluster: String::new(),
+        requester: None,
+        labels: BTreeMap::new(),
+    }
+}
+
+/// One option of a worker; `Ok(false)` where the word is none.
+pub(crate) fn worker(
+    spec: &mut WorkerSpec,
+    word: &str,
+    words: &mut Words<'_>,
+) -> Result<bool, String> {
+    let mut value = || words.need("value");
+    match word {
+        "kind" => spec.kind = kind(value()?)?,
+        "region" => spec.region = value()?.into(),
+        "device" => spec.device = value()?.into(),
+        "capacity" => spec.capacity = Some(number(value()?)?),
+        "cluster" => {
+            let cluster = value()?;
+            spec.identity_cluster = if cluster == "none" { String::new() } else { cluster.into() };
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// `label:cat|dog,note?:*`: a name, `?` where optional, and choices or anything.
+pub(crate) fn schema(text: &str) -> Result<Schema, String> {
+    if text == "free" {
+        return Ok(Schema::default());
+    }
+    let fields = text.split(',').map(|field| {
+        let (name, kind) = field.split_once(':').ok_or("fields are name:choice|choice")?;
+        let (name, required) = match name.strip_suffix('?') {
+            Some(name) => (name, false),
+            None => (name, true),
+        };
+        let kind = match kind {
+            "*" => FieldKind::Other,
+            choices => FieldKind::Choice(choices.split('|').map(str::to_owned).collect()),
+        };
+        Ok(Field { name: name.into(), kind, required })
+    });
+    Ok(Schema { fields: fields.collect::<Result<_, String>>()? })
+}
+
+/// `cat` answers the first field of the schema, `label=cat,note=x` several,
+/// `text:anything` is no JSON object.
+pub(crate) fn answer(text: &str, schema: &Schema) -> Answer {
+    let first = schema.fields.first().map(|f| f.name.clone());
+    let fields = match (text.strip_prefix("text:"), first) {
+        (Some(_), _) | (None, None) => None,
+        (None, Some(first)) => Some(members(text, &first)),
+    };
+    let content_type =
+        String::from(if fields.is_some() { "application/json" } else { "text/plain" });
+    let fingerprint = Fingerprint::of(&[content_type.as_bytes(), text.as_bytes()]);
+    Answer { bytes: text.into(), content_type, fields, fingerprint }
+}
+
+fn members(text: &str, first: &str) -> BTreeMap<String, Option<String>> {
+    text.split(',')
+        .map(|member| match member.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (first.to_owned(), Some(member.to_owned())),
+        })
+        .collect()
+}
+
+pub(crate) fn reason(text: &str) -> Result<ReturnReason, String> {
+    match text {
+        "declined" => Ok(ReturnReason::Declined),
+        "not-for-me" => Ok(ReturnReason::NotForMe),
+        "out-of-time" => Ok(ReturnReason::OutOfTime),
+        "unstarted" => Ok(ReturnReason::Unstarted),
+        "broken" => Ok(ReturnReason::BrokenTask),
+        other => Err(format!("no reason {other}")),
+    }
+}
