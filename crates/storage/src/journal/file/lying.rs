@@ -1,0 +1,361 @@
+//! A disk in memory that forgets, tears and refuses as real ones do.
+//!
+//! Every write is remembered until its file is synced. A power cut keeps,
+//! drops or tears each remembered write on its own, at 512 bytes, and keeps
+//! some first part of the renamed, created and removed names. A killed process
+//! loses nothing here, yet what it had not synced stays at risk. After a failed
+//! sync the cache shows bytes that the disk does not have and never will, as
+//! Linux does: a later sync of the same file succeeds without them.
+//!
+//! Not here: when the faults come; the test or simulator chooses, by seed.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::disk::{Disk, DiskFile};
+
+const SECTOR: usize = 512;
+
+/// The disk. Clones are the same disk.
+#[derive(Debug, Clone)]
+pub struct LyingDisk(Arc<Mutex<State>>);
+
+/// An open file of a [`LyingDisk`].
+#[derive(Debug)]
+pub struct LyingFile {
+    disk: LyingDisk,
+    node: usize,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    names: BTreeMap<String, usize>,
+    names_on_disk: BTreeMap<String, usize>,
+    unsynced_names: Vec<NameChange>,
+    nodes: Vec<Node>,
+    random: u64,
+    operations: u64,
+    /// From this operation on, nothing works.
+    fuse: Option<u64>,
+    sync_fails: bool,
+    sync_skipped: bool,
+    bytes_max: u64,
+}
+
+#[derive(Debug, Clone)]
+enum NameChange {
+    Put { name: String, node: usize },
+    Move { from: String, to: String },
+    Remove { name: String },
+}
+
+/// A file's bytes, whatever its name.
+#[derive(Debug, Clone, Default)]
+struct Node {
+    cached: Vec<u8>,
+    on_disk: Vec<u8>,
+    unsynced: Vec<(usize, Vec<u8>)>,
+}
+
+impl LyingDisk {
+    /// An empty disk without limit. Equal seeds and equal calls give equal faults.
+    #[must_use]
+    pub fn new(seed: u64) -> LyingDisk {
+        LyingDisk(Arc::new(Mutex::new(State {
+            names: BTreeMap::new(),
+            names_on_disk: BTreeMap::new(),
+            unsynced_names: Vec::new(),
+            nodes: Vec::new(),
+            random: seed,
+            operations: 0,
+            fuse: None,
+            sync_fails: false,
+            sync_skipped: false,
+            bytes_max: u64::MAX,
+        })))
+    }
+
+    /// Another disk with the same content, cache and all.
+    #[must_use]
+    pub fn copy(&self) -> LyingDisk {
+        LyingDisk(Arc::new(Mutex::new(self.lock().clone())))
+    }
+
+    /// Writing operations so far: write, allocate, sync, create, rename, remove.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.lock().operations
+    }
+
+    /// The process dies before its writing operation number `operation`: that
+    /// one and every later one fails without effect, until the next
+    /// [`LyingDisk::power_cut`] or [`LyingDisk::restart`].
+    pub fn die_at(&self, operation: u64) {
+        self.lock().fuse = Some(operation);
+    }
+
+    /// A killed process is started again: the cache is as it was.
+    pub fn restart(&self) {
+        let mut state = self.lock();
+        state.fuse = None;
+        state.sync_fails = false;
+    }
+
+    /// The power fails and comes back. Drop the journal first.
+    pub fn power_cut(&self) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.fuse = None;
+        state.sync_fails = false;
+        let kept = state.unsynced_names.len() as u64 + 1;
+        let kept = next_random(&mut state.random) % kept;
+        for change in state.unsynced_names.drain(..).take(usize::try_from(kept).unwrap_or(0)) {
+            apply(&mut state.names_on_disk, change);
+        }
+        state.names = state.names_on_disk.clone();
+        for node in &mut state.nodes {
+            for (at, bytes) in std::mem::take(&mut node.unsynced) {
+                write_some(&mut node.on_disk, at, &bytes, &mut state.random);
+            }
+            node.cached = node.on_disk.clone();
+        }
+    }
+
+    /// The next sync of a file fails: some of what it should have kept is on
+    /// disk, the rest never will be, and the cache does not show it.
+    pub fn fail_next_sync(&self) {
+        self.lock().sync_fails = true;
+    }
+
+    /// Syncs of files do nothing from now on: the control that must lose groups.
+    pub fn skip_syncs(&self) {
+        self.lock().sync_skipped = true;
+    }
+
+    /// Files together may hold this much.
+    pub fn set_bytes_max(&self, bytes: u64) {
+        self.lock().bytes_max = bytes;
+    }
+
+    /// The names there are.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.lock().names.keys().cloned().collect()
+    }
+
+    /// What `name` holds. Panics when there is no such file.
+    #[must_use]
+    pub fn content(&self, name: &str) -> Vec<u8> {
+        let state = self.lock();
+        state.nodes[state.names[name]].cached.clone()
+    }
+
+    /// Replaces what `name` holds, on disk and in the cache, or removes it.
+    pub fn damage(&self, name: &str, content: Option<Vec<u8>>) {
+        let mut state = self.lock();
+        match content {
+            Some(bytes) => {
+                let node = state.names[name];
+                state.nodes[node] =
+                    Node { cached: bytes.clone(), on_disk: bytes, unsynced: Vec::new() };
+            }
+            None => {
+                state.names.remove(name);
+                state.names_on_disk.remove(name);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no holder panicked")
+    }
+
+    fn change(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        state.operations += 1;
+        if state.fuse.is_some_and(|fuse| state.operations >= fuse) {
+            return Err(io::Error::other("the process is dead"));
+        }
+        Ok(state)
+    }
+}
+
+impl State {
+    fn node(&self, name: &str) -> io::Result<usize> {
+        self.names.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// As many bytes more as `node` would grow by.
+    fn check_space(&self, node: usize, end: usize) -> io::Result<()> {
+        let used: usize = self.names.values().map(|node| self.nodes[*node].cached.len()).sum();
+        let more = end.saturating_sub(self.nodes[node].cached.len());
+        if (used + more) as u64 > self.bytes_max {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, node: usize, at: usize, bytes: &[u8]) -> io::Result<()> {
+        self.check_space(node, at + bytes.len())?;
+        let node = &mut self.nodes[node];
+        write_all(&mut node.cached, at, bytes);
+        node.unsynced.push((at, bytes.to_vec()));
+        Ok(())
+    }
+
+    fn rename(&mut self, change: NameChange) {
+        apply(&mut self.names, change.clone());
+        self.unsynced_names.push(change);
+    }
+}
+
+impl Disk for LyingDisk {
+    type File = LyingFile;
+
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from("lying").join(name)
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.names())
+    }
+
+    fn create(&self, name: &str) -> io::Result<LyingFile> {
+        let mut state = self.change()?;
+        state.nodes.push(Node::default());
+        let node = state.nodes.len() - 1;
+        state.rename(NameChange::Put { name: name.to_owned(), node });
+        Ok(LyingFile { disk: self.clone(), node })
+    }
+
+    fn open(&self, name: &str) -> io::Result<LyingFile> {
+        let node = self.lock().node(name)?;
+        Ok(LyingFile { disk: self.clone(), node })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.change()?;
+        state.node(from)?;
+        state.rename(NameChange::Move { from: from.to_owned(), to: to.to_owned() });
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.change()?;
+        state.node(name)?;
+        state.rename(NameChange::Remove { name: name.to_owned() });
+        Ok(())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        let mut state = self.change()?;
+        state.unsynced_names.clear();
+        state.names_on_disk = state.names.clone();
+        Ok(())
+    }
+}
+
+impl DiskFile for LyingFile {
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.disk.lock().nodes[self.node].cached.len() as u64)
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let mut state = self.disk.change()?;
+        let have = state.nodes[self.node].cached.len();
+        let more = index(bytes).saturating_sub(have);
+        state.write(self.node, have, &vec![0; more])
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = self.disk.lock();
+        let bytes = state.nodes[self.node].cached.get(index(offset)..).unwrap_or(&[]);
+        let count = bytes.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.change()?.write(self.node, index(offset), bytes)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.disk.change()?;
+        let state = &mut *state;
+        if state.sync_skipped {
+            return Ok(());
+        }
+        let node = &mut state.nodes[self.node];
+        if std::mem::take(&mut state.sync_fails) {
+            for (at, bytes) in std::mem::take(&mut node.unsynced) {
+                write_some(&mut node.on_disk, at, &bytes, &mut state.random);
+            }
+            return Err(io::Error::other("the disk did not take it"));
+        }
+        for (at, bytes) in std::mem::take(&mut node.unsynced) {
+            write_all(&mut node.on_disk, at, &bytes);
+        }
+        Ok(())
+    }
+}
+
+fn apply(names: &mut BTreeMap<String, usize>, change: NameChange) {
+    match change {
+        NameChange::Put { name, node } => {
+            names.insert(name, node);
+        }
+        NameChange::Move { from, to } => {
+            if let Some(node) = names.remove(&from) {
+                names.insert(to, node);
+            }
+        }
+        NameChange::Remove { name } => {
+            names.remove(&name);
+        }
+    }
+}
+
+fn write_all(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    let end = at + bytes.len();
+    if file.len() < end {
+        file.resize(end, 0);
+    }
+    file[at..end].copy_from_slice(bytes);
+}
+
+/// Writes all of it, none of it, a first part, or any sectors of it.
+fn write_some(file: &mut Vec<u8>, at: usize, bytes: &[u8], random: &mut u64) {
+    let fate = next_random(random) % 4;
+    let sectors = bytes.len().div_ceil(SECTOR) as u64;
+    let cut = if sectors == 0 { 0 } else { next_random(random) % sectors };
+    let mut done = 0;
+    // Sectors are of the disk, not of the write.
+    while done < bytes.len() {
+        let piece = (SECTOR - (at + done) % SECTOR).min(bytes.len() - done);
+        let keep = match fate {
+            0 => true,
+            1 => false,
+            2 => ((done / SECTOR) as u64) < cut,
+            _ => next_random(random).is_multiple_of(2),
+        };
+        if keep {
+            write_all(file, at + done, &bytes[done..done + piece]);
+        }
+        done += piece;
+    }
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).expect("a disk in memory is small")
+}
+
+/// Splitmix64: enough chance for a disk, and the same everywhere.
+fn next_random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,395 @@
+//! The file journal as the daemon runs it: a sync thread and a keeper thread.
+//!
+//! The sync thread leaves a marker after [`JournalSettings::idle`] without a
+//! group, so that the last group before a quiet time is proven to be synced.
+//!
+//! Not here: any decision (`desk.rs`).
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+
+use piecework_core::Position;
+
+use crate::directory::DataDirectory;
+use crate::journal::frame::encode_group;
+use crate::journal::{
+    Bounds, Group, GroupReader, Journal, JournalError, OnDurable, Ticket, check_group,
+};
+
+use super::JournalSettings;
+use super::desk::{Desk, Room};
+use super::disk::{Disk, RealDisk};
+use super::read::Reader;
+use super::recover::recover;
+use super::walk::Walk;
+
+/// A journal in segment files, open for appending.
+///
+/// Dropping it is like a crash: what was not completed may be lost. See
+/// [`Journal::close`] for an orderly end.
+#[derive(Debug)]
+pub struct FileJournal<D: Disk = RealDisk> {
+    shared: Arc<Shared<D>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared<D: Disk> {
+    disk: D,
+    settings: JournalSettings,
+    state: Mutex<State<D>>,
+    /// For the sync thread: there is something to write, or an end.
+    work: Condvar,
+    /// For the keeper: there is a job, or an end.
+    job: Condvar,
+    /// For the appender: what it waits for may have come.
+    room: Condvar,
+}
+
+#[derive(Debug)]
+struct State<D: Disk> {
+    desk: Desk<D::File>,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    NotYet,
+    /// Once everything is durable.
+    Orderly,
+    AtOnce,
+}
+
+impl FileJournal<RealDisk> {
+    /// Opens the journal of `directory` with the daemon's settings.
+    ///
+    /// `trusted`: a position known to have been durable (the tables' applied
+    /// position); zero when nothing is known.
+    ///
+    /// # Errors
+    /// See [`FileJournal::open`].
+    pub fn open_in(
+        directory: &DataDirectory,
+        trusted: Position,
+        on_durable: OnDurable,
+    ) -> Result<FileJournal, JournalError> {
+        let settings = JournalSettings::new(directory.journal_id());
+        FileJournal::open(directory.journal_disk(), settings, trusted, on_durable)
+    }
+}
+
+impl<D: Disk> FileJournal<D> {
+    /// Recovers the journal on `disk`, or starts one, claims it and starts the
+    /// threads. Everything that is then in it is durable.
+    ///
+    /// # Errors
+    /// `Corrupt` when something synced is lost, naming where; `Full` or
+    /// `Unavailable` when the claim or a segment cannot be written.
+    pub fn open(
+        disk: D,
+        settings: JournalSettings,
+        trusted: Position,
+        on_durable: OnDurable,
+    ) -> Result<FileJournal<D>, JournalError> {
+        settings.check();
+        let recovered = recover(&disk, &settings, trusted)?;
+        let desk = Desk::new(recovered, &settings, disk.path(""));
+        let shared = Arc::new(Shared {
+            disk,
+            settings,
+            state: Mutex::new(State { desk, end: End::NotYet }),
+            work: Condvar::new(),
+            job: Condvar::new(),
+            room: Condvar::new(),
+        });
+        let mut journal = FileJournal { shared: Arc::clone(&shared), threads: Vec::new() };
+        journal.start("journal-sync", move |shared| sync_thread(shared, on_durable))?;
+        journal.start("journal-keeper", keeper_thread)?;
+        Ok(journal)
+    }
+
+    fn start(
+        &mut self,
+        name: &str,
+        run: impl FnOnce(&Shared<D>) + Send + 'static,
+    ) -> Result<(), JournalError> {
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared));
+        self.threads.push(thread.map_err(|source| JournalError::Unavailable {
+            what: "start a thread for",
+            path: self.shared.disk.path(""),
+            source,
+        })?);
+        Ok(())
+    }
+
+    fn end(&mut self, end: End) -> Vec<thread::Result<()>> {
+        self.shared.lock().end = end;
+        self.shared.work.notify_all();
+        self.shared.job.notify_all();
+        self.threads.drain(..).map(JoinHandle::join).collect()
+    }
+}
+
+impl<D: Disk> Journal for FileJournal<D> {
+    fn bounds(&self) -> Bounds {
+        self.shared.lock().desk.bounds()
+    }
+
+    fn append(&mut self, group: Group) -> Result<Ticket, JournalError> {
+        let (author, next) = {
+            let state = self.shared.lock();
+            (state.desk.author(), state.desk.next_position())
+        };
+        check_group(&group, next);
+        // Outside the lock: only this thread moves the head.
+        let frame = encode_group(author, &group);
+        let bytes = frame.disk_bytes();
+        let (first, last) = (group.first, group.last());
+        drop(group);
+        let mut state = self.shared.lock();
+        while state.desk.room(bytes)? == Room::Later {
+            self.shared.wake_keeper(&state);
+            state = self.shared.room.wait(state).expect(NO_PANIC);
+        }
+        let ticket = state.desk.take(frame, first, last);
+        self.shared.wake_keeper(&state);
+        drop(state);
+        self.shared.work.notify_one();
+        Ok(ticket)
+    }
+
+    fn mark(&mut self) -> Result<(), JournalError> {
+        self.shared.lock().desk.ask_marker()?;
+        self.shared.work.notify_one();
+        Ok(())
+    }
+
+    fn read(&self, from: Position) -> Result<GroupReader, JournalError> {
+        let state = self.shared.lock();
+        let reader = open_reader(&state.desk, &self.shared.disk, &self.shared.settings, from)?;
+        Ok(Box::new(reader))
+    }
+
+    fn trim(&mut self, below: Position) -> Result<Position, JournalError> {
+        let mut state = self.shared.lock();
+        let oldest = state.desk.trim(below)?;
+        self.shared.wake_keeper(&state);
+        Ok(oldest)
+    }
+
+    fn close(mut self) -> Result<(), JournalError> {
+        for ended in self.end(End::Orderly) {
+            ended.expect(NO_PANIC);
+        }
+        let state = self.shared.lock();
+        if state.desk.is_stopped() {
+            return Err(JournalError::Stopped { synced: state.desk.bounds().synced });
+        }
+        Ok(())
+    }
+}
+
+impl<D: Disk> Drop for FileJournal<D> {
+    fn drop(&mut self) {
+        // A panic there was already printed; here only the end counts.
+        let _ = self.end(End::AtOnce);
+    }
+}
+
+/// The reader that [`Journal::read`] gives.
+pub(super) fn open_reader<D: Disk>(
+    desk: &Desk<D::File>,
+    disk: &D,
+    settings: &JournalSettings,
+    from: Position,
+) -> Result<Reader<D::File>, JournalError> {
+    let bounds = desk.bounds();
+    assert!(from <= bounds.next, "read from {from}, beyond the next position {}", bounds.next);
+    if from < bounds.oldest {
+        return Err(JournalError::Trimmed { asked: from, oldest: bounds.oldest });
+    }
+    let (segments, chain) = desk.readable(disk, from);
+    let walk = Walk::new(segments, settings.journal, bounds.epoch, chain);
+    Ok(Reader::new(walk, from, bounds.synced))
+}
+
+const NO_PANIC: &str = "no journal thread panicked";
+
+impl<D: Disk> Shared<D> {
+    fn lock(&self) -> MutexGuard<'_, State<D>> {
+        self.state.lock().expect(NO_PANIC)
+    }
+
+    fn wake_keeper(&self, state: &State<D>) {
+        if state.desk.has_job() {
+            self.job.notify_one();
+        }
+    }
+}
+
+/// Ends the journal when its sync thread does, however that comes about, so
+/// that nobody waits for it for ever.
+struct LastWord<'a, D: Disk>(&'a Shared<D>);
+
+impl<D: Disk> Drop for LastWord<'_, D> {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Ok(mut state) = self.0.state.lock()
+        {
+            state.desk.abandon();
+        }
+        self.0.room.notify_all();
+    }
+}
+
+fn sync_thread<D: Disk>(shared: &Shared<D>, mut on_durable: OnDurable) {
+    let _last_word = LastWord(shared);
+    let mut idle = false;
+    let mut state = shared.lock();
+    loop {
+        if let Some(error) = state.desk.take_failure() {
+            drop(state);
+            shared.room.notify_all();
+            on_durable(Err(error));
+            state = shared.lock();
+        }
+        if state.end == End::AtOnce {
+            return;
+        }
+        let ending = state.end == End::Orderly;
+        if let Some(mut batch) = state.desk.take_batch(idle || ending) {
+            drop(state);
+            // The queue is empty again.
+            shared.room.notify_all();
+            let result = batch.run();
+            state = shared.lock();
+            let completions = state.desk.batch_done(&batch, result);
+            drop(state);
+            // Its files are let go before anyone hears that it is done.
+            drop(batch);
+            completions.into_iter().for_each(&mut on_durable);
+            state = shared.lock();
+            idle = false;
+            continue;
+        }
+        if ending {
+            return;
+        }
+        // Without a marker to write there is nothing to wake up for.
+        if state.desk.owes_marker() {
+            let waited = shared.work.wait_timeout(state, shared.settings.idle).expect(NO_PANIC);
+            idle = waited.1.timed_out();
+            state = waited.0;
+        } else {
+            state = shared.work.wait(state).expect(NO_PANIC);
+        }
+    }
+}
+
+fn keeper_thread<D: Disk>(shared: &Shared<D>) {
+    let mut state = shared.lock();
+    while state.end == End::NotYet {
+        if let Some(job) = state.desk.take_job() {
+            drop(state);
+            let result = job.run(&shared.disk);
+            state = shared.lock();
+            state.desk.job_done(job, result);
+            shared.room.notify_all();
+            if state.desk.is_stopped() {
+                // The sync thread tells the caller.
+                shared.work.notify_one();
+            }
+        } else if state.desk.waits_for_space() {
+            let waited = shared.job.wait_timeout(state, shared.settings.space_retry);
+            let waited = waited.expect(NO_PANIC);
+            state = waited.0;
+            if waited.1.timed_out() {
+                state.desk.retry_space();
+            }
+        } else {
+            state = shared.job.wait(state).expect(NO_PANIC);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use crate::journal::JournalId;
+    use crate::journal::conformance::{Heard, group_at};
+
+    use super::super::LyingDisk;
+    use super::*;
+
+    fn open(disk: &LyingDisk, on_durable: OnDurable) -> FileJournal<LyingDisk> {
+        let settings = JournalSettings {
+            segment_bytes: 32 * 1024,
+            idle: Duration::from_millis(1),
+            ..JournalSettings::new(JournalId(9))
+        };
+        FileJournal::open(disk.clone(), settings, Position(0), on_durable).expect("opened")
+    }
+
+    /// A clock only ends a test that would wait for ever.
+    fn wait_until(mut done: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !done() {
+            assert!(began.elapsed() < Duration::from_secs(60), "it never came");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_failed_sync_ends_a_waiting_append_and_is_told_once() {
+        let disk = LyingDisk::new(1);
+        let heard = Heard::default();
+        let mut journal = open(&disk, heard.callback());
+        journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
+        wait_until(|| heard.last() == Position(1));
+        disk.fail_next_sync();
+        let error = loop {
+            match journal.append(group_at(&journal.bounds(), 1, 10)) {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, JournalError::Stopped { .. }), "{error}");
+        wait_until(|| heard.errors() == 1);
+        let completed = heard.last();
+        assert!(matches!(journal.close(), Err(JournalError::Stopped { .. })));
+        assert_eq!((heard.errors(), heard.last()), (1, completed));
+    }
+
+    #[test]
+    fn a_quiet_time_leaves_a_marker_that_proves_the_last_group() {
+        let disk = LyingDisk::new(1);
+        let heard = Heard::default();
+        let mut journal = open(&disk, heard.callback());
+        journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
+        let marker = || disk.content("0000000001.segment")[4096..8192].to_vec();
+        wait_until(|| marker().starts_with(b"PWJF"));
+        drop(journal);
+        // Without the marker this would be an unproven tail, and cut.
+        let mut content = disk.content("0000000001.segment");
+        content[96] ^= 1;
+        disk.damage("0000000001.segment", Some(content));
+        let settings = JournalSettings::new(JournalId(9));
+        let opened = FileJournal::open(disk, settings, Position(0), heard.callback());
+        assert!(matches!(opened, Err(JournalError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_callback_that_panics_stops_the_journal_instead_of_hanging_it() {
+        let disk = LyingDisk::new(1);
+        let mut journal = open(&disk, Box::new(|_| panic!("on purpose")));
+        let error = loop {
+            match journal.append(group_at(&journal.bounds(), 1, 10)) {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, JournalError::Stopped { .. }), "{error}");
+    }
+}

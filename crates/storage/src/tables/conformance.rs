@@ -1,0 +1,111 @@
+//! What every store of keys and values must do, run on both.
+
+use std::ops::ControlFlow;
+
+use super::key_value::KeyValue;
+use super::memory::MemoryKeyValue;
+use super::sled::SledKeyValue;
+
+fn on_both(check: impl Fn(&dyn KeyValue)) {
+    check(&MemoryKeyValue::new());
+    let directory = tempfile::tempdir().unwrap();
+    check(&SledKeyValue::open(directory.path(), 8 * 1024 * 1024).unwrap());
+}
+
+fn put(kv: &dyn KeyValue, pairs: &[(&[u8], &[u8])]) {
+    let batch = pairs.iter().map(|(key, value)| (key.to_vec(), Some(value.to_vec())));
+    kv.apply_batch(&batch.collect()).unwrap();
+}
+
+fn keys(kv: &dyn KeyValue, from: &[u8], below: &[u8], max: usize) -> Vec<Vec<u8>> {
+    let mut keys = Vec::new();
+    kv.scan(from, below, &mut |key, _| {
+        keys.push(key.to_vec());
+        if keys.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })
+    .unwrap();
+    keys
+}
+
+#[test]
+fn a_key_holds_what_was_put_last_until_it_is_gone() {
+    on_both(|kv| {
+        assert_eq!(kv.get(b"k").unwrap(), None);
+        put(kv, &[(b"k", b"1"), (b"kk", b"")]);
+        put(kv, &[(b"k", b"2")]);
+        assert_eq!(kv.get(b"k").unwrap().as_deref(), Some(&b"2"[..]));
+        assert_eq!(kv.get(b"kk").unwrap().as_deref(), Some(&b""[..]));
+        kv.apply_batch(&vec![(b"k".to_vec(), None), (b"none".to_vec(), None)]).unwrap();
+        assert_eq!(kv.get(b"k").unwrap(), None);
+    });
+}
+
+#[test]
+fn the_greatest_key_not_above_another_is_found() {
+    on_both(|kv| {
+        assert_eq!(kv.at_or_before(b"z").unwrap(), None);
+        put(kv, &[(b"b", b"1"), (b"b\0", b"2"), (b"d", b"3")]);
+        let found = |key: &[u8]| kv.at_or_before(key).unwrap().map(|(key, _)| key.to_vec());
+        assert_eq!(found(b"a"), None);
+        assert_eq!(found(b"b"), Some(b"b".to_vec()));
+        assert_eq!(found(b"b\0\0"), Some(b"b\0".to_vec()));
+        assert_eq!(found(b"c"), Some(b"b\0".to_vec()));
+        assert_eq!(found(b"zz"), Some(b"d".to_vec()));
+    });
+}
+
+#[test]
+fn a_scan_goes_up_within_its_bounds_and_stops_when_told() {
+    on_both(|kv| {
+        let names: Vec<Vec<u8>> = (0..3000_u32).map(|n| n.to_be_bytes().to_vec()).collect();
+        for chunk in names.chunks(700) {
+            kv.apply_batch(&chunk.iter().map(|k| (k.clone(), Some(k.clone()))).collect()).unwrap();
+        }
+        assert_eq!(keys(kv, &[], &[255], usize::MAX), names);
+        assert_eq!(keys(kv, &names[5], &names[2000], usize::MAX), names[5..2000]);
+        assert_eq!(keys(kv, &names[5], &names[2000], 2), names[5..7]);
+        assert_eq!(keys(kv, &names[5], &names[5], 9), Vec::<Vec<u8>>::new());
+        assert_eq!(keys(kv, &names[6], &names[5], 9), Vec::<Vec<u8>>::new());
+    });
+}
+
+#[test]
+fn a_scan_may_read_the_store() {
+    on_both(|kv| {
+        put(kv, &[(b"a", b"1"), (b"b", b"2")]);
+        let mut read = Vec::new();
+        kv.scan(b"", b"z", &mut |key, value| {
+            read.push(kv.get(key).unwrap().as_deref() == Some(value));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(read, [true, true]);
+    });
+}
+
+#[test]
+fn what_was_flushed_is_there_after_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    let large = vec![9; 300_000];
+    {
+        let kv = SledKeyValue::open(directory.path(), 8 * 1024 * 1024).unwrap();
+        put(&kv, &[(b"a", b"1"), (b"large", &large)]);
+        kv.flush().unwrap();
+        assert!(kv.size_on_disk().unwrap() > 0);
+    }
+    let kv = SledKeyValue::open(directory.path(), 8 * 1024 * 1024).unwrap();
+    assert_eq!(kv.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
+    assert_eq!(kv.get(b"large").unwrap().as_deref(), Some(&large[..]));
+}
+
+#[test]
+fn a_crash_of_the_one_in_memory_keeps_what_was_flushed_and_a_prefix() {
+    let kv = MemoryKeyValue::new();
+    put(&kv, &[(b"a", b"1")]);
+    kv.flush().unwrap();
+    put(&kv, &[(b"a", b"2")]);
+    put(&kv, &[(b"a", b"3"), (b"b", b"3")]);
+    kv.crash(1);
+    assert_eq!(kv.get(b"a").unwrap().as_deref(), Some(&b"2"[..]));
+    assert_eq!(kv.get(b"b").unwrap(), None);
+}

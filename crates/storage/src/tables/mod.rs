@@ -1,0 +1,41 @@
+//! The tables: every row as it is now, read by anybody, rebuilt from the journal.
+//!
+//! `row.rs` turns changes into keys and values, the same for the journal and for
+//! here; durable groups are published into the overlay; checkpoints fold it into
+//! pages in a store of keys and values. Read in the order of the modules.
+
+mod checkpoint;
+mod checkpointer;
+#[cfg(test)]
+mod conformance;
+mod error;
+mod fold;
+mod key_value;
+mod keys;
+mod load;
+mod memory;
+mod merged;
+mod opening;
+mod overlay;
+mod pages;
+mod row;
+mod sled;
+mod store;
+mod values;
+mod view;
+
+pub use self::sled::SledKeyValue;
+pub use checkpoint::Progress;
+pub use checkpointer::{CHECKPOINT_EVERY, Checkpointer};
+pub use error::StoreError;
+pub use key_value::{Batch, KeyValue, KeyValueError, Visit};
+pub use keys::{Key, KeyError, RowId, Tag};
+pub use memory::MemoryKeyValue;
+pub use opening::EXIT_START_AGAIN;
+pub use overlay::Room;
+pub use row::{Row, RowError};
+pub use store::{OnPublished, Store, StoreSettings};
+pub use values::{Applied, Misread};
+pub use view::{Direction, EVENTS_LOOKED_AT_MAX, Events, View};
+
+pub(crate) use row::{Reader, write_change};

@@ -1,0 +1,310 @@
+//! The tables as the server sees them: published rows, and how far they are.
+//!
+//! One thread publishes durable groups, one writes checkpoints, anybody reads.
+//!
+//! Not here: how a checkpoint goes (`checkpoint.rs`), typed reads (`view.rs`),
+//! what a start loads (`load.rs`).
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use piecework_core::{Now, Position, TenantId};
+
+use super::checkpoint::{Checkpoint, Progress};
+use super::checkpointer::Bell;
+use super::error::StoreError;
+use super::key_value::{KeyValue, KeyValueError};
+use super::memory::MemoryKeyValue;
+use super::merged::Tables;
+use super::opening::{Place, Watchdog, end_process};
+use super::overlay::{Overlay, Room};
+use super::pages::APPLIED;
+use super::row::Row;
+use super::sled::SledKeyValue;
+use super::values::{Applied, parse, read_applied};
+use super::view::View;
+use crate::group::group_rows;
+
+/// Sizes and times of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Bytes of published rows that wait for a checkpoint before intake is refused.
+    pub overlay_bytes: usize,
+    /// What the store of keys and values may keep in memory, about.
+    pub cache_bytes: u64,
+    /// Opening or loading may stand still for this long.
+    pub open_patience: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> StoreSettings {
+        StoreSettings {
+            overlay_bytes: 64 * 1024 * 1024,
+            cache_bytes: 256 * 1024 * 1024,
+            open_patience: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Hears of every new published position, on the publisher's thread: return soon.
+pub type OnPublished = Box<dyn Fn(Position) + Send + Sync>;
+
+/// The tables. Clones share them.
+#[derive(Clone)]
+pub struct Store {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) tables: Tables,
+    pub(super) checkpoint: Mutex<Checkpoint>,
+    pub(super) bell: Bell,
+    applied: RwLock<Applied>,
+    published: AtomicU64,
+    watchers: RwLock<Vec<OnPublished>>,
+    place: Option<Place>,
+    watchdog: Mutex<Option<Watchdog>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (applied, published) = (self.applied(), self.published());
+        f.debug_struct("Store")
+            .field("applied", &applied)
+            .field("published", &published)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the tables in `directory`, or sets doubtful ones aside and starts
+    /// with empty ones. From here until [`Store::opened`] a watchdog ends the
+    /// process (status 75) when loading and publishing stand still.
+    ///
+    /// # Errors
+    /// The directory cannot be used.
+    pub fn open(directory: &Path, settings: &StoreSettings) -> Result<Store, StoreError> {
+        Store::open_watched(directory, settings, end_process)
+    }
+
+    pub(super) fn open_watched(
+        directory: &Path,
+        settings: &StoreSettings,
+        bark: impl FnOnce() + Send + 'static,
+    ) -> Result<Store, StoreError> {
+        let place = Place::new(directory);
+        place.enter()?;
+        let watchdog = Watchdog::start(settings.open_patience, bark).map_err(|source| {
+            StoreError::Io { doing: "watch the opening of", path: directory.to_owned(), source }
+        })?;
+        let open = || -> Result<(Arc<dyn KeyValue>, Applied), StoreError> {
+            let kv: Arc<dyn KeyValue> =
+                Arc::new(SledKeyValue::open(&place.pages(), settings.cache_bytes)?);
+            let applied = stored_applied(&*kv)?;
+            Ok((kv, applied))
+        };
+        let (kv, applied) = open().or_else(|error| {
+            if !error.is_damage() {
+                return Err(error);
+            }
+            tracing::warn!(error = &error as &dyn std::error::Error, "tables are in doubt");
+            place.set_aside()?;
+            open()
+        })?;
+        Ok(Store::new(kv, applied, settings, Some((place, watchdog))))
+    }
+
+    /// Opens tables that lie in `kv`.
+    ///
+    /// # Errors
+    /// How far they are cannot be read.
+    pub fn with_key_value(
+        kv: Arc<dyn KeyValue>,
+        settings: &StoreSettings,
+    ) -> Result<Store, StoreError> {
+        let applied = stored_applied(&*kv)?;
+        Ok(Store::new(kv, applied, settings, None))
+    }
+
+    /// Empty tables that go with the process.
+    #[must_use]
+    pub fn in_memory(settings: &StoreSettings) -> Store {
+        Store::new(Arc::new(MemoryKeyValue::new()), Applied::default(), settings, None)
+    }
+
+    fn new(
+        kv: Arc<dyn KeyValue>,
+        applied: Applied,
+        settings: &StoreSettings,
+        opening: Option<(Place, Watchdog)>,
+    ) -> Store {
+        let overlay = Overlay::new(settings.overlay_bytes, applied.position, applied.now);
+        let (place, watchdog) = opening.unzip();
+        let shared = Shared {
+            tables: Tables { kv, overlay },
+            checkpoint: Mutex::new(Checkpoint::default()),
+            bell: Bell::default(),
+            applied: RwLock::new(applied),
+            published: AtomicU64::new(applied.position.0),
+            watchers: RwLock::new(Vec::new()),
+            place,
+            watchdog: Mutex::new(watchdog),
+        };
+        Store { shared: Arc::new(shared) }
+    }
+
+    /// Everything has been loaded: removes the marker and calls the watchdog off.
+    ///
+    /// # Errors
+    /// The marker cannot be removed.
+    pub fn opened(&self) -> Result<(), StoreError> {
+        if let (Some(place), Some(watchdog)) = (&self.shared.place, self.watchdog().take()) {
+            drop(watchdog);
+            place.unmark()?;
+        }
+        Ok(())
+    }
+
+    /// What is stored is in doubt (`StoreError::is_damage`): the next open sets
+    /// it aside. Serve no more from it; exit and start again.
+    ///
+    /// # Errors
+    /// The marker cannot be written.
+    pub fn condemn(&self) -> Result<(), StoreError> {
+        self.shared.place.as_ref().map_or(Ok(()), Place::mark)
+    }
+
+    /// The position up to which the tables are durable and complete: replay
+    /// the journal from the next one.
+    #[must_use]
+    pub fn applied(&self) -> Position {
+        self.applied_at().position
+    }
+
+    /// The logged times of the group that ends at [`Store::applied`].
+    #[must_use]
+    pub fn applied_now(&self) -> Now {
+        self.applied_at().now
+    }
+
+    /// The newest position that readers see.
+    #[must_use]
+    pub fn published(&self) -> Position {
+        Position(self.shared.published.load(Ordering::Acquire))
+    }
+
+    /// Shows a durable group to readers. `body`: as `encode_command` made it;
+    /// `last`: its last position; `now`: its logged times. Groups come in order,
+    /// from one thread; publishing one again does no harm.
+    ///
+    /// Never blocks on disk, save that ranges of rows are looked up. Heed
+    /// [`Store::room`]: it takes everything.
+    ///
+    /// # Errors
+    /// The body cannot be read, or a range could not be looked up; nothing of
+    /// the group is visible.
+    pub fn publish(&self, body: &Bytes, last: Position, now: Now) -> Result<(), StoreError> {
+        self.publish_rows(group_rows(body)?, last, now)
+    }
+
+    /// Like [`Store::publish`], for rows that were decoded already.
+    ///
+    /// # Errors
+    /// A range could not be looked up; nothing of the group is visible.
+    pub fn publish_rows(&self, rows: Vec<Row>, last: Position, now: Now) -> Result<(), StoreError> {
+        let overlay = &self.shared.tables.overlay;
+        overlay.publish(self.shared.tables.resolve(rows)?, last, now);
+        self.shared.published.store(last.0, Ordering::Release);
+        self.feed();
+        if overlay.is_half_full() {
+            self.shared.bell.ring();
+        }
+        let watchers = self.shared.watchers.read().unwrap_or_else(PoisonError::into_inner);
+        watchers.iter().for_each(|watcher| watcher(last));
+        Ok(())
+    }
+
+    /// Calls `watcher` after every publication from now on, as long as the store lives.
+    pub fn subscribe(&self, watcher: OnPublished) {
+        self.shared.watchers.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
+    }
+
+    /// How much may still come in. Cost: one atomic read.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.shared.tables.overlay.room()
+    }
+
+    /// Bytes of published rows that the next checkpoint will write.
+    #[must_use]
+    pub fn overlay_bytes(&self) -> u64 {
+        self.shared.tables.overlay.bytes() as u64
+    }
+
+    /// A tenant's rows. Every read sees what is published at that moment.
+    #[must_use]
+    pub fn view(&self, tenant: TenantId) -> View {
+        View::new(self.clone(), tenant)
+    }
+
+    /// Does one piece of a checkpoint: begins one if there is anything to write,
+    /// or writes a batch, or syncs, or ends it.
+    ///
+    /// # Errors
+    /// The store failed. It stays so: drop it and start again.
+    pub fn checkpoint_step(&self) -> Result<Progress, StoreError> {
+        let mut checkpoint = self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = checkpoint.step(&self.shared.tables, self.applied())?;
+        if let Progress::Done(applied) = progress {
+            *self.shared.applied.write().unwrap_or_else(PoisonError::into_inner) = applied;
+            self.shared.tables.overlay.thaw();
+        }
+        self.feed();
+        Ok(progress)
+    }
+
+    /// Writes everything published so far. Blocks until it is durable.
+    ///
+    /// # Errors
+    /// The store failed. It stays so: drop it and start again.
+    pub fn checkpoint_now(&self) -> Result<Position, StoreError> {
+        let published = self.published();
+        while self.applied() < published {
+            self.checkpoint_step()?;
+        }
+        Ok(self.applied())
+    }
+
+    /// Bytes taken on disk.
+    ///
+    /// # Errors
+    /// The store of keys and values cannot tell.
+    pub fn size_on_disk(&self) -> Result<u64, KeyValueError> {
+        self.shared.tables.kv.size_on_disk()
+    }
+
+    /// The watchdog sees that something moved.
+    pub(super) fn feed(&self) {
+        if let Some(watchdog) = self.watchdog().as_ref() {
+            watchdog.feed();
+        }
+    }
+
+    fn watchdog(&self) -> MutexGuard<'_, Option<Watchdog>> {
+        self.shared.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn applied_at(&self) -> Applied {
+        *self.shared.applied.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stored_applied(kv: &dyn KeyValue) -> Result<Applied, StoreError> {
+    let stored = kv.get(APPLIED)?;
+    let message = stored.map(|value| parse(APPLIED, &value)).transpose();
+    Ok(message.map_err(StoreError::Applied)?.map(read_applied).unwrap_or_default())
+}

@@ -1,0 +1,180 @@
+//! Records of logs: submissions, results, ends, worker events.
+
+use piecework_core::event::{
+    Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
+};
+use piecework_core::{ProjectId, Revision, Sequence, TaskId, TaskNumber, WallTime, WorkerId};
+use piecework_proto::storage::v1 as pb;
+
+use super::lease::{read_lease_name, write_lease_name};
+use super::task::{read_cause, read_state, write_cause, write_state};
+use super::terms::{read_money, write_money};
+use super::worker::{read_kind, write_kind};
+use super::{Misread, have, narrow, read_choices, write_choices};
+
+pub(crate) fn write_event(event: &Event) -> pb::Event {
+    use pb::event::What as Pb;
+    let what = match &event.what {
+        What::Submitted(lease) => Pb::Submitted(write_lease_name(*lease)),
+        What::Result(result) => Pb::Result(write_result(result)),
+        What::TaskEnded { task, state } => Pb::Ended(pb::TaskEnded {
+            project: task.project.0,
+            task: task.number.0,
+            state: Some(write_state(*state)),
+        }),
+        What::Worker { worker, what } => {
+            Pb::Worker(pb::WorkerEvent { worker: worker.0, what: Some(write_worker_event(what)) })
+        }
+    };
+    pb::Event { at_wall_ms: event.at.0, what: Some(what) }
+}
+
+pub(crate) fn read_event(
+    log: Log,
+    sequence: Sequence,
+    message: pb::Event,
+) -> Result<Event, Misread> {
+    use pb::event::What as Pb;
+    let what = match have("what", message.what)? {
+        Pb::Submitted(lease) => What::Submitted(read_lease_name(lease)),
+        Pb::Result(result) => What::Result(Box::new(read_result(result)?)),
+        Pb::Ended(ended) => What::TaskEnded {
+            task: read_task(ended.project, ended.task),
+            state: read_state(ended.state)?,
+        },
+        Pb::Worker(event) => What::Worker {
+            worker: WorkerId(event.worker),
+            what: read_worker_event(have("worker.what", event.what)?)?,
+        },
+    };
+    Ok(Event { log, sequence, at: WallTime(message.at_wall_ms), what })
+}
+
+fn read_task(project: u32, task: u32) -> TaskId {
+    TaskId { project: ProjectId(project), number: TaskNumber(task) }
+}
+
+fn write_result(result: &TaskResult) -> pb::TaskResult {
+    use pb::task_result::Answer;
+    let (state, incomplete, cause) = match result.state {
+        ResultState::Final { incomplete } => {
+            (pb::ResultState::Final, incomplete, pb::FailureCause::Unspecified)
+        }
+        ResultState::Failed { cause } => (pb::ResultState::Failed, false, write_cause(cause)),
+    };
+    let answer = result.answer.as_ref().map(|answer| match answer {
+        ResultAnswer::Of(lease) => Answer::Of(write_lease_name(*lease)),
+        ResultAnswer::Choices { revision, choices } => Answer::Choices(pb::ResultChoices {
+            revision: revision.0,
+            choices: write_choices(choices),
+        }),
+    });
+    pb::TaskResult {
+        project: result.task.project.0,
+        task: result.task.number.0,
+        revision: result.revision,
+        state: state.into(),
+        incomplete,
+        cause: cause.into(),
+        answer,
+        confidence_ppm: result.confidence_ppm,
+        votes: result.votes.iter().map(write_field_votes).collect(),
+        answers: result.answers.iter().map(write_vote).collect(),
+        cost: Some(write_money(result.cost)),
+    }
+}
+
+fn read_result(message: pb::TaskResult) -> Result<TaskResult, Misread> {
+    use pb::task_result::Answer;
+    let state = match message.state() {
+        pb::ResultState::Final => ResultState::Final { incomplete: message.incomplete },
+        pb::ResultState::Failed => ResultState::Failed { cause: read_cause(message.cause())? },
+        pb::ResultState::Unspecified => return Err(Misread::Field { field: "result.state" }),
+    };
+    let answer = match message.answer {
+        None => None,
+        Some(Answer::Of(lease)) => Some(ResultAnswer::Of(read_lease_name(lease))),
+        Some(Answer::Choices(choices)) => Some(ResultAnswer::Choices {
+            revision: Revision(choices.revision),
+            choices: read_choices(&choices.choices)?,
+        }),
+    };
+    Ok(TaskResult {
+        task: read_task(message.project, message.task),
+        revision: message.revision,
+        state,
+        answer,
+        confidence_ppm: message.confidence_ppm,
+        votes: message.votes.iter().map(read_field_votes).collect::<Result<_, _>>()?,
+        answers: message.answers.into_iter().map(read_vote).collect::<Result<_, _>>()?,
+        cost: read_money("result.cost", message.cost)?,
+    })
+}
+
+fn write_field_votes(votes: &FieldVotes) -> pb::FieldVotes {
+    pb::FieldVotes {
+        field: votes.field.into(),
+        choices: votes.votes.iter().map(|&(choice, _)| choice.into()).collect(),
+        votes: votes.votes.iter().map(|&(_, votes)| votes).collect(),
+    }
+}
+
+fn read_field_votes(message: &pb::FieldVotes) -> Result<FieldVotes, Misread> {
+    if message.choices.len() != message.votes.len() {
+        return Err(Misread::Field { field: "result.votes" });
+    }
+    let pairs = message.choices.iter().zip(&message.votes);
+    let votes = pairs.map(|(&choice, &votes)| Ok((narrow("result.votes", choice)?, votes)));
+    Ok(FieldVotes {
+        field: narrow("result.votes.field", message.field)?,
+        votes: votes.collect::<Result<_, _>>()?,
+    })
+}
+
+fn write_vote(vote: &Vote) -> pb::Vote {
+    pb::Vote {
+        lease: Some(write_lease_name(vote.lease)),
+        worker: vote.worker.0,
+        kind: write_kind(vote.kind).into(),
+    }
+}
+
+fn read_vote(message: pb::Vote) -> Result<Vote, Misread> {
+    Ok(Vote {
+        kind: read_kind("result.answers.kind", message.kind())?,
+        lease: read_lease_name(have("result.answers.lease", message.lease)?),
+        worker: WorkerId(message.worker),
+    })
+}
+
+fn write_worker_event(event: &WorkerEvent) -> pb::worker_event::What {
+    use pb::worker_event::What as Pb;
+    match event {
+        WorkerEvent::Suspended { reason } => Pb::Suspended(reason.clone()),
+        WorkerEvent::Reinstated => Pb::Reinstated(pb::WorkerReinstated {}),
+        WorkerEvent::SkillGranted { skill, level } => {
+            Pb::SkillGranted(pb::SkillGranted { skill: skill.clone(), level: (*level).into() })
+        }
+        WorkerEvent::SkillRevoked { skill } => Pb::SkillRevoked(skill.clone()),
+        &WorkerEvent::RatingPublished { rating_milli, judged } => {
+            Pb::RatingPublished(pb::RatingPublished { rating_milli, judged })
+        }
+    }
+}
+
+fn read_worker_event(what: pb::worker_event::What) -> Result<WorkerEvent, Misread> {
+    use pb::worker_event::What as Pb;
+    Ok(match what {
+        Pb::Suspended(reason) => WorkerEvent::Suspended { reason },
+        Pb::Reinstated(pb::WorkerReinstated {}) => WorkerEvent::Reinstated,
+        Pb::SkillGranted(granted) => WorkerEvent::SkillGranted {
+            skill: granted.skill,
+            level: narrow("worker.skill_granted.level", granted.level)?,
+        },
+        Pb::SkillRevoked(skill) => WorkerEvent::SkillRevoked { skill },
+        Pb::RatingPublished(rating) => WorkerEvent::RatingPublished {
+            rating_milli: rating.rating_milli,
+            judged: rating.judged,
+        },
+    })
+}

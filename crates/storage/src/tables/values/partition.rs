@@ -1,0 +1,78 @@
+//! The partition's own row, remembered creates, names, and how far tables are.
+
+use piecework_core::change::{CreateKeyId, CreateKeyRow, PartitionRow};
+use piecework_core::{EngineTime, Now, Position, Sequence, WallTime};
+use piecework_proto::storage::v1 as pb;
+
+use super::{halves, whole};
+
+/// How far the tables are complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Applied {
+    /// The newest command whose rows are all there.
+    pub position: Position,
+    /// The times of its group.
+    pub now: Now,
+}
+
+pub(crate) fn write_applied(applied: Applied) -> pb::Applied {
+    pb::Applied {
+        position: applied.position.0,
+        engine_ms: applied.now.engine.0,
+        wall_ms: applied.now.wall.0,
+    }
+}
+
+pub(crate) fn read_applied(message: pb::Applied) -> Applied {
+    Applied {
+        position: Position(message.position),
+        now: Now { engine: EngineTime(message.engine_ms), wall: WallTime(message.wall_ms) },
+    }
+}
+
+pub(crate) fn write_partition(row: &PartitionRow) -> pb::Partition {
+    pb::Partition {
+        grace_until_engine_ms: row.grace_until.0,
+        last_requester: row.last_requester,
+        last_project: row.last_project,
+        last_worker: row.last_worker,
+        last_worker_event: row.last_worker_event.0,
+    }
+}
+
+pub(crate) fn read_partition(message: pb::Partition) -> PartitionRow {
+    PartitionRow {
+        grace_until: EngineTime(message.grace_until_engine_ms),
+        last_requester: message.last_requester,
+        last_project: message.last_project,
+        last_worker: message.last_worker,
+        last_worker_event: Sequence(message.last_worker_event),
+    }
+}
+
+pub(crate) fn write_create_key(row: &CreateKeyRow) -> pb::CreateKey {
+    let (content_low, content_high) = halves(row.content);
+    pb::CreateKey {
+        content_low,
+        content_high,
+        until_engine_ms: row.until.0,
+        made: row.made.clone(),
+    }
+}
+
+pub(crate) fn read_create_key(id: CreateKeyId, message: pb::CreateKey) -> CreateKeyRow {
+    CreateKeyRow {
+        id,
+        content: whole(message.content_low, message.content_high),
+        until: EngineTime(message.until_engine_ms),
+        made: message.made,
+    }
+}
+
+pub(crate) fn write_name(number: u32) -> pb::NameEntry {
+    pb::NameEntry { number }
+}
+
+pub(crate) fn read_name(message: pb::NameEntry) -> u32 {
+    message.number
+}

@@ -1,0 +1,135 @@
+//! Tasks: what a requester wrote, and what became of it.
+
+use piecework_core::image::SpecRow;
+use piecework_core::task::{FailureCause, TaskOrder, TaskRecord, TaskSpec, TaskState};
+use piecework_core::{EngineTime, Fingerprint, Millis, Sequence, TaskId, WallTime, WorkerId};
+use piecework_proto::storage::v1 as pb;
+
+use super::requester::{read_pairs, write_pairs};
+use super::{Misread, client_id, halves, have, narrow, whole};
+
+fn write_order(order: &TaskOrder) -> pb::TaskOrder {
+    pb::TaskOrder {
+        priority: order.priority.into(),
+        deadline_wall_ms: order.deadline.map(|deadline| deadline.0),
+        wanted: order.wanted.into(),
+        ready_at_engine_ms: order.ready_at.0,
+    }
+}
+
+fn read_order(message: Option<pb::TaskOrder>) -> Result<TaskOrder, Misread> {
+    let message = have("order", message)?;
+    Ok(TaskOrder {
+        priority: narrow("order.priority", message.priority)?,
+        deadline: message.deadline_wall_ms.map(WallTime),
+        wanted: narrow("order.wanted", message.wanted)?,
+        ready_at: EngineTime(message.ready_at_engine_ms),
+    })
+}
+
+pub(crate) fn write_spec(spec: &TaskSpec) -> pb::TaskSpec {
+    let (content_low, content_high) = halves(spec.content);
+    pb::TaskSpec {
+        name: spec.name.as_ref().map(|name| name.as_str().to_owned()),
+        payload: spec.payload.clone().into(),
+        content_type: spec.content_type.clone(),
+        labels: write_pairs(&spec.labels),
+        expected_ms: spec.expected.map(|expected| expected.0),
+        order: Some(write_order(&spec.order)),
+        content_low,
+        content_high,
+        created_wall_ms: spec.created.0,
+    }
+}
+
+pub(crate) fn read_spec(id: TaskId, message: pb::TaskSpec) -> Result<TaskSpec, Misread> {
+    Ok(TaskSpec {
+        id,
+        name: message.name.map(|name| client_id("name", &name)).transpose()?,
+        payload: message.payload.into(),
+        content_type: message.content_type,
+        labels: read_pairs(message.labels),
+        expected: message.expected_ms.map(Millis),
+        order: read_order(message.order)?,
+        content: whole(message.content_low, message.content_high),
+        created: WallTime(message.created_wall_ms),
+    })
+}
+
+/// What the engine keeps of a spec: its name as the engine looks for it.
+pub(crate) fn read_spec_row(id: TaskId, message: pb::TaskSpec) -> Result<SpecRow, Misread> {
+    let content = whole(message.content_low, message.content_high);
+    let name = message.name.map(|name| (Fingerprint::of(&[name.as_bytes()]), content));
+    Ok(SpecRow { task: id, order: read_order(message.order)?, name })
+}
+
+pub(crate) fn write_record(record: &TaskRecord) -> pb::TaskRecord {
+    pb::TaskRecord {
+        order: Some(write_order(&record.order)),
+        state: Some(write_state(record.state)),
+        last_lease: record.last_lease,
+        last_answer: record.last_answer,
+        expiries: record.expiries,
+        lapsed: record.lapsed,
+        attempts: record.attempts.iter().map(|worker| worker.0).collect(),
+        broken: record.broken.iter().map(|worker| worker.0).collect(),
+        result: record.result.map(|sequence| sequence.0),
+        result_revision: record.result_revision,
+    }
+}
+
+pub(crate) fn read_record(id: TaskId, message: pb::TaskRecord) -> Result<TaskRecord, Misread> {
+    Ok(TaskRecord {
+        id,
+        order: read_order(message.order)?,
+        state: read_state(message.state)?,
+        last_lease: message.last_lease,
+        last_answer: message.last_answer,
+        expiries: message.expiries,
+        lapsed: message.lapsed,
+        attempts: message.attempts.into_iter().map(WorkerId).collect(),
+        broken: message.broken.into_iter().map(WorkerId).collect(),
+        result: message.result.map(Sequence),
+        result_revision: message.result_revision,
+    })
+}
+
+pub(super) fn write_state(state: TaskState) -> pb::TaskState {
+    let (phase, incomplete, cause) = match state {
+        TaskState::Open => (pb::TaskPhase::Open, false, pb::FailureCause::Unspecified),
+        TaskState::Done { incomplete } => {
+            (pb::TaskPhase::Done, incomplete, pb::FailureCause::Unspecified)
+        }
+        TaskState::Failed { cause } => (pb::TaskPhase::Failed, false, write_cause(cause)),
+        TaskState::Cancelled => (pb::TaskPhase::Cancelled, false, pb::FailureCause::Unspecified),
+    };
+    pb::TaskState { phase: phase.into(), incomplete, cause: cause.into() }
+}
+
+pub(super) fn read_state(message: Option<pb::TaskState>) -> Result<TaskState, Misread> {
+    let message = have("state", message)?;
+    match message.phase() {
+        pb::TaskPhase::Open => Ok(TaskState::Open),
+        pb::TaskPhase::Done => Ok(TaskState::Done { incomplete: message.incomplete }),
+        pb::TaskPhase::Failed => Ok(TaskState::Failed { cause: read_cause(message.cause())? }),
+        pb::TaskPhase::Cancelled => Ok(TaskState::Cancelled),
+        pb::TaskPhase::Unspecified => Err(Misread::Field { field: "state.phase" }),
+    }
+}
+
+pub(super) fn write_cause(cause: FailureCause) -> pb::FailureCause {
+    match cause {
+        FailureCause::AttemptsExhausted => pb::FailureCause::AttemptsExhausted,
+        FailureCause::BrokenTask => pb::FailureCause::BrokenTask,
+        FailureCause::Deadline => pb::FailureCause::Deadline,
+    }
+}
+
+pub(super) fn read_cause(cause: pb::FailureCause) -> Result<FailureCause, Misread> {
+    match cause {
+        pb::FailureCause::AttemptsExhausted => Ok(FailureCause::AttemptsExhausted),
+        pb::FailureCause::BrokenTask => Ok(FailureCause::BrokenTask),
+        pb::FailureCause::Deadline => Ok(FailureCause::Deadline),
+        pb::FailureCause::Unspecified => Err(Misread::Field { field: "cause" }),
+    }
+}

@@ -1,0 +1,11 @@
+//! The tables through the crate's face: what goes in as changes comes out as
+//! nouns, as an image and as a digest, whatever happens in between.
+
+mod checkpoints;
+mod damage;
+mod groups;
+mod image;
+mod model;
+mod opening;
+mod reads;
+mod samples;

@@ -1,0 +1,586 @@
+//! Nouns to store, any number of different ones: a seed gives one, always the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use piecework_core::change::{
+    Change, Changed, CreateKeyId, CreateKeyRow, Parent, PartitionRow, PinnedTerms,
+};
+use piecework_core::event::{
+    Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
+};
+use piecework_core::lease::{Lease, LeaseState, ReturnReason, Revocation, Submitted};
+use piecework_core::project::{
+    Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectSpec,
+    ProjectState, ProjectTally, Requirements, Sweep, Terms,
+};
+use piecework_core::requester::Requester;
+use piecework_core::schema::{Answer, Field, FieldKind, Schema};
+use piecework_core::submission::{Review, Submission, Verdict};
+use piecework_core::task::{FailureCause, TaskOrder, TaskRecord, TaskSpec, TaskState};
+use piecework_core::worker::{
+    LeaseRequest, Skill, SkillSource, WorkTally, Worker, WorkerKind, WorkerRecord, WorkerSpec,
+    WorkerState,
+};
+use piecework_core::{
+    ClientId, Currency, EngineTime, Fingerprint, LeaseId, Millis, Money, Now, ProjectId,
+    RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WallTime, WorkerId,
+};
+use piecework_storage::{CommandHeader, encode_command};
+
+pub(crate) const TENANT: TenantId = TenantId::DEFAULT;
+
+/// SplitMix64: small, and the same everywhere.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(end)).unwrap()
+    }
+
+    fn of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.below(u32::try_from(all.len()).unwrap()) as usize].clone()
+    }
+
+    fn yes(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
+        self.yes().then(|| make(self))
+    }
+
+    fn text(&mut self) -> String {
+        let length = self.below(12);
+        (0..length).map(|_| self.of(&['a', 'ä', 'z', ' ', '字'])).collect()
+    }
+
+    fn pairs(&mut self) -> BTreeMap<String, String> {
+        (0..self.below(3)).map(|_| (self.text(), self.text())).collect()
+    }
+
+    fn fingerprint(&mut self) -> Fingerprint {
+        Fingerprint(u128::from(self.next()) << 64 | u128::from(self.next()))
+    }
+
+    fn engine(&mut self) -> EngineTime {
+        EngineTime(self.next() >> self.below(64))
+    }
+
+    fn wall(&mut self) -> WallTime {
+        WallTime(self.next() >> self.below(64))
+    }
+
+    fn millis(&mut self) -> Millis {
+        Millis(self.next() >> self.below(64))
+    }
+
+    fn money(&mut self) -> Money {
+        let currency = Currency::new(self.of(&["USD", "EUR", "JPY"])).unwrap();
+        Money { micros: i64::from(self.below(1_000_000)), currency }
+    }
+
+    fn choices(&mut self) -> Vec<Option<u16>> {
+        (0..self.below(4)).map(|_| self.maybe(|d| d.of(&[0, 1, 7, u16::MAX]))).collect()
+    }
+
+    /// Mostly small, now and then of every size class that pages know.
+    fn bytes(&mut self) -> Vec<u8> {
+        let length = match self.below(40) {
+            0 => self.below(300_000),
+            1 => 16_384 + self.below(2_000),
+            2 | 3 => self.below(5_000),
+            _ => self.below(400),
+        };
+        (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+
+    pub(crate) fn task(&mut self) -> TaskId {
+        TaskId { project: ProjectId(1 + self.below(3)), number: TaskNumber(1 + self.below(200)) }
+    }
+
+    pub(crate) fn lease_id(&mut self) -> LeaseId {
+        LeaseId { task: self.task(), number: 1 + self.below(5) }
+    }
+
+    pub(crate) fn requester(&mut self) -> Requester {
+        let id = 1 + self.below(4);
+        Requester {
+            id: RequesterId(id),
+            tenant: TENANT,
+            name: name("r", id),
+            display_name: self.text(),
+            labels: self.pairs(),
+            created: self.wall(),
+            version: self.below(9),
+        }
+    }
+
+    pub(crate) fn terms(&mut self) -> Terms {
+        let field = |d: &mut Dice| Field {
+            name: d.text(),
+            kind: match d.yes() {
+                true => FieldKind::Choice((0..d.below(3)).map(|_| d.text()).collect()),
+                false => FieldKind::Other,
+            },
+            required: d.yes(),
+        };
+        Terms {
+            instructions: self.pairs(),
+            schema: Schema { fields: (0..self.below(3)).map(|_| field(self)).collect() },
+            aggregation: self.of(&[Aggregation::First, Aggregation::Majority]),
+            reward: self.money(),
+            lease: LeasePolicy {
+                duration: self.millis(),
+                max_hold: self.millis(),
+                max_attempts: self.below(9),
+                late: self.of(&[Late::UntilReplaced, Late::Refuse]),
+                late_extra: self.of(&[
+                    LateExtra::Refuse,
+                    LateExtra::KeepPayable,
+                    LateExtra::KeepUnpaid,
+                ]),
+                late_grace: self.millis(),
+                late_window: self.millis(),
+            },
+            expected: self.maybe(Dice::millis),
+        }
+    }
+
+    pub(crate) fn project(&mut self) -> Project {
+        let id = 1 + self.below(3);
+        let revoke_leases = self.yes();
+        let skills = (0..self.below(3)).map(|_| (self.text(), 50)).collect();
+        Project {
+            id: ProjectId(id),
+            tenant: TENANT,
+            requester: RequesterId(self.below(4)),
+            name: name("p", id),
+            spec: ProjectSpec {
+                title: self.text(),
+                terms: self.terms(),
+                requirements: Requirements {
+                    skills,
+                    min_rating: self.of(&[0, 100]),
+                    kinds: self.of(&[vec![], vec![WorkerKind::Ai, WorkerKind::Human]]),
+                    regions: self.of(&[vec![], vec!["fi".to_owned()]]),
+                    quota_per_worker: self.below(9),
+                    newcomers: self.of(&[
+                        Newcomers::Welcome,
+                        Newcomers::Limit(3),
+                        Newcomers::Refuse,
+                    ]),
+                },
+                overlap: self.of(&[1, 1_000]),
+                assignment: self.of(&[Assignment::ServerPicks, Assignment::WorkerPicks]),
+                payload_bytes_max: self.below(65_536),
+                labels: self.pairs(),
+            },
+            revision: Revision(self.below(5)),
+            state: self.of(&[
+                ProjectState::Active,
+                ProjectState::Paused,
+                ProjectState::Closed,
+                ProjectState::Cancelled { revoke_leases },
+                ProjectState::Deleting,
+            ]),
+            created: self.wall(),
+            updated: self.wall(),
+            version: self.below(9),
+        }
+    }
+
+    pub(crate) fn tally(&mut self) -> ProjectTally {
+        ProjectTally {
+            project: ProjectId(1 + self.below(3)),
+            last_task: TaskNumber(self.below(200)),
+            last_sequence: Sequence(self.next()),
+            open: self.next(),
+            payable_micros: -5,
+            kept: u64::MAX,
+            virtual_time: self.next(),
+            ..ProjectTally::default()
+        }
+    }
+
+    fn order(&mut self) -> TaskOrder {
+        TaskOrder {
+            priority: self.of(&[-100, 0, 100]),
+            deadline: self.maybe(Dice::wall),
+            wanted: self.of(&[1, 1_000]),
+            ready_at: self.engine(),
+        }
+    }
+
+    pub(crate) fn spec(&mut self, id: TaskId) -> TaskSpec {
+        TaskSpec {
+            id,
+            name: self.maybe(|_| name("own", id.number.0)),
+            payload: self.bytes(),
+            content_type: self.text(),
+            labels: self.pairs(),
+            expected: self.maybe(Dice::millis),
+            order: self.order(),
+            content: self.fingerprint(),
+            created: self.wall(),
+        }
+    }
+
+    fn cause(&mut self) -> FailureCause {
+        self.of(&[
+            FailureCause::AttemptsExhausted,
+            FailureCause::BrokenTask,
+            FailureCause::Deadline,
+        ])
+    }
+
+    fn task_state(&mut self) -> TaskState {
+        let (incomplete, cause) = (self.yes(), self.cause());
+        self.of(&[
+            TaskState::Open,
+            TaskState::Done { incomplete },
+            TaskState::Failed { cause },
+            TaskState::Cancelled,
+        ])
+    }
+
+    pub(crate) fn record(&mut self, id: TaskId) -> TaskRecord {
+        TaskRecord {
+            id,
+            order: self.order(),
+            state: self.task_state(),
+            last_lease: self.below(9),
+            last_answer: self.below(9),
+            expiries: self.below(9),
+            lapsed: self.yes(),
+            attempts: (0..self.below(3)).map(WorkerId).collect(),
+            broken: (0..self.below(3)).map(WorkerId).collect(),
+            result: self.maybe(|d| Sequence(d.next())),
+            result_revision: self.below(9),
+        }
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        self.of(&[
+            Verdict::Counted,
+            Verdict::CountedLate,
+            Verdict::KeptPayable,
+            Verdict::KeptUnpaid,
+        ])
+    }
+
+    pub(crate) fn lease(&mut self, id: LeaseId) -> Lease {
+        let reason = self.of(&[
+            ReturnReason::Declined,
+            ReturnReason::NotForMe,
+            ReturnReason::OutOfTime,
+            ReturnReason::Unstarted,
+            ReturnReason::BrokenTask,
+        ]);
+        let why = self.of(&[Revocation::WorkerSuspended, Revocation::TaskCancelled]);
+        let state = match self.below(5) {
+            0 => LeaseState::Live,
+            1 => LeaseState::Expired {
+                rests_until: self.engine(),
+                window_ends: self.engine(),
+                released: self.yes(),
+            },
+            2 => LeaseState::Submitted(Submitted {
+                verdict: self.verdict(),
+                payable_micros: 7,
+                answer: self.fingerprint(),
+                choices: self.choices(),
+                judged: self.maybe(Dice::yes),
+                at: self.wall(),
+                took: self.millis(),
+                order: self.below(9),
+            }),
+            3 => LeaseState::Returned { reason, at: self.engine() },
+            _ => LeaseState::Revoked { why },
+        };
+        Lease {
+            id,
+            worker: WorkerId(1 + self.below(4)),
+            request: self.below(9),
+            revision: Revision(self.below(9)),
+            granted: self.engine(),
+            granted_wall: self.wall(),
+            deadline: self.engine(),
+            state,
+        }
+    }
+
+    pub(crate) fn submission(&mut self, lease: LeaseId) -> Submission {
+        // One nth per lease, as the engine has it: a derived row has one origin.
+        let nth = lease.task.project.0 * 10_000 + lease.task.number.0 * 10 + lease.number;
+        Submission {
+            lease,
+            worker: WorkerId(1 + lease.number),
+            revision: Revision(self.below(9)),
+            answer: Answer {
+                bytes: self.bytes(),
+                content_type: "application/json".to_owned(),
+                fields: None,
+                fingerprint: self.fingerprint(),
+            },
+            verdict: self.verdict(),
+            review: self.of(&[
+                Review::None,
+                Review::Pending,
+                Review::Accepted,
+                Review::Rejected,
+                Review::Revise,
+            ]),
+            counted: self.yes(),
+            payable: self.money(),
+            leased: self.wall(),
+            submitted: self.wall(),
+            took: self.millis(),
+            nth,
+        }
+    }
+
+    pub(crate) fn event(&mut self, log: Log, sequence: Sequence) -> Event {
+        let what = match self.below(4) {
+            0 => What::Submitted(self.lease_id()),
+            1 => What::Result(Box::new(self.result())),
+            2 => What::TaskEnded { task: self.task(), state: self.task_state() },
+            _ => What::Worker { worker: WorkerId(self.below(4)), what: self.worker_event() },
+        };
+        Event { log, sequence, at: self.wall(), what }
+    }
+
+    fn result(&mut self) -> TaskResult {
+        let (incomplete, cause) = (self.yes(), self.cause());
+        let answer = match self.below(3) {
+            0 => None,
+            1 => Some(ResultAnswer::Of(self.lease_id())),
+            _ => Some(ResultAnswer::Choices {
+                revision: Revision(self.below(9)),
+                choices: self.choices(),
+            }),
+        };
+        let vote = |d: &mut Dice| Vote {
+            lease: d.lease_id(),
+            worker: WorkerId(d.below(4)),
+            kind: d.of(&[WorkerKind::Human, WorkerKind::Ai]),
+        };
+        TaskResult {
+            task: self.task(),
+            revision: self.below(9),
+            state: self.of(&[ResultState::Final { incomplete }, ResultState::Failed { cause }]),
+            answer,
+            confidence_ppm: self.below(1_000_001),
+            votes: (0..self.below(3))
+                .map(|field| FieldVotes {
+                    field: u16::try_from(field).unwrap(),
+                    votes: vec![(0, 1), (u16::MAX, u32::MAX)],
+                })
+                .collect(),
+            answers: (0..self.below(3)).map(|_| vote(self)).collect(),
+            cost: self.money(),
+        }
+    }
+
+    fn worker_event(&mut self) -> WorkerEvent {
+        match self.below(5) {
+            0 => WorkerEvent::Suspended { reason: self.text() },
+            1 => WorkerEvent::Reinstated,
+            2 => WorkerEvent::SkillGranted { skill: self.text(), level: 100 },
+            3 => WorkerEvent::SkillRevoked { skill: self.text() },
+            _ => WorkerEvent::RatingPublished {
+                rating_milli: self.below(100_001),
+                judged: self.below(99),
+            },
+        }
+    }
+
+    pub(crate) fn worker(&mut self) -> Worker {
+        let id = 1 + self.below(4);
+        let skill = |d: &mut Dice| Skill {
+            level: d.of(&[0, 100]),
+            source: d.of(&[SkillSource::Granted, SkillSource::Test, SkillSource::Computed]),
+            expires: d.maybe(Dice::wall),
+        };
+        Worker {
+            id: WorkerId(id),
+            tenant: TENANT,
+            name: name("w", id),
+            spec: WorkerSpec {
+                kind: self.of(&[WorkerKind::Human, WorkerKind::Ai]),
+                region: self.text(),
+                device: self.text(),
+                capacity: self.maybe(|d| d.below(9)),
+                identity_cluster: self.text(),
+                requester: self.maybe(|d| RequesterId(d.below(4))),
+                labels: self.pairs(),
+            },
+            skills: (0..self.below(3)).map(|_| (self.text(), skill(self))).collect(),
+            state: match self.yes() {
+                true => WorkerState::Active,
+                false => WorkerState::Suspended { reason: self.text() },
+            },
+            created: self.wall(),
+            version: self.below(9),
+        }
+    }
+
+    pub(crate) fn worker_record(&mut self) -> WorkerRecord {
+        WorkerRecord {
+            worker: WorkerId(1 + self.below(4)),
+            judged: self.below(99),
+            agreed: self.below(99),
+            published: self.below(99),
+            expiries_in_a_row: self.below(9),
+            declines_in_a_row: self.below(9),
+            cool_until: self.engine(),
+            idle_since: self.engine(),
+            last_request: self.below(9),
+            answers: self.below(9),
+        }
+    }
+
+    pub(crate) fn lease_request(&mut self) -> LeaseRequest {
+        LeaseRequest {
+            worker: WorkerId(1 + self.below(4)),
+            number: self.below(9),
+            request_id: name("q", self.below(99)),
+            content: self.fingerprint(),
+            leases: (0..self.below(3)).map(|_| self.lease_id()).collect(),
+        }
+    }
+
+    pub(crate) fn create_key(&mut self) -> CreateKeyRow {
+        let parent = self.of(&[
+            Parent::Requesters,
+            Parent::Projects,
+            Parent::Workers,
+            Parent::Tasks(ProjectId(2)),
+        ]);
+        // Some longer than what a key holds inline.
+        let request_id = name(&"k".repeat(self.below(40) as usize), self.below(5));
+        CreateKeyRow {
+            id: CreateKeyId { tenant: TENANT, parent, request_id },
+            content: self.fingerprint(),
+            until: self.engine(),
+            made: (0..self.below(4)).collect(),
+        }
+    }
+
+    fn log(&mut self) -> Log {
+        self.of(&[Log::Project(ProjectId(1)), Log::Project(ProjectId(2)), Log::Workers(TENANT)])
+    }
+
+    /// One change of any kind.
+    pub(crate) fn change(&mut self) -> Change {
+        match self.below(24) {
+            0 => Change::Requester(Box::new(self.requester())),
+            1 => Change::Project(Box::new(self.project())),
+            2 => Change::Terms(Box::new(PinnedTerms {
+                project: ProjectId(1 + self.below(3)),
+                revision: Revision(1 + self.below(3)),
+                terms: self.terms(),
+            })),
+            3 => Change::ProjectTally(self.tally()),
+            4 | 5 => Change::Specs(self.specs()),
+            6 | 7 => {
+                let task = self.task();
+                Change::Task(Box::new(self.record(task)))
+            }
+            8 | 9 => {
+                let lease = self.lease_id();
+                Change::Lease(Box::new(self.lease(lease)))
+            }
+            10 | 11 => {
+                let lease = self.lease_id();
+                Change::Submission(Box::new(self.submission(lease)))
+            }
+            12 => {
+                let (log, sequence) = (self.log(), Sequence(1 + u64::from(self.below(300))));
+                Change::Event(Box::new(self.event(log, sequence)))
+            }
+            13 => Change::Worker(Box::new(self.worker())),
+            14 => Change::WorkerRecord(self.worker_record()),
+            15 => Change::LeaseRequest(Box::new(self.lease_request())),
+            16 => {
+                let LeaseRequest { worker, number, .. } = self.lease_request();
+                Change::LeaseRequestGone { worker, number }
+            }
+            17 => Change::WorkTally(WorkTally {
+                worker: WorkerId(1 + self.below(4)),
+                project: ProjectId(1 + self.below(3)),
+                answers: self.below(99),
+            }),
+            18 => Change::CreateKey(Box::new(self.create_key())),
+            19 => Change::CreateKeyGone(self.create_key().id),
+            20 => match self.yes() {
+                true => Change::Sweep(Sweep {
+                    project: ProjectId(1 + self.below(3)),
+                    next: TaskNumber(self.below(200)),
+                    since: self.engine(),
+                }),
+                false => Change::SweepGone(ProjectId(1 + self.below(3))),
+            },
+            21 => Change::Partition(PartitionRow {
+                grace_until: self.engine(),
+                last_requester: self.below(9),
+                ..PartitionRow::default()
+            }),
+            22 => {
+                let TaskId { project, number } = self.task();
+                let last = TaskNumber(number.0 + self.below(100));
+                Change::TasksGone { project, first: number, last }
+            }
+            _ => match self.yes() {
+                true => Change::EventsGone {
+                    log: self.log(),
+                    through: Sequence(u64::from(self.below(300))),
+                },
+                false => Change::ProjectGone(ProjectId(1 + self.below(3))),
+            },
+        }
+    }
+
+    fn specs(&mut self) -> Vec<Arc<TaskSpec>> {
+        let first = self.task();
+        let count = self.below(40);
+        let ids = (0..count).map(|more| TaskId {
+            project: first.project,
+            number: TaskNumber(first.number.0 + more),
+        });
+        ids.map(|id| Arc::new(self.spec(id))).collect()
+    }
+}
+
+pub(crate) fn name(kind: &str, number: u32) -> ClientId {
+    ClientId::new(&format!("{kind}-{number}")).unwrap()
+}
+
+pub(crate) fn changed(change: Change) -> Changed {
+    Changed { tenant: TENANT, change }
+}
+
+pub(crate) fn header() -> CommandHeader<'static> {
+    CommandHeader { tenant: TENANT, kind: "tick", actor: None, request_id: None, refusal: None }
+}
+
+/// The body of a group of one command.
+pub(crate) fn body(changes: impl IntoIterator<Item = Change>) -> Bytes {
+    let changes: Vec<Changed> = changes.into_iter().map(changed).collect();
+    let mut body = Vec::new();
+    encode_command(&mut body, &header(), &changes);
+    body.into()
+}
+
+pub(crate) fn at(engine_ms: u64) -> Now {
+    Now { engine: EngineTime(engine_ms), wall: WallTime(engine_ms + 1_000_000) }
+}
