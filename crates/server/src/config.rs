@@ -1,0 +1,132 @@
+//! What an operator may set. Every key has a default; units end the names.
+//!
+//! Not here: where values come from (the binary reads file, environment and flags).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use piecework_core::{Limits, Millis};
+use serde::{Deserialize, Serialize};
+
+/// The daemon's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the data lie. One daemon at a time.
+    pub data_dir: PathBuf,
+    /// Where gRPC is served.
+    pub listen: SocketAddr,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served.
+    pub metrics_listen: SocketAddr,
+    /// Other addresses than loopback may be served although there are no
+    /// credentials yet.
+    pub insecure_bind: bool,
+    /// Reflection on other addresses than loopback.
+    pub reflection: bool,
+    /// Memory of the table store's cache.
+    pub cache_bytes: u64,
+    /// Size of a journal segment; a multiple of 4096.
+    pub segment_bytes: u64,
+    /// Changes in memory that wait for the checkpoint, each of two maps.
+    pub overlay_bytes: u64,
+    /// How long the tables may take to open before they are set aside.
+    pub open_tables_within_ms: u64,
+    /// A shutdown ends after this, whatever is still open.
+    pub shutdown_within_ms: u64,
+    /// Logging.
+    pub log: Log,
+    /// Times of the engine that a test may want short.
+    pub times: Times,
+}
+
+/// Logging, on stderr.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// As in `RUST_LOG`.
+    pub filter: String,
+}
+
+/// For people or for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line of text an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+/// Times of the engine. The defaults are the domain's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Times {
+    /// Nothing expires for so long after a restart.
+    pub restart_grace_ms: u64,
+    /// How long a worker is barred from a task whose lease it let expire.
+    pub expiry_bar_ms: u64,
+    /// How long a worker gets nothing after five declines in a row.
+    pub decline_cooldown_ms: u64,
+    /// How long creates are remembered by request id.
+    pub create_keys_kept_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data_dir: PathBuf::from("piecework-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7420)),
+            metrics_listen: SocketAddr::from(([127, 0, 0, 1], 7421)),
+            insecure_bind: false,
+            reflection: false,
+            cache_bytes: 256 * 1024 * 1024,
+            segment_bytes: 64 * 1024 * 1024,
+            overlay_bytes: 64 * 1024 * 1024,
+            open_tables_within_ms: 60_000,
+            shutdown_within_ms: 10_000,
+            log: Log::default(),
+            times: Times::default(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        let limits = Limits::default();
+        Times {
+            restart_grace_ms: limits.restart_grace.0,
+            expiry_bar_ms: limits.expiry_bar.0,
+            decline_cooldown_ms: limits.decline_cooldown.0,
+            create_keys_kept_ms: limits.create_keys_kept.0,
+        }
+    }
+}
+
+impl Config {
+    /// The engine's limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            restart_grace: Millis(self.times.restart_grace_ms),
+            expiry_bar: Millis(self.times.expiry_bar_ms),
+            decline_cooldown: Millis(self.times.decline_cooldown_ms),
+            create_keys_kept: Millis(self.times.create_keys_kept_ms),
+            ..Limits::default()
+        }
+    }
+
+    /// How long a shutdown may take.
+    #[must_use]
+    pub fn shutdown_within(&self) -> Duration {
+        Duration::from_millis(self.shutdown_within_ms)
+    }
+}

@@ -1,0 +1,21 @@
+//! The piecework daemon.
+//!
+//! `serve` is its life: recover, answer calls, drain, end. Calls come through
+//! `services` and `wire`; the `writer` alone changes state.
+//!
+//! Not here: reading the configuration and signals (the `piecework` binary),
+//! decisions (`piecework-core`), bytes on disk (`piecework-storage`).
+
+mod config;
+mod serve;
+
+mod http;
+mod metrics;
+mod rpc;
+mod services;
+mod wire;
+mod writer;
+
+pub use config::{Config, Log, LogFormat, Times};
+pub use serve::{Ready, ServeError, serve};
+pub use writer::{CommitError, RecoverError};

@@ -1,0 +1,122 @@
+//! Every metric, declared once with unit and labels, and the way they are read.
+//!
+//! Prometheus conventions; no ids as labels; counts are maintained, never
+//! scanned.
+//!
+//! Not here: where they are counted (`writer/meter.rs`, `rpc.rs`).
+
+use std::sync::OnceLock;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use piecework_core::Totals;
+
+/// Always 1; labels `version`.
+pub(crate) const BUILD_INFO: &str = "piecework_build_info";
+/// Calls answered; labels `service`, `method`, `code`.
+pub(crate) const RPCS: &str = "piecework_rpcs_total";
+/// From a call's arrival to its answer's head; labels `service`, `method`.
+pub(crate) const RPC_SECONDS: &str = "piecework_rpc_seconds";
+/// Tasks now; label `state`.
+pub(crate) const TASKS: &str = "piecework_tasks";
+/// Leases that are live now.
+pub(crate) const LIVE_LEASES: &str = "piecework_live_leases";
+/// Projects now.
+pub(crate) const PROJECTS: &str = "piecework_projects";
+/// Workers known now.
+pub(crate) const WORKERS: &str = "piecework_workers";
+/// `Lease` calls that wait for work now.
+pub(crate) const WAITING_WORKERS: &str = "piecework_waiting_lease_calls";
+/// Tasks created.
+pub(crate) const TASKS_CREATED: &str = "piecework_tasks_created_total";
+/// Leases granted.
+pub(crate) const LEASES: &str = "piecework_leases_granted_total";
+/// Looks for work that found none, those of waiting calls included.
+pub(crate) const EMPTY_LEASES: &str = "piecework_empty_leases_total";
+/// Leases that ran out.
+pub(crate) const EXPIRIES: &str = "piecework_leases_expired_total";
+/// Leases given back.
+pub(crate) const RETURNS: &str = "piecework_leases_returned_total";
+/// Answers; label `verdict`.
+pub(crate) const SUBMISSIONS: &str = "piecework_submissions_total";
+/// Commands refused; label `command`.
+pub(crate) const REFUSALS: &str = "piecework_refusals_total";
+/// From the start of a turn until its group is durable.
+pub(crate) const COMMIT_SECONDS: &str = "piecework_commit_seconds";
+/// Commands in one group.
+pub(crate) const GROUP_COMMANDS: &str = "piecework_group_commands";
+/// Bytes of the journal on disk, prepared segments included.
+pub(crate) const JOURNAL_BYTES: &str = "piecework_journal_bytes";
+/// Newest durable position.
+pub(crate) const JOURNAL_POSITION: &str = "piecework_journal_position";
+
+const SECONDS: [f64; 14] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 60.0,
+];
+const COMMANDS: [f64; 11] =
+    [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Sets up the recorder, once a process, and describes every metric.
+///
+/// # Errors
+/// Another recorder stands already, or the buckets are wrong.
+pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(GROUP_COMMANDS.into()), &COMMANDS)?
+        .install_recorder()?;
+    describe();
+    ::metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(HANDLE.get_or_init(|| handle).clone())
+}
+
+fn describe() {
+    describe_gauge!(BUILD_INFO, "Always 1; the label tells the version.");
+    describe_counter!(RPCS, "Calls answered, by service, method and gRPC code.");
+    describe_histogram!(RPC_SECONDS, Unit::Seconds, "From a call's arrival to its answer's head.");
+    describe_gauge!(TASKS, "Tasks now, by state.");
+    describe_gauge!(LIVE_LEASES, "Leases that are live now.");
+    describe_gauge!(PROJECTS, "Projects now.");
+    describe_gauge!(WORKERS, "Workers known now.");
+    describe_gauge!(WAITING_WORKERS, "Lease calls that wait for work now.");
+    describe_counter!(TASKS_CREATED, "Tasks created.");
+    describe_counter!(LEASES, "Leases granted.");
+    describe_counter!(EMPTY_LEASES, "Looks for work that found none.");
+    describe_counter!(EXPIRIES, "Leases that ran out.");
+    describe_counter!(RETURNS, "Leases given back.");
+    describe_counter!(SUBMISSIONS, "Answers, by verdict.");
+    describe_counter!(REFUSALS, "Commands refused, by command.");
+    describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "From a turn's start to a durable group.");
+    describe_histogram!(GROUP_COMMANDS, "Commands in one group.");
+    describe_gauge!(JOURNAL_BYTES, Unit::Bytes, "Bytes of the journal on disk.");
+    describe_gauge!(JOURNAL_POSITION, "Newest durable position.");
+    // Rates must not begin with a hole.
+    for name in [TASKS_CREATED, LEASES, EMPTY_LEASES, EXPIRIES, RETURNS] {
+        ::metrics::counter!(name).absolute(0);
+    }
+}
+
+/// Sets a gauge of whole things.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 things are enough")]
+pub(crate) fn gauge(name: &'static str, value: u64) {
+    ::metrics::gauge!(name).set(value as f64);
+}
+
+/// Sets the gauges of tasks by state.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 tasks are enough")]
+pub(crate) fn tasks(totals: &Totals) {
+    let states = [
+        ("open", totals.open),
+        ("done", totals.done),
+        ("failed", totals.failed),
+        ("cancelled", totals.cancelled),
+    ];
+    for (state, count) in states {
+        ::metrics::gauge!(TASKS, "state" => state).set(count as f64);
+    }
+}

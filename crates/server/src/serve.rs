@@ -1,0 +1,285 @@
+//! The daemon's life: recover, serve, drain, end.
+//!
+//! Shutdown has a deadline of its own: open streams are told to end, calls in
+//! flight finish, the writer closes the journal, the tables get a checkpoint,
+//! and whatever is still open then is cut.
+//!
+//! Not here: reading the configuration and signals (the binary).
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::http::{self, Phase};
+use crate::metrics;
+use crate::rpc::CountCalls;
+use crate::services::{Life, Services, StatusFacts, StatusSource};
+use crate::writer::{self, CommitError, Ending, RecoverError, Running};
+
+/// How often histograms are folded.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// Calls and streams that one connection may have open.
+const STREAMS_PER_CONNECTION: u32 = 4_096;
+/// Streams a peer may reset before they were accepted; more close the connection.
+const PENDING_RESETS: usize = 64;
+/// Resets that a peer's mistakes may cost us; more close the connection.
+const LOCAL_RESETS: usize = 1_024;
+/// Bytes in all headers of one call.
+const HEADER_BYTES: u32 = 16 * 1024;
+/// Bytes a peer may send ahead on one stream.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+/// Bytes a peer may send ahead on one connection.
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+/// Pings on quiet connections, and how long an answer may take.
+const KEEPALIVE: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(20)];
+
+/// Where the daemon can be reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Ready {
+    /// gRPC.
+    pub listen: SocketAddr,
+    /// Metrics and health.
+    pub metrics: SocketAddr,
+}
+
+/// Why the daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// There are no credentials yet: anybody who reaches the port may do anything.
+    #[error(
+        "{key} = {address} is not a loopback address, and there are no credentials yet; \
+         use --insecure-bind if every host that reaches it may do everything"
+    )]
+    NotLoopback {
+        /// Which key.
+        key: &'static str,
+        /// What it says.
+        address: SocketAddr,
+    },
+    /// An address cannot be had.
+    #[error("could not listen on {key} = {address}")]
+    Bind {
+        /// Which key.
+        key: &'static str,
+        /// What it says.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Metrics cannot be set up.
+    #[error("could not set up metrics")]
+    Metrics(#[source] metrics_exporter_prometheus::BuildError),
+    /// The data cannot be opened.
+    #[error("could not open the data directory")]
+    Recover(#[source] RecoverError),
+    /// The writer died; what was acknowledged is in the journal.
+    #[error("the writer stopped; start again to recover")]
+    Commit(#[source] CommitError),
+    /// The writer's thread is gone.
+    #[error("the writer died of a mistake of ours; start again to recover")]
+    WriterGone,
+    /// gRPC cannot be served.
+    #[error("could not serve gRPC")]
+    Grpc(#[source] tonic::transport::Error),
+}
+
+impl ServeError {
+    /// The process's exit code: 2 wrong configuration, 3 damaged data, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServeError::NotLoopback { .. } => 2,
+            ServeError::Recover(error) if error.is_damage() => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the daemon until `stop` resolves or the writer dies.
+///
+/// `ready` hears where it can be reached, once it answers calls.
+///
+/// # Errors
+/// See [`ServeError`]. Everything acknowledged is durable in any case.
+pub async fn serve(
+    config: Config,
+    ready: oneshot::Sender<Ready>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let begun = Instant::now();
+    let grpc = bind("listen", config.listen, config.insecure_bind).await?;
+    let scrape = bind("metrics_listen", config.metrics_listen, config.insecure_bind).await?;
+    let at = Ready { listen: local(&grpc, config.listen), metrics: local(&scrape, config.metrics_listen) };
+    let (phase, phases) = watch::channel(Phase::Starting);
+    let http = spawn_http(scrape, phases)?;
+
+    let running = start(&config).await?;
+    let (stopping, stopped) = watch::channel(false);
+    let server = spawn_grpc(&config, &running, grpc, stopped, begun, at.listen).await;
+    phase.send_replace(Phase::Serving);
+    info!(listen = %at.listen, metrics = %at.metrics, started_in_ms = begun.elapsed().as_millis(), "serving");
+    // The caller may not care.
+    let _ = ready.send(at);
+
+    let ending = end(running, stop, &phase, &stopping, server, config.shutdown_within()).await;
+    http.abort();
+    ending
+}
+
+async fn start(config: &Config) -> Result<Running, ServeError> {
+    let config = config.clone();
+    let started = tokio::task::spawn_blocking(move || writer::start(&config)).await;
+    let (running, replies) = started.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Recover)?;
+    tokio::spawn(writer::fire(replies));
+    Ok(running)
+}
+
+/// Waits for the end and brings it about.
+async fn end(
+    mut running: Running,
+    stop: impl Future<Output = ()>,
+    phase: &watch::Sender<Phase>,
+    stopping: &watch::Sender<bool>,
+    mut server: JoinHandle<Result<(), tonic::transport::Error>>,
+    within: Duration,
+) -> Result<(), ServeError> {
+    let died = tokio::select! {
+        () = stop => None,
+        ending = running.ended() => Some(ending),
+        served = &mut server => {
+            return served.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Grpc);
+        }
+    };
+    let begun = Instant::now();
+    info!(within_ms = within.as_millis(), "draining");
+    phase.send_replace(Phase::Draining);
+    stopping.send_replace(true);
+    running.drain();
+    // Half of the time for calls in flight, the rest for journal and tables.
+    if tokio::time::timeout(within / 2, &mut server).await.is_err() {
+        warn!("some connections did not end in time and are cut");
+        server.abort();
+    }
+    let ending = match died {
+        Some(ending) => ending,
+        None => running.stop(within.saturating_sub(begun.elapsed())).await,
+    };
+    match ending {
+        Ending::Orderly => {
+            info!(took_ms = begun.elapsed().as_millis(), "ended");
+            Ok(())
+        }
+        Ending::Failed(error) => Err(ServeError::Commit(error)),
+        Ending::Gone => Err(ServeError::WriterGone),
+    }
+}
+
+async fn bind(
+    key: &'static str,
+    address: SocketAddr,
+    insecure: bool,
+) -> Result<TcpListener, ServeError> {
+    if !address.ip().is_loopback() && !insecure {
+        return Err(ServeError::NotLoopback { key, address });
+    }
+    TcpListener::bind(address).await.map_err(|source| ServeError::Bind { key, address, source })
+}
+
+fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+fn spawn_http(
+    listener: TcpListener,
+    phases: watch::Receiver<Phase>,
+) -> Result<JoinHandle<()>, ServeError> {
+    let handle = metrics::install().map_err(ServeError::Metrics)?;
+    let upkeep = handle.clone();
+    Ok(tokio::spawn(async move {
+        let mut every = tokio::time::interval(UPKEEP_EVERY);
+        let keep = async {
+            loop {
+                every.tick().await;
+                upkeep.run_upkeep();
+            }
+        };
+        tokio::select! {
+            served = http::serve(listener, handle, phases) => {
+                if let Err(error) = served {
+                    warn!(%error, "metrics are not served any more");
+                }
+            }
+            () = keep => {}
+        }
+    }))
+}
+
+async fn spawn_grpc(
+    config: &Config,
+    running: &Running,
+    listener: TcpListener,
+    stopped: watch::Receiver<bool>,
+    begun: Instant,
+    listen: SocketAddr,
+) -> JoinHandle<Result<(), tonic::transport::Error>> {
+    let services = Services::new(
+        running.inbox(),
+        &running.store(),
+        running.published(),
+        stopped.clone(),
+        status(running, begun, stopped.clone()),
+    );
+    let reflection = listen.ip().is_loopback() || config.reflection;
+    let routes = services.routes(reflection).await;
+    let mut signal = stopped;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let server = Server::builder()
+        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
+        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS))
+        .http2_max_header_list_size(Some(HEADER_BYTES))
+        .initial_stream_window_size(Some(STREAM_WINDOW))
+        .initial_connection_window_size(Some(CONNECTION_WINDOW))
+        .http2_keepalive_interval(Some(KEEPALIVE[0]))
+        .http2_keepalive_timeout(Some(KEEPALIVE[1]))
+        .layer(CountCalls)
+        .add_routes(routes);
+    tokio::spawn(server.serve_with_incoming_shutdown(incoming, async move {
+        // A closed channel is an end, too.
+        let _ = signal.wait_for(|stopping| *stopping).await;
+    }))
+}
+
+/// How the daemon is, at the moment of asking.
+fn status(running: &Running, begun: Instant, stopping: watch::Receiver<bool>) -> StatusSource {
+    let (facts, store, inbox) = (running.facts(), running.store(), running.inbox());
+    Arc::new(move || {
+        let now = *facts.borrow();
+        let life = match (*stopping.borrow(), inbox.is_draining()) {
+            (true, _) => Life::Draining,
+            (false, true) => Life::Stopped,
+            (false, false) => Life::Serving,
+        };
+        StatusFacts {
+            life,
+            uptime: begun.elapsed(),
+            durable: store.published(),
+            engine_time: now.now.engine,
+            gauges: now.gauges,
+            journal_bytes: now.bounds.bytes,
+            journal_segments: u32::try_from(now.bounds.segments).unwrap_or(u32::MAX),
+            checkpoint: store.applied(),
+            overlay_bytes: store.overlay_bytes(),
+        }
+    })
+}

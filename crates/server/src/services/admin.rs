@@ -1,0 +1,57 @@
+//! `AdminService`.
+
+use piecework_proto::v1;
+use piecework_proto::v1::admin_service_server::AdminService;
+use tonic::{Request, Response, Status};
+
+use crate::services::{Life, StatusFacts, StatusSource};
+use crate::wire::{to_wire, tokens};
+use crate::writer;
+
+pub(crate) struct AdminApi(pub(crate) StatusSource);
+
+fn formatted(facts: &StatusFacts) -> v1::GetStatusResponse {
+    let gauges = &facts.gauges;
+    let state = match facts.life {
+        Life::Starting => v1::DaemonState::Starting,
+        Life::Serving => v1::DaemonState::Serving,
+        Life::Draining => v1::DaemonState::Draining,
+        Life::Stopped => v1::DaemonState::Stopped,
+    };
+    v1::GetStatusResponse {
+        state: state.into(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime: Some(to_wire::std_duration(facts.uptime)),
+        durable_position: tokens::position(facts.durable),
+        engine_time: Some(to_wire::duration(piecework_core::Millis(facts.engine_time.0))),
+        wall_time: Some(to_wire::timestamp(writer::wall())),
+        requesters: gauges.requesters,
+        projects: gauges.projects,
+        workers: gauges.workers,
+        tasks: Some(v1::TaskCounts {
+            open: gauges.tasks.open,
+            done: gauges.tasks.done,
+            failed: gauges.tasks.failed,
+            cancelled: gauges.tasks.cancelled,
+        }),
+        live_leases: gauges.live_leases,
+        journal: Some(v1::JournalStatus {
+            bytes: facts.journal_bytes,
+            segments: facts.journal_segments,
+        }),
+        tables: Some(v1::TablesStatus {
+            checkpoint_position: tokens::position(facts.checkpoint),
+            overlay_bytes: facts.overlay_bytes,
+        }),
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for AdminApi {
+    async fn get_status(
+        &self,
+        _: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        Ok(Response::new(formatted(&(self.0)())))
+    }
+}

@@ -1,0 +1,246 @@
+//! `DispatchService`.
+//!
+//! A reply holds at most 4 MiB. Leases that were granted and do not fit go back
+//! as never started, so that nobody waits for a worker who never heard of them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use piecework_core::command::{ExtendLeases, ReturnItem, ReturnLeases, SubmitAnswers};
+use piecework_core::lease::{Grant, ReturnReason};
+use piecework_core::outcome::Leased;
+use piecework_core::submission::Receipt;
+use piecework_core::{ClientId, Command, LeaseId, Outcome, Position, Refusal, WallTime};
+use piecework_proto::v1;
+use piecework_proto::v1::dispatch_service_server::DispatchService;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::debug;
+
+use crate::services::call::{Desk, unexpected};
+use crate::services::grants::{self, Written};
+use crate::wire::failure::Failure;
+use crate::wire::from_wire::lease::Wish;
+use crate::wire::{from_wire, names, status, to_wire, tokens};
+
+pub(crate) struct DispatchApi(pub(crate) Arc<Desk>);
+
+/// What a wish got, ready to be sent.
+struct Granted {
+    leases: Vec<v1::Lease>,
+    empty_reason: String,
+    empty_reasons: Vec<v1::EmptyReason>,
+    position: Position,
+}
+
+impl DispatchApi {
+    async fn lease_for(&self, wish: Wish) -> Result<Granted, Failure> {
+        let Wish { lease, wait } = wish;
+        let (worker, show_task) = (lease.worker.clone(), lease.task.is_some());
+        let answer = self.0.answer(Command::Lease(lease), wait).await?;
+        let outcome = answer.outcome.map_err(|refusal| status::refused(&refusal, ""))?;
+        let Outcome::Leased(Leased { grants, none_because }) = outcome else {
+            return Err(unexpected(&outcome));
+        };
+        let (empty_reason, empty_reasons) = match grants.is_empty() {
+            true => to_wire::lease::empty(&none_because),
+            false => (String::new(), Vec::new()),
+        };
+        let now = answer.now.wall;
+        let leases = self.write(&worker, grants, show_task, now).await?;
+        Ok(Granted { leases, empty_reason, empty_reasons, position: answer.position })
+    }
+
+    async fn write(
+        &self,
+        worker: &ClientId,
+        grants: Vec<Grant>,
+        show_task: bool,
+        now: WallTime,
+    ) -> Result<Vec<v1::Lease>, Failure> {
+        if grants.is_empty() {
+            return Ok(Vec::new());
+        }
+        let holder = worker.clone();
+        let read =
+            move |reader: &_| grants::write(reader, &holder, &grants, |_| Ok(show_task), now);
+        let Written { leases, left } = self.0.read(read).await?;
+        let unsent = left.iter().filter(|grant| grant.lease.is_live()).map(|grant| grant.lease.id);
+        self.give_back(worker, unsent.collect()).await;
+        Ok(leases)
+    }
+
+    /// If even this fails, the leases run out by themselves.
+    async fn give_back(&self, worker: &ClientId, leases: Vec<LeaseId>) {
+        if leases.is_empty() {
+            return;
+        }
+        let reason = ReturnReason::Unstarted;
+        let items = leases.into_iter().map(|lease| ReturnItem { lease, reason }).collect();
+        let command = ReturnLeases { worker: worker.clone(), items };
+        if let Err(failure) = self.0.ask(Command::Return(command)).await {
+            debug!(?failure, "leases over the size of a reply were not returned");
+        }
+    }
+
+    async fn submit(&self, command: SubmitAnswers) -> Result<Submitted, Failure> {
+        if command.items.is_empty() {
+            return Ok((Vec::new(), self.0.published()));
+        }
+        let answer = self.0.answer(Command::Submit(command), std::time::Duration::ZERO).await?;
+        match answer.outcome.map_err(|refusal| status::refused(&refusal, ""))? {
+            Outcome::Submitted(receipts) => Ok((receipts, answer.position)),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+type Submitted = (Vec<Result<Receipt, Refusal>>, Position);
+
+/// The leases that follow an answer, or why there are none.
+fn next_leases(granted: Result<Granted, Failure>) -> (v1::NextLeases, Position) {
+    match granted {
+        Ok(Granted { leases, empty_reason, empty_reasons, position }) => {
+            let next = v1::NextLeases { leases, empty_reason, empty_reasons, error: None };
+            (next, position)
+        }
+        Err(failure) => {
+            let error = Some(failure.into_item());
+            (v1::NextLeases { error, ..v1::NextLeases::default() }, Position(0))
+        }
+    }
+}
+
+fn extension(item: Result<Grant, Failure>, now: WallTime) -> v1::ExtendLeaseResult {
+    use v1::extend_lease_result::Outcome as Item;
+    let outcome = match item {
+        Ok(grant) => Item::Extension(to_wire::lease::extension(&grant, now)),
+        Err(failure) => Item::Error(failure.into_item()),
+    };
+    v1::ExtendLeaseResult { outcome: Some(outcome) }
+}
+
+fn receipt(item: Result<Receipt, Failure>) -> v1::SubmitAnswerResult {
+    use v1::submit_answer_result::Outcome as Item;
+    let outcome = match item {
+        Ok(receipt) => Item::Receipt(to_wire::submission::receipt(&receipt)),
+        Err(failure) => Item::Error(failure.into_item()),
+    };
+    v1::SubmitAnswerResult { outcome: Some(outcome) }
+}
+
+fn returned(item: Result<LeaseId, Failure>) -> v1::ReturnLeaseResult {
+    use v1::return_lease_result::Outcome as Item;
+    let outcome = match item {
+        Ok(lease) => Item::Returned(v1::ReturnedLease { lease: names::of_lease(lease) }),
+        Err(failure) => Item::Error(failure.into_item()),
+    };
+    v1::ReturnLeaseResult { outcome: Some(outcome) }
+}
+
+#[tonic::async_trait]
+impl DispatchService for DispatchApi {
+    async fn lease(
+        &self,
+        request: Request<v1::LeaseRequest>,
+    ) -> Result<Response<v1::LeaseResponse>, Status> {
+        let wish = from_wire::lease::wish(request.get_ref())?;
+        let Granted { leases, empty_reason, empty_reasons, position } =
+            self.lease_for(wish).await?;
+        let position = tokens::position(position);
+        let response = v1::LeaseResponse { leases, empty_reason, empty_reasons, position };
+        Ok(Response::new(response))
+    }
+
+    async fn extend_leases(
+        &self,
+        request: Request<v1::ExtendLeasesRequest>,
+    ) -> Result<Response<v1::ExtendLeasesResponse>, Status> {
+        let request = request.into_inner();
+        let worker = names::worker("worker", &request.worker)?;
+        let by = from_wire::lease::extension(request.duration)?;
+        let (leases, gaps) = from_wire::lease::leases(&request.leases)?.split();
+        let told = self.0.ask(Command::Extend(ExtendLeases { worker, leases, by })).await?;
+        let Outcome::Extended(extended) = told.outcome else {
+            return Err(unexpected(&told.outcome).into());
+        };
+        let items = gaps.fill("leases", extended).into_iter();
+        let results = items.map(|item| extension(item, told.now.wall)).collect();
+        Ok(Response::new(v1::ExtendLeasesResponse { results, position: told.position }))
+    }
+
+    async fn submit_answers(
+        &self,
+        request: Request<v1::SubmitAnswersRequest>,
+    ) -> Result<Response<v1::SubmitAnswersResponse>, Status> {
+        let request = request.into_inner();
+        let worker = names::worker("worker", &request.worker)?;
+        let next = request.next.map(|next| from_wire::lease::next(&worker, &next)).transpose()?;
+        let (items, gaps) = from_wire::answer::answers(request.answers)?.split();
+        let submit = self.submit(SubmitAnswers { worker, items });
+        // Sent together: the writer serves answers first, so the leases see them.
+        let (submitted, granted) = match next {
+            None => (submit.await, None),
+            Some(wish) => {
+                let (submitted, granted) = tokio::join!(submit, self.lease_for(wish));
+                (submitted, Some(granted))
+            }
+        };
+        let (receipts, submit_position) = submitted?;
+        let results = gaps.fill("answers", receipts).into_iter().map(receipt).collect();
+        let (next, lease_position) = granted.map(next_leases).unzip();
+        let position = submit_position.max(lease_position.unwrap_or_default());
+        let position = tokens::position(position);
+        Ok(Response::new(v1::SubmitAnswersResponse { results, next, position }))
+    }
+
+    async fn return_leases(
+        &self,
+        request: Request<v1::ReturnLeasesRequest>,
+    ) -> Result<Response<v1::ReturnLeasesResponse>, Status> {
+        let request = request.into_inner();
+        let worker = names::worker("worker", &request.worker)?;
+        let (items, gaps) = from_wire::lease::returns(request.returns)?.split();
+        let told = self.0.ask(Command::Return(ReturnLeases { worker, items })).await?;
+        let Outcome::Returned(done) = told.outcome else {
+            return Err(unexpected(&told.outcome).into());
+        };
+        let results = gaps.fill("returns", done).into_iter().map(returned).collect();
+        Ok(Response::new(v1::ReturnLeasesResponse { results, position: told.position }))
+    }
+
+    async fn save_draft(
+        &self,
+        _: Request<v1::SaveDraftRequest>,
+    ) -> Result<Response<v1::SaveDraftResponse>, Status> {
+        Err(status::not_yet("DispatchService/SaveDraft").into())
+    }
+
+    async fn list_leases(
+        &self,
+        request: Request<v1::ListLeasesRequest>,
+    ) -> Result<Response<v1::ListLeasesResponse>, Status> {
+        let request = request.into_inner();
+        let worker = names::worker("worker", &request.worker)?;
+        let size = from_wire::page_size(request.page_size);
+        self.0.reach(&request.min_position).await?;
+        let told = self.0.ask(Command::InspectWorker { worker: worker.clone() }).await?;
+        let Outcome::Worker(view) = told.outcome else {
+            return Err(unexpected(&told.outcome).into());
+        };
+        let now = told.now.wall;
+        let read = move |reader: &_| {
+            grants::page(reader, &worker, &view.leases, &request.page_token, size, now)
+        };
+        Ok(Response::new(self.0.read(read).await?))
+    }
+
+    type WorkStream = Pin<Box<dyn Stream<Item = Result<v1::WorkResponse, Status>> + Send>>;
+
+    async fn work(
+        &self,
+        _: Request<Streaming<v1::WorkRequest>>,
+    ) -> Result<Response<Self::WorkStream>, Status> {
+        Err(status::not_yet("DispatchService/Work").into())
+    }
+}

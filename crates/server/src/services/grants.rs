@@ -1,0 +1,123 @@
+//! What the engine granted, written out with payload and terms.
+//!
+//! A reply ends at 4 MiB; what is left over is told to the caller.
+//!
+//! Not here: granting.
+
+use std::collections::BTreeMap;
+
+use piecework_core::lease::Grant;
+use piecework_core::limits::MESSAGE_BYTES_MAX;
+use piecework_core::project::Assignment;
+use piecework_core::{ClientId, ProjectId, WallTime};
+use piecework_proto::v1;
+use prost::Message;
+
+use crate::services::reader::Reader;
+use crate::wire::failure::Failure;
+use crate::wire::invalid;
+use crate::wire::to_wire;
+use crate::wire::to_wire::lease::LeaseParts;
+use crate::wire::tokens::{self, Scope};
+
+/// Tag and length of a lease in its list.
+const ENTRY_BYTES: usize = 8;
+
+/// The leases that fit into one reply.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// In the order of the grants.
+    pub(crate) leases: Vec<v1::Lease>,
+    /// The grants for which there was no room.
+    pub(crate) left: Vec<Grant>,
+}
+
+/// Writes grants out. Those whose task is gone are left out: a retry may name
+/// leases of a project that was deleted since.
+///
+/// `show_task`: whether workers pick in this project, and so know the task.
+pub(crate) fn write(
+    reader: &Reader,
+    worker: &ClientId,
+    grants: &[Grant],
+    show_task: impl Fn(ProjectId) -> Result<bool, Failure>,
+    now: WallTime,
+) -> Result<Written, Failure> {
+    let mut written = Written { leases: Vec::with_capacity(grants.len()), left: Vec::new() };
+    let mut bytes = 0;
+    for (index, grant) in grants.iter().enumerate() {
+        let show_task = show_task(grant.lease.id.task.project)?;
+        let Some(lease) = one(reader, worker, grant, show_task, now)? else { continue };
+        bytes += lease.encoded_len() + ENTRY_BYTES;
+        if bytes > MESSAGE_BYTES_MAX && !written.leases.is_empty() {
+            written.left = grants[index..].to_vec();
+            break;
+        }
+        written.leases.push(lease);
+    }
+    Ok(written)
+}
+
+/// A page of a worker's live leases. The token names the last lease shown, so
+/// that leases which end meanwhile shift nothing.
+pub(crate) fn page(
+    reader: &Reader,
+    worker: &ClientId,
+    held: &[Grant],
+    page_token: &str,
+    size: usize,
+    now: WallTime,
+) -> Result<v1::ListLeasesResponse, Failure> {
+    let scope = Scope::of(&["leases", worker.as_str()]);
+    let place = |grant: &Grant| (grant.lease.granted, grant.lease.id);
+    let behind = match tokens::read_lease_page(page_token, scope)? {
+        Some(after) => held.partition_point(|grant| place(grant) <= after),
+        None => 0,
+    };
+    let rest = held.get(behind..).ok_or_else(invalid::page_token)?;
+    let shown = &rest[..rest.len().min(size)];
+    let picks = picks_of(reader, shown)?;
+    let show_task = |project| Ok(picks.get(&project).copied().unwrap_or(false));
+    let Written { leases, left } = write(reader, worker, shown, show_task, now)?;
+    let sent = &shown[..shown.len() - left.len()];
+    let more = sent.len() < rest.len();
+    let last = sent.last().filter(|_| more).map(place);
+    let next_page_token = last.map(|last| tokens::lease_page(scope, last)).unwrap_or_default();
+    Ok(v1::ListLeasesResponse { leases, next_page_token })
+}
+
+/// In which projects workers pick: each is read once.
+fn picks_of(reader: &Reader, grants: &[Grant]) -> Result<BTreeMap<ProjectId, bool>, Failure> {
+    let mut picks = BTreeMap::new();
+    for grant in grants {
+        let project = grant.lease.id.task.project;
+        if let std::collections::btree_map::Entry::Vacant(entry) = picks.entry(project) {
+            let found = reader.project_of(project)?;
+            entry.insert(found.is_some_and(|p| p.spec.assignment == Assignment::WorkerPicks));
+        }
+    }
+    Ok(picks)
+}
+
+fn one(
+    reader: &Reader,
+    worker: &ClientId,
+    grant: &Grant,
+    show_task: bool,
+    now: WallTime,
+) -> Result<Option<v1::Lease>, Failure> {
+    let task = grant.lease.id.task;
+    let Some(project) = reader.project_name(task.project)? else { return Ok(None) };
+    let Some(terms) = reader.terms(task.project, grant.lease.revision)? else { return Ok(None) };
+    let Some(spec) = reader.spec(task)? else { return Ok(None) };
+    let (terms, spec, project) = (&*terms, &spec, &project);
+    Ok(Some(to_wire::lease::lease(LeaseParts {
+        grant,
+        spec,
+        terms,
+        worker,
+        project,
+        show_task,
+        now,
+    })))
+}

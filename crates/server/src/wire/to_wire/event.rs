@@ -1,0 +1,41 @@
+//! Events of workers and ends of tasks as watchers see them.
+//!
+//! Not here: results and submissions, which have files of their own.
+
+use piecework_core::ClientId;
+use piecework_core::event::WorkerEvent;
+use piecework_core::task::{TaskSpec, TaskState};
+use piecework_proto::v1;
+use piecework_proto::v1::worker_event::Change;
+
+use crate::wire::names;
+use crate::wire::to_wire::task::state;
+use crate::wire::to_wire::worker::{granted, rating_of};
+
+/// A task ended without a result.
+pub(crate) fn task_ended(project: &ClientId, spec: &TaskSpec, ended: TaskState) -> v1::TaskEnded {
+    let (state, cause, incomplete) = state(ended);
+    v1::TaskEnded {
+        task: names::of_task(project, spec.name.as_ref(), spec.id.number),
+        task_number: spec.id.number.0.into(),
+        state: state.into(),
+        failure_cause: cause.into(),
+        incomplete,
+    }
+}
+
+/// Something befell a worker.
+pub(crate) fn worker_event(worker: &ClientId, event: WorkerEvent) -> v1::WorkerEvent {
+    let change = match event {
+        WorkerEvent::Suspended { reason } => Change::Suspended(v1::WorkerSuspended { reason }),
+        WorkerEvent::Reinstated => Change::Reinstated(v1::WorkerReinstated {}),
+        WorkerEvent::SkillGranted { skill, level } => {
+            Change::SkillGranted(granted(&skill, level, v1::SkillSource::Granted, None))
+        }
+        WorkerEvent::SkillRevoked { skill } => Change::SkillRevoked(v1::SkillRevoked { skill }),
+        WorkerEvent::RatingPublished { rating_milli, judged } => {
+            Change::RatingPublished(rating_of(rating_milli, judged, 0))
+        }
+    };
+    v1::WorkerEvent { worker: names::of_worker(worker), change: Some(change) }
+}

@@ -1,0 +1,75 @@
+//! Commands that need settled tasks: a reader fetches them off the writer.
+//!
+//! Not here: why a fetched task cannot be stale (`Step::NeedCold`).
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use piecework_core::image::ColdTask;
+use piecework_core::{TaskId, TenantId};
+use piecework_storage::{Store, StoreError};
+
+use super::inbox::{Inbox, Waiting};
+
+/// A command that waits for its tasks.
+pub(crate) struct Cold {
+    pub(crate) waiting: Waiting,
+    pub(crate) tasks: Vec<TaskId>,
+}
+
+/// The same, with what storage has.
+pub(crate) struct Warmed {
+    pub(crate) cold: Cold,
+    pub(crate) found: Result<Vec<ColdTask>, StoreError>,
+}
+
+/// The writer's end of the reader.
+pub(crate) struct ColdReader {
+    ask: Sender<Cold>,
+    warmed: Arc<Mutex<Vec<Warmed>>>,
+    pub(crate) away: usize,
+}
+
+impl ColdReader {
+    /// Starts the reader's thread; it ends when this is dropped.
+    pub(crate) fn start(store: Store, inbox: Inbox) -> std::io::Result<ColdReader> {
+        let (ask, asked) = channel();
+        let warmed = Arc::new(Mutex::new(Vec::new()));
+        let out = Arc::clone(&warmed);
+        thread::Builder::new()
+            .name("cold-reader".into())
+            .spawn(move || read(&store, &inbox, &asked, &out))?;
+        Ok(ColdReader { ask, warmed, away: 0 })
+    }
+
+    /// Sends a command off to wait for its tasks.
+    pub(crate) fn fetch(&mut self, cold: Cold) {
+        self.away += 1;
+        // The reader ends only with the writer.
+        let _ = self.ask.send(cold);
+    }
+
+    /// Commands whose tasks have come.
+    pub(crate) fn take(&mut self) -> Vec<Warmed> {
+        if self.away == 0 {
+            return Vec::new();
+        }
+        let warmed = std::mem::take(&mut *self.warmed.lock().unwrap_or_else(PoisonError::into_inner));
+        self.away -= warmed.len();
+        warmed
+    }
+}
+
+fn read(store: &Store, inbox: &Inbox, asked: &Receiver<Cold>, out: &Mutex<Vec<Warmed>>) {
+    while let Ok(cold) = asked.recv() {
+        let found = fetch(store, cold.waiting.request.tenant, &cold.tasks);
+        out.lock().unwrap_or_else(PoisonError::into_inner).push(Warmed { cold, found });
+        inbox.nudge();
+    }
+}
+
+fn fetch(store: &Store, tenant: TenantId, tasks: &[TaskId]) -> Result<Vec<ColdTask>, StoreError> {
+    let view = store.view(tenant);
+    tasks.iter().filter_map(|id| view.cold_task(*id).transpose()).collect()
+}

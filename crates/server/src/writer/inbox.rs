@@ -1,0 +1,265 @@
+//! The way to the writer: three bounded lanes, an answer per request.
+//!
+//! Submit and extend go before lease, lease before intake. A request that finds
+//! its lane full is refused before anything happened.
+//!
+//! Not here: what a turn does with them (`turn.rs`).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use piecework_core::{Command, Now, Outcome, Position, Refusal, Request};
+use tokio::sync::oneshot;
+
+/// What the engine said, once it is durable.
+#[derive(Debug)]
+pub struct Answer {
+    /// An outcome or a refusal; both rest on durable state.
+    pub outcome: Result<Outcome, Refusal>,
+    /// The position that the answer saw: its own, or the newest before it.
+    pub position: Position,
+    /// The logged times of its turn.
+    pub now: Now,
+}
+
+/// Why there is no answer. Nothing happened, save after `Stopped`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// The lane is full.
+    #[error("the daemon has {waiting} requests waiting, limit {limit}; try again shortly")]
+    Overloaded {
+        /// Requests in the lane.
+        waiting: usize,
+        /// How many it takes.
+        limit: usize,
+    },
+    /// Changes wait for the checkpoint or for disk space.
+    #[error("the disk is full or too slow; answers are still taken, try again later")]
+    StorageFull,
+    /// The daemon is ending.
+    #[error("the daemon is ending; try again on the next one")]
+    Draining,
+    /// The writer has died; whether the request took effect is not known.
+    #[error("the daemon stopped before it could answer; try again with the same keys")]
+    Stopped,
+}
+
+/// Which lane a command takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Answers, extensions, returns: finished work goes first.
+    Submit,
+    /// Leases, reads and what operators do.
+    Lease,
+    /// New tasks.
+    Intake,
+}
+
+impl Lane {
+    pub(crate) fn of(command: &Command) -> Lane {
+        match command {
+            Command::Submit(_) | Command::Extend(_) | Command::Return(_) => Lane::Submit,
+            Command::CreateTasks(_) => Lane::Intake,
+            _ => Lane::Lease,
+        }
+    }
+}
+
+/// One request on its way.
+pub(crate) struct Waiting {
+    pub(crate) request: Request,
+    /// How long a `Lease` without work may wait for some.
+    pub(crate) wait: Duration,
+    pub(crate) reply: oneshot::Sender<Result<Answer, Unanswered>>,
+    pub(crate) bytes: usize,
+}
+
+/// Bounds of the lanes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LaneLimits {
+    pub(crate) requests: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The callers' end. Cheap to clone.
+#[derive(Clone)]
+pub struct Inbox {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    lanes: Mutex<Lanes>,
+    arrived: Condvar,
+    limits: LaneLimits,
+}
+
+#[derive(Default)]
+pub(crate) struct Lanes {
+    submit: Queue,
+    lease: Queue,
+    intake: Queue,
+    closed: Option<Unanswered>,
+    intake_refused: bool,
+    lease_refused: bool,
+    nudged: bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+impl Inbox {
+    pub(crate) fn new(limits: LaneLimits) -> Inbox {
+        let shared = Shared { lanes: Mutex::default(), arrived: Condvar::new(), limits };
+        Inbox { shared: Arc::new(shared) }
+    }
+
+    /// Asks, and waits until the answer is durable.
+    ///
+    /// `wait`: for `Command::Lease` without work, how long to wait for some.
+    ///
+    /// # Errors
+    /// No effect, save after [`Unanswered::Stopped`].
+    pub async fn call(&self, request: Request, wait: Duration) -> Result<Answer, Unanswered> {
+        let (reply, answer) = oneshot::channel();
+        let bytes = size_of(&request.command);
+        self.push(Waiting { request, wait, reply, bytes })?;
+        answer.await.unwrap_or(Err(Unanswered::Stopped))
+    }
+
+    fn push(&self, waiting: Waiting) -> Result<(), Unanswered> {
+        let lane = Lane::of(&waiting.request.command);
+        let limits = self.shared.limits;
+        let mut lanes = self.lock();
+        if let Some(why) = lanes.closed {
+            return Err(why);
+        }
+        if lanes.refuses(lane) {
+            return Err(Unanswered::StorageFull);
+        }
+        let queue = lanes.of(lane);
+        let full = queue.items.len() >= limits.requests
+            || (queue.bytes > 0 && queue.bytes + waiting.bytes > limits.bytes);
+        if full {
+            let (waiting, limit) = (queue.items.len(), limits.requests);
+            return Err(Unanswered::Overloaded { waiting, limit });
+        }
+        queue.bytes += waiting.bytes;
+        queue.items.push_back(waiting);
+        drop(lanes);
+        self.shared.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Moves at most `max` requests, in the order of the lanes, into `into`;
+    /// of intake at most `intake`. Waits up to `patience` for the first.
+    pub(crate) fn take(
+        &self,
+        into: &mut Vec<Waiting>,
+        max: usize,
+        intake: usize,
+        patience: Duration,
+    ) {
+        let mut lanes = self.lock();
+        if lanes.is_empty() && !lanes.nudged && !patience.is_zero() {
+            let waited = self.shared.arrived.wait_timeout_while(lanes, patience, |lanes| {
+                lanes.is_empty() && !lanes.nudged && lanes.closed.is_none()
+            });
+            lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        lanes.nudged = false;
+        for (lane, most) in [(Lane::Submit, max), (Lane::Lease, max), (Lane::Intake, intake)] {
+            let queue = lanes.of(lane);
+            while into.len() < max && most > 0 {
+                if lane == Lane::Intake && intake_taken(into) >= most {
+                    break;
+                }
+                let Some(waiting) = queue.items.pop_front() else { break };
+                queue.bytes -= waiting.bytes;
+                into.push(waiting);
+            }
+        }
+    }
+
+    /// Ends the writer's wait for a request.
+    pub(crate) fn nudge(&self) {
+        self.lock().nudged = true;
+        self.shared.arrived.notify_one();
+    }
+
+    /// From now on refuses intake, or intake and leases, or nothing.
+    pub(crate) fn refuse(&self, intake: bool, lease: bool) {
+        let mut lanes = self.lock();
+        lanes.intake_refused = intake;
+        lanes.lease_refused = lease;
+    }
+
+    /// From now on new requests are refused; what waits is still answered.
+    pub(crate) fn drain(&self) {
+        self.lock().closed = Some(Unanswered::Draining);
+        self.shared.arrived.notify_one();
+    }
+
+    /// Whether it takes no new requests.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.lock().closed.is_some()
+    }
+
+    /// From now on every request is refused with `why`; what waits is returned.
+    pub(crate) fn close(&self, why: Unanswered) -> Vec<Waiting> {
+        let mut lanes = self.lock();
+        lanes.closed = Some(why);
+        let mut left = Vec::new();
+        for lane in [Lane::Submit, Lane::Lease, Lane::Intake] {
+            let queue = lanes.of(lane);
+            queue.bytes = 0;
+            left.extend(queue.items.drain(..));
+        }
+        drop(lanes);
+        self.shared.arrived.notify_one();
+        left
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
+        self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn intake_taken(taken: &[Waiting]) -> usize {
+    taken.iter().rev().take_while(|w| Lane::of(&w.request.command) == Lane::Intake).count()
+}
+
+impl Lanes {
+    fn of(&mut self, lane: Lane) -> &mut Queue {
+        match lane {
+            Lane::Submit => &mut self.submit,
+            Lane::Lease => &mut self.lease,
+            Lane::Intake => &mut self.intake,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.submit.items.is_empty() && self.lease.items.is_empty() && self.intake.items.is_empty()
+    }
+
+    fn refuses(&self, lane: Lane) -> bool {
+        match lane {
+            Lane::Submit => false,
+            Lane::Lease => self.lease_refused,
+            Lane::Intake => self.intake_refused,
+        }
+    }
+}
+
+/// About how much memory a command takes while it waits.
+fn size_of(command: &Command) -> usize {
+    let content = match command {
+        Command::CreateTasks(c) => c.tasks.iter().map(|t| 256 + t.payload.len()).sum(),
+        Command::Submit(c) => c.items.iter().map(|i| 256 + i.answer.bytes.len()).sum(),
+        _ => 0,
+    };
+    512 + content
+}

@@ -1,0 +1,296 @@
+//! From a data directory to a running writer, and back.
+//!
+//! Start: lock the directory, open the tables, open the journal (which cuts an
+//! unacknowledged tail and rewrites what is not proven to be synced), bring the
+//! tables up to the journal's end in memory, load the engine. The first command
+//! of a run says that it is one.
+//!
+//! Not here: reading frames and pages (`piecework-storage`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use piecework_core::{Engine, Now, Position, Restore};
+use piecework_storage::{
+    CHECKPOINT_EVERY, Checkpointer, DataDirectory, DirectoryError, FileJournal, Journal, JournalError,
+    JournalSettings, Room, Store, StoreError, StoreSettings,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use super::clock::Clock;
+use super::cold::ColdReader;
+use super::inbox::{Inbox, LaneLimits, Unanswered};
+use super::release::{Releases, Reply};
+use super::thread;
+use super::turn::{CommitError, Writer, WriterFacts};
+use crate::config::Config;
+
+/// Bounds of each of the three lanes: 64 MiB in all.
+const LANES: LaneLimits = LaneLimits { requests: 16_384, bytes: 21 * 1024 * 1024 };
+
+/// Why a data directory does not become a running daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// It is locked, foreign or of another format.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The tables cannot be opened or read.
+    #[error(transparent)]
+    Tables(#[from] StoreError),
+    /// The journal cannot be opened or read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The tables lack what the journal no longer has.
+    #[error("the tables end at position {applied} and the journal begins at {oldest}: positions between them are lost")]
+    Gap {
+        /// Where the tables end.
+        applied: Position,
+        /// Where the journal begins.
+        oldest: Position,
+    },
+    /// A thread cannot be started.
+    #[error("could not start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl RecoverError {
+    /// Whether something that was durable is lost or cannot be read.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            RecoverError::Gap { .. } => true,
+            RecoverError::Journal(error) => matches!(error, JournalError::Corrupt { .. }),
+            RecoverError::Tables(error) => {
+                error.is_damage() || matches!(error, StoreError::Group(_))
+            }
+            RecoverError::Directory(_) | RecoverError::Thread(_) => false,
+        }
+    }
+}
+
+/// How a writer ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// Closed in good order.
+    Orderly,
+    /// It failed; what was acknowledged is durable.
+    Failed(CommitError),
+    /// Its thread is gone without a word.
+    Gone,
+}
+
+/// A running writer, and what reads beside it.
+pub(crate) struct Running {
+    inbox: Inbox,
+    store: Store,
+    published: watch::Receiver<Position>,
+    gauges: watch::Receiver<WriterFacts>,
+    stop: Arc<AtomicBool>,
+    ended: oneshot::Receiver<Result<(), CommitError>>,
+    checkpointer: Option<Checkpointer>,
+    /// Keeps the directory locked.
+    _directory: DataDirectory,
+}
+
+/// Opens a data directory and starts its writer. Blocks until it is recovered.
+///
+/// The second value hands replies to the runtime: give it to `fire`.
+///
+/// # Errors
+/// See [`RecoverError`]. Nothing was changed that a later start could not mend.
+pub(crate) fn start(
+    config: &Config,
+) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
+    let directory = DataDirectory::open(&config.data_dir)?;
+    match open(config, &directory) {
+        Ok(opened) => run(opened, directory),
+        Err(RecoverError::Tables(error)) if error.is_damage() => {
+            // The marker still stands: opened again, the tables are set aside
+            // and rebuilt from the journal.
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "the tables are damaged and are rebuilt from the journal");
+            let opened = open(config, &directory)?;
+            run(opened, directory)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// All that a writer is made of.
+struct Opened {
+    store: Store,
+    inbox: Inbox,
+    published: watch::Receiver<Position>,
+    releases: Arc<Releases>,
+    replies: mpsc::UnboundedReceiver<Vec<Reply>>,
+    journal: FileJournal,
+    engine: Engine,
+    clock: Clock,
+}
+
+fn open(config: &Config, directory: &DataDirectory) -> Result<Opened, RecoverError> {
+    let begun = Instant::now();
+    let store = open_tables(config, directory)?;
+    let inbox = Inbox::new(LANES);
+    let (runtime, replies) = mpsc::unbounded_channel();
+    let releases = Releases::new(store.clone(), inbox.clone(), runtime);
+    let completions = Arc::clone(&releases);
+    let settings = JournalSettings {
+        segment_bytes: config.segment_bytes,
+        ..JournalSettings::new(directory.journal_id())
+    };
+    let on_durable = Box::new(move |result| completions.durable(result));
+    let journal =
+        FileJournal::open(directory.journal_disk(), settings, store.applied(), on_durable)?;
+    let (replayed, now) = replay(&store, &journal)?;
+    let mut restore = Restore::new(config.limits(), now);
+    store.load(now.engine, &mut |row| restore.row(row))?;
+    let engine = restore.finish();
+    store.opened()?;
+
+    let (publish, published) = watch::channel(store.published());
+    store.subscribe(Box::new(move |position| {
+        publish.send_replace(position);
+    }));
+    let clock = Clock::from(now.engine);
+    let took_ms = begun.elapsed().as_millis();
+    let position = store.published();
+    info!(%position, replayed, took_ms, directory = %config.data_dir.display(), "recovered");
+    Ok(Opened { store, inbox, published, releases, replies, journal, engine, clock })
+}
+
+fn open_tables(config: &Config, directory: &DataDirectory) -> Result<Store, RecoverError> {
+    let settings = StoreSettings {
+        overlay_bytes: usize::try_from(config.overlay_bytes).unwrap_or(usize::MAX),
+        cache_bytes: config.cache_bytes,
+        open_patience: Duration::from_millis(config.open_tables_within_ms),
+    };
+    Ok(Store::open(&directory.tables_path(), &settings)?)
+}
+
+/// Shows readers, and so the engine's image, what the tables do not have yet.
+/// Returns how many commands that were and the last logged times.
+fn replay(store: &Store, journal: &FileJournal) -> Result<(u64, Now), RecoverError> {
+    let bounds = journal.bounds();
+    let (applied, mut now) = (store.applied(), store.applied_now());
+    if applied.next() < bounds.oldest {
+        return Err(RecoverError::Gap { applied, oldest: bounds.oldest });
+    }
+    if applied.next() >= bounds.next {
+        return Ok((0, now));
+    }
+    for group in journal.read(applied.next())? {
+        let group = group?;
+        let last = group.last();
+        now = group.now;
+        store.publish(&Bytes::from(group.body), last, now)?;
+        while store.room() != Room::Free {
+            store.checkpoint_step()?;
+        }
+    }
+    Ok((bounds.next.0 - 1 - applied.0, now))
+}
+
+fn run(
+    opened: Opened,
+    directory: DataDirectory,
+) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
+    let Opened { store, inbox, published, releases, replies, journal, engine, clock } = opened;
+    let cold = ColdReader::start(store.clone(), inbox.clone()).map_err(RecoverError::Thread)?;
+    let failing = inbox.clone();
+    let on_error = move |failure: StoreError| {
+        let error = &failure as &dyn std::error::Error;
+        error!(error, "the checkpoint failed; the daemon ends and rebuilds its tables");
+        drop(failing.close(Unanswered::Stopped));
+    };
+    let checkpointer = Checkpointer::start(store.clone(), CHECKPOINT_EVERY, on_error)
+        .map_err(RecoverError::Thread)?;
+    let mut writer =
+        Writer::new(engine, journal, store.clone(), inbox.clone(), releases, cold);
+    let (publish, gauges) = watch::channel(writer.facts());
+    let stop = Arc::new(AtomicBool::new(false));
+    let (tell, ended) = oneshot::channel();
+    let (own_inbox, own_stop) = (inbox.clone(), Arc::clone(&stop));
+    let body = move || {
+        let result = writer
+            .begin(clock)
+            .and_then(|clock| thread::run(writer, clock, &own_inbox, &own_stop, &publish));
+        drop(own_inbox.close(Unanswered::Stopped));
+        // Nobody listens when the daemon has given up already.
+        let _ = tell.send(result);
+    };
+    thread::spawn("writer", body).map_err(RecoverError::Thread)?;
+    let checkpointer = Some(checkpointer);
+    let _directory = directory;
+    let running =
+        Running { inbox, store, published, gauges, stop, ended, checkpointer, _directory };
+    Ok((running, replies))
+}
+
+impl Running {
+    /// Where requests go.
+    pub(crate) fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
+    /// What readers see.
+    pub(crate) fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    /// The newest position that readers see, as it moves.
+    pub(crate) fn published(&self) -> watch::Receiver<Position> {
+        self.published.clone()
+    }
+
+    /// What the writer last said of itself.
+    pub(crate) fn facts(&self) -> watch::Receiver<WriterFacts> {
+        self.gauges.clone()
+    }
+
+    /// Resolves when the writer ends by itself: always a failure.
+    pub(crate) async fn ended(&mut self) -> Ending {
+        Ending::of((&mut self.ended).await)
+    }
+
+    /// Takes no new requests; those that wait are still answered.
+    pub(crate) fn drain(&self) {
+        self.inbox.drain();
+    }
+
+    /// Ends the writer in good order and writes a last checkpoint, as far as
+    /// `within` goes: the journal alone is enough for the next start.
+    pub(crate) async fn stop(mut self, within: Duration) -> Ending {
+        let begun = Instant::now();
+        self.stop.store(true, Ordering::Release);
+        self.inbox.nudge();
+        let ending = match tokio::time::timeout(within, &mut self.ended).await {
+            Ok(ended) => Ending::of(ended),
+            Err(_) => return Ending::Gone,
+        };
+        let Some(checkpointer) = self.checkpointer.take() else { return ending };
+        let checkpoint = tokio::task::spawn_blocking(move || checkpointer.finish());
+        match tokio::time::timeout(within.saturating_sub(begun.elapsed()), checkpoint).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(failure))) => {
+                let error = &failure as &dyn std::error::Error;
+                warn!(error, "no last checkpoint; the next start reads the journal");
+            }
+            Ok(Err(_)) | Err(_) => warn!("no last checkpoint; the next start reads the journal"),
+        }
+        ending
+    }
+}
+
+impl Ending {
+    fn of(ended: Result<Result<(), CommitError>, oneshot::error::RecvError>) -> Ending {
+        match ended {
+            Ok(Ok(())) => Ending::Orderly,
+            Ok(Err(error)) => Ending::Failed(error),
+            Err(_) => Ending::Gone,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Replies that wait until their group is durable.
+//!
+//! The writer queues a release per group before it appends; the journal's
+//! completions come in the same order. Then, and only then, the rows become
+//! visible to readers and the replies leave, one message a group.
+//!
+//! Invariant: no reply leaves before everything it saw is durable.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use piecework_core::{Now, Position};
+use piecework_storage::{Durable, JournalError, Store};
+use tokio::sync::{mpsc, oneshot};
+
+use super::inbox::{Answer, Inbox, Unanswered};
+use super::turn::CommitError;
+
+/// One answer on its way out.
+pub(crate) struct Reply {
+    pub(crate) to: oneshot::Sender<Result<Answer, Unanswered>>,
+    pub(crate) answer: Answer,
+}
+
+/// What becomes true when a group is durable.
+pub(crate) struct Release {
+    pub(crate) last: Position,
+    pub(crate) now: Now,
+    pub(crate) body: Bytes,
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) begun: Instant,
+}
+
+/// The queue between the writer and the journal's completions.
+pub(crate) struct Releases {
+    queue: Mutex<VecDeque<Release>>,
+    runtime: mpsc::UnboundedSender<Vec<Reply>>,
+    store: Store,
+    inbox: Inbox,
+    failed: Mutex<Option<CommitError>>,
+}
+
+impl Releases {
+    pub(crate) fn new(
+        store: Store,
+        inbox: Inbox,
+        runtime: mpsc::UnboundedSender<Vec<Reply>>,
+    ) -> Arc<Releases> {
+        let (queue, failed) = (Mutex::default(), Mutex::default());
+        Arc::new(Releases { queue, runtime, store, inbox, failed })
+    }
+
+    /// Queues what the next append will release.
+    pub(crate) fn push(&self, release: Release) {
+        lock(&self.queue).push_back(release);
+    }
+
+    /// Replies that changed nothing leave with the newest group that they may
+    /// have seen; at once when all is durable.
+    pub(crate) fn after(&self, replies: Vec<Reply>) {
+        let mut queue = lock(&self.queue);
+        match queue.back_mut() {
+            Some(release) => release.replies.extend(replies),
+            None => self.say(replies),
+        }
+    }
+
+    /// The journal's completion of the oldest append.
+    pub(crate) fn durable(&self, result: Result<Durable, JournalError>) {
+        let durable = match result {
+            Ok(durable) => durable,
+            Err(error) => {
+                return self.fail(CommitError::Sync { source: error });
+            }
+        };
+        // Taken out first: while the rows are published, `after` must either
+        // find this release in the queue or find everything it saw visible.
+        let mut queue = lock(&self.queue);
+        let Some(release) = queue.front_mut() else { return };
+        assert_eq!(release.last, durable.last, "completions come in the order of appends");
+        let body = std::mem::take(&mut release.body);
+        if let Err(source) = self.store.publish(&body, release.last, release.now) {
+            drop(queue);
+            return self.fail(CommitError::Publish { source });
+        }
+        if let Some(release) = queue.pop_front() {
+            metrics::histogram!(crate::metrics::COMMIT_SECONDS).record(release.begun.elapsed());
+            self.say(release.replies);
+        }
+    }
+
+    /// Why nothing more may be said, if something failed.
+    pub(crate) fn take_failure(&self) -> Option<CommitError> {
+        lock(&self.failed).take()
+    }
+
+    fn fail(&self, error: CommitError) {
+        *lock(&self.failed) = Some(error);
+        // Dropped senders tell the callers that they must ask again.
+        lock(&self.queue).clear();
+        self.inbox.nudge();
+    }
+
+    fn say(&self, replies: Vec<Reply>) {
+        if !replies.is_empty() {
+            // The receiver outlives the writer; after it nobody waits any more.
+            let _ = self.runtime.send(replies);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Fires the reply slots; runs in the runtime, where the callers wait.
+pub(crate) async fn fire(mut replies: mpsc::UnboundedReceiver<Vec<Reply>>) {
+    while let Some(batch) = replies.recv().await {
+        for reply in batch {
+            // A caller that has gone needs no answer.
+            let _ = reply.to.send(Ok(reply.answer));
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! One turn of the writer: apply all, append once, release what is durable.
+//!
+//! The one place that meets both decisions and disk; the first file to read.
+//! A turn takes what has arrived, lets the engine decide each command in memory,
+//! encodes what changed as one group, hands it to the journal and returns; the
+//! sync thread makes it durable while the next turn runs. Replies wait for their
+//! group, reads and refusals for the group that they may have seen.
+//!
+//! Invariant: after an error nothing more is said; memory is ahead of disk, so
+//! the writer dies and the daemon recovers.
+//!
+//! Not here: the thread and its waiting (`thread.rs`), completions (`release.rs`).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use piecework_core::change::Changed;
+use piecework_core::{
+    Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TenantId,
+};
+use piecework_storage::{
+    Bounds, CommandHeader, Group, Journal, JournalError, Room, Store, StoreError, encode_command,
+};
+
+use super::clock::Clock;
+use super::cold::{Cold, ColdReader, Warmed};
+use super::inbox::{Answer, Inbox, Unanswered, Waiting};
+use super::meter::Meter;
+use super::parked::{Lot, Parked};
+use super::release::{Release, Releases, Reply};
+
+/// A group is not known to be durable, or the tables cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The journal took no group.
+    #[error("could not append a group of {commands} commands")]
+    Append {
+        /// How many.
+        commands: u32,
+        /// Why.
+        #[source]
+        source: JournalError,
+    },
+    /// The journal failed after it took a group.
+    #[error("a group did not become durable")]
+    Sync {
+        /// Why.
+        #[source]
+        source: JournalError,
+    },
+    /// A durable group could not be made visible.
+    #[error("a durable group could not be published")]
+    Publish {
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// A settled task could not be read.
+    #[error("could not read a settled task from the tables")]
+    Cold {
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// The writer: engine, journal, and what waits.
+pub(crate) struct Writer<J> {
+    engine: Engine,
+    journal: J,
+    store: Store,
+    inbox: Inbox,
+    releases: Arc<Releases>,
+    cold: ColdReader,
+    lot: Lot,
+    meter: Meter,
+    /// The newest position given to a command.
+    last: Position,
+    /// The times of the last turn.
+    now: Now,
+}
+
+/// What a turn collects on the way.
+struct Collected {
+    now: Now,
+    body: Vec<u8>,
+    replies: Vec<Reply>,
+    first: Position,
+    commands: u32,
+}
+
+/// What the writer says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WriterFacts {
+    pub(crate) gauges: Gauges,
+    /// `Lease` calls that wait for work.
+    pub(crate) waiting: usize,
+    pub(crate) bounds: Bounds,
+    pub(crate) now: Now,
+}
+
+impl Collected {
+    fn new(now: Now, first: Position) -> Collected {
+        Collected { now, body: Vec::new(), replies: Vec::new(), first, commands: 0 }
+    }
+}
+
+impl<J: Journal> Writer<J> {
+    pub(crate) fn new(
+        engine: Engine,
+        journal: J,
+        store: Store,
+        inbox: Inbox,
+        releases: Arc<Releases>,
+        cold: ColdReader,
+    ) -> Writer<J> {
+        let last = Position(journal.bounds().next.0 - 1);
+        let (lot, meter) = (Lot::default(), Meter::default());
+        Writer { engine, journal, store, inbox, releases, cold, lot, meter, last, now: Now::default() }
+    }
+
+    /// Applies one group of requests, hands it to the journal and lets replies
+    /// go whose group is durable.
+    ///
+    /// `inbox`: requests in the order of their lanes, possibly none. `now`: never
+    /// earlier than in the last turn. Cost: one append, whatever its size.
+    ///
+    /// # Errors
+    /// Send nothing more; drop the writer; recover.
+    pub(crate) fn turn(&mut self, now: Now, inbox: Vec<Waiting>) -> Result<(), CommitError> {
+        if let Some(error) = self.releases.take_failure() {
+            return Err(error);
+        }
+        let begun = Instant::now();
+        self.now = now;
+        let mut turn = Collected::new(now, self.last.next());
+        self.own_commands(&mut turn);
+        for warmed in self.cold.take() {
+            self.warmed(&mut turn, warmed)?;
+        }
+        for waiting in inbox {
+            self.one(&mut turn, waiting);
+        }
+        self.parked(&mut turn);
+        self.commit(turn, begun)?;
+        self.engine.forget(self.store.published());
+        self.refuse_when_full();
+        Ok(())
+    }
+
+    /// When a turn is due even if nothing arrives.
+    pub(crate) fn due(&self) -> Due {
+        let due = self.engine.next_due();
+        let parked = self.lot.next();
+        Due { engine: due.engine.into_iter().chain(parked).min(), wall: due.wall }
+    }
+
+    /// Work is left that no request brings.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.engine.sweep_due().is_some()
+    }
+
+    /// Commands that the writer gives itself: what time does, and sweeps.
+    fn own_commands(&mut self, turn: &mut Collected) {
+        let due = self.engine.next_due();
+        let rings = due.engine.is_some_and(|at| at <= turn.now.engine)
+            || due.wall.is_some_and(|at| at <= turn.now.wall);
+        if rings {
+            self.own(turn, Command::Tick);
+        }
+        if let Some(project) = self.engine.sweep_due() {
+            self.own(turn, Command::Sweep { project });
+        }
+    }
+
+    /// Applies a command of our own; nobody waits for its answer.
+    fn own(&mut self, turn: &mut Collected, command: Command) {
+        let request = Request { tenant: TenantId(0), command };
+        match self.engine.apply(self.last.next(), turn.now, &request) {
+            Step::Done { outcome, changes } => self.take(turn, &request, &outcome, &changes),
+            Step::NeedCold(tasks) => panic!("{} needs {} cold tasks", request.command.kind(), tasks.len()),
+        }
+    }
+
+    /// Applies a caller's request, or parks it.
+    fn one(&mut self, turn: &mut Collected, waiting: Waiting) {
+        match self.engine.apply(self.last.next(), turn.now, &waiting.request) {
+            Step::Done { outcome, changes } => {
+                self.take(turn, &waiting.request, &outcome, &changes);
+                if found_nothing(&outcome) && !waiting.wait.is_zero() {
+                    self.lot.park(waiting, turn.now.engine);
+                } else {
+                    let answer = Answer { outcome, position: self.last, now: turn.now };
+                    turn.replies.push(Reply { to: waiting.reply, answer });
+                }
+            }
+            Step::NeedCold(tasks) => self.cold.fetch(Cold { waiting, tasks }),
+        }
+    }
+
+    /// A request whose settled tasks have come.
+    fn warmed(&mut self, turn: &mut Collected, warmed: Warmed) -> Result<(), CommitError> {
+        let Warmed { cold, found } = warmed;
+        for task in found.map_err(|source| CommitError::Cold { source })? {
+            self.engine.warm(turn.now, task);
+        }
+        self.one(turn, cold.waiting);
+        self.engine.unpin(&cold.tasks);
+        Ok(())
+    }
+
+    /// Tries calls that wait for work again, where something woke them; answers
+    /// those whose time is over.
+    fn parked(&mut self, turn: &mut Collected) {
+        let woken = self.engine.take_woken();
+        if self.lot.len() == 0 {
+            return;
+        }
+        if self.inbox.is_draining() {
+            return self.send_away();
+        }
+        for parked in self.lot.over(turn.now.engine) {
+            self.one(turn, parked.waiting);
+        }
+        let engine = &self.engine;
+        let id = |p: &Parked| p.worker().and_then(|(tenant, name)| engine.worker_id(tenant, name));
+        let wakes = |p: &Parked| woken.all || id(p).is_some_and(|id| woken.workers.contains(&id));
+        let idle = |p: &Parked| p.worker().and_then(|(t, name)| engine.idle_since(t, name));
+        let woken: Vec<Parked> = self.lot.woken(wakes, idle);
+        for parked in woken {
+            self.again(turn, parked);
+        }
+        // What the woken ones took wakes nobody.
+        self.engine.take_woken();
+    }
+
+    fn again(&mut self, turn: &mut Collected, parked: Parked) {
+        match self.engine.apply(self.last.next(), turn.now, &parked.waiting.request) {
+            Step::Done { outcome, .. } if found_nothing(&outcome) => self.lot.back(parked),
+            Step::Done { outcome, changes } => {
+                self.take(turn, &parked.waiting.request, &outcome, &changes);
+                let answer = Answer { outcome, position: self.last, now: turn.now };
+                turn.replies.push(Reply { to: parked.waiting.reply, answer });
+            }
+            Step::NeedCold(tasks) => self.cold.fetch(Cold { waiting: parked.waiting, tasks }),
+        }
+    }
+
+    /// The daemon is ending: nobody needs to wait for work here.
+    fn send_away(&mut self) {
+        for parked in self.lot.clear() {
+            // The caller may have gone.
+            let _ = parked.waiting.reply.send(Err(Unanswered::Draining));
+        }
+    }
+
+    /// Gives a command its position and its place in the group, if it changed anything.
+    fn take(
+        &mut self,
+        turn: &mut Collected,
+        request: &Request,
+        outcome: &Result<Outcome, Refusal>,
+        changes: &[Changed],
+    ) {
+        self.meter.count(&request.command, outcome);
+        if changes.is_empty() {
+            return;
+        }
+        self.last = self.last.next();
+        turn.commands += 1;
+        let header = CommandHeader {
+            tenant: request.tenant,
+            kind: request.command.kind(),
+            actor: request.command.actor(),
+            request_id: request.command.request_id(),
+            refusal: None,
+        };
+        encode_command(&mut turn.body, &header, changes);
+    }
+
+    /// Appends the group, if there is one; its release is queued first.
+    fn commit(&mut self, turn: Collected, begun: Instant) -> Result<(), CommitError> {
+        self.meter.turn(turn.commands);
+        if turn.commands == 0 {
+            self.releases.after(turn.replies);
+            return Ok(());
+        }
+        let Collected { now, body, replies, first, commands } = turn;
+        let shared = Bytes::from(body.clone());
+        self.releases.push(Release { last: self.last, now, body: shared, replies, begun });
+        let group = Group { first, count: commands, now, body };
+        let appended = self.journal.append(group);
+        appended.map(drop).map_err(|source| CommitError::Append { commands, source })
+    }
+
+    /// Intake is refused first, then leases; answers never.
+    fn refuse_when_full(&mut self) {
+        let room = self.store.room();
+        let space_low = self.journal.bounds().space_low;
+        self.inbox.refuse(room != Room::Free || space_low, room == Room::Full);
+    }
+
+    /// The first turn of a run: nothing expires for one heartbeat, if there is
+    /// anything at all.
+    pub(crate) fn begin(&mut self, mut clock: Clock) -> Result<Clock, CommitError> {
+        if self.last > Position(0) {
+            let begun = Instant::now();
+            let mut turn = Collected::new(clock.turn(), self.last.next());
+            self.own(&mut turn, Command::Restarted);
+            self.commit(turn, begun)?;
+        }
+        Ok(clock)
+    }
+
+    /// Counts for metrics and status.
+    pub(crate) fn facts(&self) -> WriterFacts {
+        WriterFacts {
+            gauges: self.engine.gauges(),
+            waiting: self.lot.len(),
+            bounds: self.journal.bounds(),
+            now: self.now,
+        }
+    }
+
+    /// Ends in good order: everything appended becomes durable, a marker says so.
+    pub(crate) fn close(mut self) -> Result<(), CommitError> {
+        self.send_away();
+        self.journal.close().map_err(|source| CommitError::Sync { source })
+    }
+}
+
+fn found_nothing(outcome: &Result<Outcome, Refusal>) -> bool {
+    matches!(outcome, Ok(Outcome::Leased(leased)) if leased.grants.is_empty())
+}
