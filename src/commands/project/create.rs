@@ -1,0 +1,125 @@
+//! `project create`: from flags, or from a file with the API's JSON.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use piecework_client::proto::v1::{CreateProjectRequest, Project};
+
+use super::rules::Rules;
+use crate::failure::input;
+use crate::names;
+use crate::proto_json;
+
+/// Create a project
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// Its id, such as `cats`
+    project: String,
+    /// Who owns it; with --file, instead of the file's
+    #[arg(long, required_unless_present = "file")]
+    requester: Option<String>,
+    /// A file with the whole project as JSON, in place of the flags below
+    #[arg(long, value_name = "PROJECT.json", conflicts_with = "Rules")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    rules: Rules,
+}
+
+impl Create {
+    /// What to ask the daemon for.
+    pub(super) fn into_request(self) -> Result<CreateProjectRequest> {
+        let id = names::id(&names::project(&self.project)?).to_owned();
+        let mut project = match &self.file {
+            Some(file) => read(file)?,
+            None => self.rules.into_project(&id)?,
+        };
+        if let Some(requester) = &self.requester {
+            project.requester = names::requester(requester)?;
+        }
+        Ok(CreateProjectRequest {
+            project: Some(project),
+            project_id: id,
+            request_id: String::new(),
+        })
+    }
+}
+
+fn read(file: &Path) -> Result<Project> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).map_err(|e| input(format!("{shown}: {e}")))?;
+    proto_json::from_str("Project", &text).map_err(|error| {
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        input(format!("{shown}:{}:{}: {message}", error.line(), error.column()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use piecework_client::proto::v1::{AnswerFieldKind, Assignment, LatePolicy, NewcomerMode};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        create: Create,
+    }
+
+    fn request(line: &str) -> Result<CreateProjectRequest> {
+        let words = std::iter::once("create").chain(line.split_whitespace());
+        Line::try_parse_from(words)?.create.into_request()
+    }
+
+    #[test]
+    fn flags_become_a_project() {
+        let request = request(
+            "cats --requester acme --choices label=cat,dog --overlap 3 --lease 10m --late refuse \
+             --assignment worker-picks --min-rating 70 --skill lang:fi=50 --reward 0.05USD \
+             --newcomers 2 --free notes --label batch=7",
+        )
+        .unwrap();
+        let project = request.project.unwrap();
+        assert_eq!(request.project_id, "cats");
+        assert_eq!(
+            (project.requester.as_str(), project.title.as_str()),
+            ("requesters/acme", "cats")
+        );
+        let fields = &project.schema.as_ref().unwrap().fields;
+        assert_eq!(fields[0].choices, ["cat", "dog"]);
+        assert!(fields[0].required && !fields[1].required);
+        assert_eq!(fields[1].kind(), AnswerFieldKind::Other);
+        let policy = project.lease_policy.as_ref().unwrap();
+        assert_eq!(policy.duration.unwrap().seconds, 600);
+        assert_eq!(policy.late(), LatePolicy::Refuse);
+        assert_eq!(project.assignment(), Assignment::WorkerPicks);
+        let requirements = project.requirements.as_ref().unwrap();
+        assert_eq!((requirements.min_rating, requirements.skills[0].min_level), (70, 50));
+        assert_eq!(project.newcomers.as_ref().unwrap().mode(), NewcomerMode::Limit);
+        assert_eq!(project.reward.as_ref().unwrap().micros, 50_000);
+        assert_eq!(project.labels["batch"], "7");
+    }
+
+    #[test]
+    fn what_is_not_said_is_left_to_the_daemon() {
+        let project = request("projects/cats --requester acme").unwrap().project.unwrap();
+        assert!(project.schema.is_none() && project.lease_policy.is_none());
+        assert!(project.requirements.is_none() && project.newcomers.is_none());
+        assert_eq!((project.overlap, project.assignment), (0, 0));
+    }
+
+    #[test]
+    fn a_file_replaces_the_flags() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        std::fs::write(path, r#"{"requester":"requesters/a","title":"T","overlap":5}"#).unwrap();
+        let project = request(&format!("cats --file {path}")).unwrap().project.unwrap();
+        assert_eq!((project.requester.as_str(), project.overlap), ("requesters/a", 5));
+        assert!(request(&format!("cats --file {path} --overlap 3")).is_err());
+        std::fs::write(path, "{\n \"overlapp\": 5}").unwrap();
+        let error = request(&format!("cats --file {path}")).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{path}:2:")) && error.contains("overlapp"), "{error}");
+    }
+}

@@ -1,0 +1,132 @@
+//! A daemon of our own, for as long as a command runs.
+//!
+//! The real one: this executable's own `serve` as a child process, on a free
+//! port. It stops when its stdin closes, which the kernel does for us however
+//! this process ends, so none is ever left behind.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+const START_WITHIN: Duration = Duration::from_secs(20);
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// A running child. Dropping it kills the child; `stop` lets it finish.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    // Kept open, so that a late write of the child does not fail.
+    _stdout: BufReader<ChildStdout>,
+    server: String,
+    _directory: Option<TempDir>,
+}
+
+impl Daemon {
+    /// Starts one and waits until it answers. `keep`: its data directory; without
+    /// one, a directory that goes away with the daemon.
+    pub(crate) async fn start(keep: Option<&Path>) -> Result<Self> {
+        let directory = if keep.is_none() {
+            Some(tempfile::Builder::new().prefix("piecework-").tempdir()?)
+        } else {
+            None
+        };
+        let data: PathBuf = match (keep, &directory) {
+            (Some(keep), _) => keep.to_owned(),
+            (None, Some(temporary)) => temporary.path().join("data"),
+            (None, None) => unreachable!("one of them is given"),
+        };
+        let mut child = command(&data)?.spawn().context("could not start the daemon")?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().context("the daemon has no stdout")?;
+        let mut stdout = BufReader::new(stdout);
+        let server = match timeout(START_WITHIN, ready(&mut stdout)).await {
+            Err(_) => bail!("the daemon was not ready within {} s", START_WITHIN.as_secs()),
+            Ok(Some(address)) => format!("http://{address}"),
+            Ok(None) => {
+                let status = child.wait().await?;
+                bail!("the daemon ended before it was ready: {status}; its log is above");
+            }
+        };
+        Ok(Self { child, stdin, _stdout: stdout, server, _directory: directory })
+    }
+
+    /// Where it listens.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Asks it to stop and waits for that.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        drop(self.stdin.take());
+        let Ok(status) = timeout(STOP_WITHIN, self.child.wait()).await else {
+            bail!("the daemon did not stop within {} s", STOP_WITHIN.as_secs());
+        };
+        let status = status?;
+        if status.success() { Ok(()) } else { bail!("the daemon failed while stopping: {status}") }
+    }
+}
+
+fn command(data: &Path) -> Result<Command> {
+    let executable = std::env::current_exe().context("could not find this executable")?;
+    let mut command = Command::new(executable);
+    command
+        .arg("serve")
+        .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+        .arg("--until-stdin-closes")
+        .arg("--data-dir")
+        .arg(data)
+        .env("PIECEWORK_LOG__FILTER", "warn")
+        // Ctrl-C is for the parent, which then lets the child finish.
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_str().is_some_and(|name| name.starts_with("PIECEWORK_"));
+        if ours && name != "PIECEWORK_LOG__FILTER" {
+            // Settings of another daemon.
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
+
+/// The address in the child's `ready` line; `None` when the child ends without it.
+async fn ready(stdout: &mut BufReader<ChildStdout>) -> Option<String> {
+    let mut line = String::new();
+    while stdout.read_line(&mut line).await.ok()? > 0 {
+        if let Some(address) = address(&line) {
+            return Some(address.to_owned());
+        }
+        line.clear();
+    }
+    None
+}
+
+fn address(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace();
+    if words.next()? != "ready" {
+        return None;
+    }
+    words.find_map(|word| word.strip_prefix("listen="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_names_the_address() {
+        let line = "ready listen=127.0.0.1:40123 metrics=127.0.0.1:40124\n";
+        assert_eq!(address(line), Some("127.0.0.1:40123"));
+        assert_eq!(address("ready\n"), None);
+        assert_eq!(address("already listen=1\n"), None);
+    }
+}

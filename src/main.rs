@@ -1,0 +1,39 @@
+//! The `piecework` command: the daemon and everything to try it with.
+
+mod cli;
+mod commands;
+mod config;
+mod daemon;
+mod failure;
+mod input;
+mod interrupt;
+mod names;
+mod output;
+mod progress;
+mod proto_json;
+mod quantities;
+mod session;
+mod shown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let server = cli.connection.address().to_owned();
+    let outcome = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(commands::run(cli));
+            // A person's terminal may still be read from; nobody waits for that.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(fault) => Err(fault.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error, &server),
+    }
+}

@@ -1,0 +1,17 @@
+//! Progress bars on stderr, where it is a terminal.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::failure::is_coloured;
+
+/// A bar of `length` steps. Invisible where stderr is not a terminal.
+pub(crate) fn bar(length: u64, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    let line = if is_coloured() { "{bar:30.cyan}" } else { "{bar:30}" };
+    let template = format!("{{msg}} {line} {{pos}}/{{len}} {{per_sec}} {{eta}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(what);
+    bar
+}

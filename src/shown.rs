@@ -1,0 +1,239 @@
+//! Which columns a person sees of each message.
+//!
+//! JSON always has all of it; these are the columns of tables and CSV.
+
+use anyhow::Result;
+use jiff::Timestamp;
+use piecework_client::from_proto;
+use piecework_client::proto::v1::{
+    Project, ProjectStats, Rating, Receipt, Requester, Result as TaskResult, Worker,
+};
+use prost::Message;
+use serde_json::Value;
+
+use crate::names::id;
+use crate::proto_json::to_value;
+use crate::quantities::{spoken, spoken_money};
+
+/// A message with columns.
+pub(crate) trait Shown: Message + Sized {
+    /// Its name in package `piecework.v1`.
+    const MESSAGE: &'static str;
+    /// What the cells are.
+    const COLUMNS: &'static [&'static str];
+
+    /// One cell for each column.
+    fn cells(&self) -> Vec<String>;
+
+    /// All of it.
+    fn to_json(&self) -> Result<Value> {
+        to_value(Self::MESSAGE, self)
+    }
+}
+
+impl Shown for Requester {
+    const MESSAGE: &'static str = "Requester";
+    const COLUMNS: &'static [&'static str] = &["requester", "display name", "created"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![id(&self.name).to_owned(), self.display_name.clone(), time(self.create_time)]
+    }
+}
+
+impl Shown for Project {
+    const MESSAGE: &'static str = "Project";
+    const COLUMNS: &'static [&'static str] = &[
+        "project",
+        "state",
+        "requester",
+        "title",
+        "overlap",
+        "aggregation",
+        "assignment",
+        "lease",
+        "reward",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let lease = self.lease_policy.as_ref().and_then(|policy| policy.duration);
+        vec![
+            id(&self.name).to_owned(),
+            plain(self.state().as_str_name(), "PROJECT_STATE_"),
+            id(&self.requester).to_owned(),
+            self.title.clone(),
+            self.overlap.to_string(),
+            plain(self.aggregation().as_str_name(), "AGGREGATION_"),
+            plain(self.assignment().as_str_name(), "ASSIGNMENT_"),
+            lease.map(|lease| spoken(from_proto(Some(lease)))).unwrap_or_default(),
+            spoken_money(self.reward.as_ref()),
+        ]
+    }
+}
+
+impl Shown for ProjectStats {
+    const MESSAGE: &'static str = "ProjectStats";
+    const COLUMNS: &'static [&'static str] = &[
+        "project",
+        "open",
+        "done",
+        "failed",
+        "cancelled",
+        "untouched",
+        "live leases",
+        "counted",
+        "of them late",
+        "kept",
+        "expiries",
+        "returns",
+        "oldest ready",
+        "payable",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let tasks = self.tasks.unwrap_or_default();
+        let oldest = self.oldest_ready_age;
+        let mut cells = vec![id(&self.project).to_owned()];
+        let counts = [
+            tasks.open,
+            tasks.done,
+            tasks.failed,
+            tasks.cancelled,
+            self.untouched,
+            self.live_leases,
+            self.counted,
+            self.counted_late,
+            self.kept,
+            self.expiries,
+            self.returns,
+        ];
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.push(oldest.map(|age| spoken(from_proto(Some(age)))).unwrap_or_default());
+        cells.push(spoken_money(self.payable.as_ref()));
+        cells
+    }
+}
+
+impl Shown for Worker {
+    const MESSAGE: &'static str = "Worker";
+    const COLUMNS: &'static [&'static str] = &[
+        "worker",
+        "kind",
+        "state",
+        "region",
+        "capacity",
+        "live leases",
+        "rating",
+        "judged",
+        "skills",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let rating = self.rating.unwrap_or_default();
+        let judged = rating.judged_answers;
+        let skills: Vec<String> =
+            self.skills.iter().map(|skill| format!("{}={}", skill.skill, skill.level)).collect();
+        vec![
+            id(&self.name).to_owned(),
+            plain(self.kind().as_str_name(), "WORKER_KIND_"),
+            plain(self.state().as_str_name(), "WORKER_STATE_"),
+            self.region.clone(),
+            if self.capacity == 0 { "default".to_owned() } else { self.capacity.to_string() },
+            self.live_leases.to_string(),
+            if judged == 0 { String::new() } else { format!("{:.1}", rating.overall) },
+            judged.to_string(),
+            skills.join(" "),
+        ]
+    }
+}
+
+impl Shown for Rating {
+    const MESSAGE: &'static str = "Rating";
+    const COLUMNS: &'static [&'static str] = &["overall", "judged", "agreed", "newcomer"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            format!("{:.1}", self.overall),
+            self.judged_answers.to_string(),
+            self.agreed_answers.to_string(),
+            if self.newcomer { "yes" } else { "no" }.to_owned(),
+        ]
+    }
+}
+
+impl Shown for TaskResult {
+    const MESSAGE: &'static str = "Result";
+    const COLUMNS: &'static [&'static str] =
+        &["sequence", "task", "revision", "state", "answer", "confidence", "votes"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.sequence.to_string(),
+            id(&self.task).to_owned(),
+            self.revision.to_string(),
+            plain(self.state().as_str_name(), "RESULT_STATE_"),
+            readable(&self.answer),
+            format!("{:.3}", self.confidence),
+            self.votes.len().to_string(),
+        ]
+    }
+}
+
+impl Shown for Receipt {
+    const MESSAGE: &'static str = "Receipt";
+    const COLUMNS: &'static [&'static str] = &["lease", "verdict", "payable"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            id(&self.lease).to_owned(),
+            plain(self.verdict().as_str_name(), "VERDICT_"),
+            spoken_money(self.payable.as_ref()),
+        ]
+    }
+}
+
+/// Bytes as text where they are text, else how many there are.
+pub(crate) fn readable(bytes: &[u8]) -> String {
+    let is_plain = |text: &&str| !text.contains(|c: char| c.is_control() && !c.is_whitespace());
+    match std::str::from_utf8(bytes).ok().filter(is_plain) {
+        Some(text) => text.to_owned(),
+        None => format!("({} bytes)", bytes.len()),
+    }
+}
+
+/// A value of an enum without what protobuf wants in front of it.
+pub(crate) fn plain(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_owned()
+}
+
+fn time(time: Option<prost_types::Timestamp>) -> String {
+    let Some(time) = time else { return String::new() };
+    Timestamp::new(time.seconds, 0).map(|time| time.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits<M: Shown + Default>() {
+        let message = M::default();
+        assert_eq!(message.cells().len(), M::COLUMNS.len(), "{}", M::MESSAGE);
+        assert!(message.to_json().is_ok(), "{}", M::MESSAGE);
+    }
+
+    #[test]
+    fn every_column_has_its_cell_and_every_message_its_descriptor() {
+        fits::<Requester>();
+        fits::<Project>();
+        fits::<ProjectStats>();
+        fits::<Worker>();
+        fits::<Rating>();
+        fits::<TaskResult>();
+        fits::<Receipt>();
+    }
+
+    #[test]
+    fn answers_are_shown_where_they_are_text() {
+        assert_eq!(readable(b"{\"label\":\"cat\"}"), "{\"label\":\"cat\"}");
+        assert_eq!(readable(&[0xff, 0]), "(2 bytes)");
+    }
+}
