@@ -17,6 +17,7 @@ pub use error_reason::ERROR_DOMAIN;
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::too_many_lines,
     clippy::allow_attributes_without_reason,
     reason = "generated; the style is the generator's"
 )]
@@ -31,6 +32,7 @@ pub mod storage {
         missing_docs,
         unreachable_pub,
         clippy::all,
+        clippy::too_many_lines,
         clippy::allow_attributes_without_reason,
         reason = "generated; the style is the generator's"
     )]

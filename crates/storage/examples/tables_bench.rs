@@ -165,6 +165,7 @@ fn spec(number: u32) -> TaskSpec {
 }
 
 /// One task is leased once, and answered: the rows of two commands.
+#[expect(clippy::too_many_lines, reason = "nouns are long")]
 fn cycle(number: u32, sequence: &mut u64) -> Vec<Vec<Change>> {
     let task = TaskId { project: PROJECT, number: TaskNumber(number) };
     let (id, worker) = (LeaseId { task, number: 1 }, WorkerId(1 + number % WORKERS));

@@ -13,7 +13,6 @@ pub(crate) struct AdminApi(pub(crate) StatusSource);
 fn formatted(facts: &StatusFacts) -> v1::GetStatusResponse {
     let gauges = &facts.gauges;
     let state = match facts.life {
-        Life::Starting => v1::DaemonState::Starting,
         Life::Serving => v1::DaemonState::Serving,
         Life::Draining => v1::DaemonState::Draining,
         Life::Stopped => v1::DaemonState::Stopped,

@@ -84,8 +84,6 @@ pub(crate) struct StatusFacts {
 /// What the daemon is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// Recovering.
-    Starting,
     /// Answering calls.
     Serving,
     /// Finishing what it has.

@@ -14,18 +14,18 @@ use tokio::sync::oneshot;
 
 /// What the engine said, once it is durable.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// An outcome or a refusal; both rest on durable state.
-    pub outcome: Result<Outcome, Refusal>,
+    pub(crate) outcome: Result<Outcome, Refusal>,
     /// The position that the answer saw: its own, or the newest before it.
-    pub position: Position,
+    pub(crate) position: Position,
     /// The logged times of its turn.
-    pub now: Now,
+    pub(crate) now: Now,
 }
 
 /// Why there is no answer. Nothing happened, save after `Stopped`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unanswered {
+pub(crate) enum Unanswered {
     /// The lane is full.
     #[error("the daemon has {waiting} requests waiting, limit {limit}; try again shortly")]
     Overloaded {
@@ -84,7 +84,7 @@ pub(crate) struct LaneLimits {
 
 /// The callers' end. Cheap to clone.
 #[derive(Clone)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     shared: Arc<Shared>,
 }
 
@@ -123,7 +123,7 @@ impl Inbox {
     ///
     /// # Errors
     /// No effect, save after [`Unanswered::Stopped`].
-    pub async fn call(&self, request: Request, wait: Duration) -> Result<Answer, Unanswered> {
+    pub(crate) async fn call(&self, request: Request, wait: Duration) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let bytes = size_of(&request.command);
         self.push(Waiting { request, wait, reply, bytes })?;
@@ -166,7 +166,7 @@ impl Inbox {
         let mut lanes = self.lock();
         if lanes.is_empty() && !lanes.nudged && !patience.is_zero() {
             let waited = self.shared.arrived.wait_timeout_while(lanes, patience, |lanes| {
-                lanes.is_empty() && !lanes.nudged && lanes.closed.is_none()
+                lanes.is_empty() && !lanes.nudged
             });
             lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -199,7 +199,10 @@ impl Inbox {
 
     /// From now on new requests are refused; what waits is still answered.
     pub(crate) fn drain(&self) {
-        self.lock().closed = Some(Unanswered::Draining);
+        let mut lanes = self.lock();
+        lanes.closed = Some(Unanswered::Draining);
+        lanes.nudged = true;
+        drop(lanes);
         self.shared.arrived.notify_one();
     }
 

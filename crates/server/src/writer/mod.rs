@@ -10,7 +10,7 @@ mod release;
 mod thread;
 mod turn;
 
-pub use inbox::{Answer, Inbox, Unanswered};
+pub(crate) use inbox::{Answer, Inbox, Unanswered};
 pub use recover::RecoverError;
 pub use turn::CommitError;
 

@@ -18,7 +18,7 @@ use piecework_storage::{
     JournalSettings, Room, Store, StoreError, StoreSettings,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::cold::ColdReader;
@@ -200,12 +200,8 @@ fn run(
 ) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
     let Opened { store, inbox, published, releases, replies, journal, engine, clock } = opened;
     let cold = ColdReader::start(store.clone(), inbox.clone()).map_err(RecoverError::Thread)?;
-    let failing = inbox.clone();
-    let on_error = move |failure: StoreError| {
-        let error = &failure as &dyn std::error::Error;
-        error!(error, "the checkpoint failed; the daemon ends and rebuilds its tables");
-        drop(failing.close(Unanswered::Stopped));
-    };
+    let failing = Arc::clone(&releases);
+    let on_error = move |source: StoreError| failing.fail(CommitError::Checkpoint { source });
     let checkpointer = Checkpointer::start(store.clone(), CHECKPOINT_EVERY, on_error)
         .map_err(RecoverError::Thread)?;
     let mut writer =

@@ -7,6 +7,7 @@
 //! Invariant: no reply leaves before everything it saw is durable.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -40,6 +41,8 @@ pub(crate) struct Releases {
     store: Store,
     inbox: Inbox,
     failed: Mutex<Option<CommitError>>,
+    /// Something failed: nothing is said any more.
+    over: AtomicBool,
 }
 
 impl Releases {
@@ -48,8 +51,8 @@ impl Releases {
         inbox: Inbox,
         runtime: mpsc::UnboundedSender<Vec<Reply>>,
     ) -> Arc<Releases> {
-        let (queue, failed) = (Mutex::default(), Mutex::default());
-        Arc::new(Releases { queue, runtime, store, inbox, failed })
+        let (queue, failed, over) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        Arc::new(Releases { queue, runtime, store, inbox, failed, over })
     }
 
     /// Queues what the next append will release.
@@ -61,6 +64,9 @@ impl Releases {
     /// have seen; at once when all is durable.
     pub(crate) fn after(&self, replies: Vec<Reply>) {
         let mut queue = lock(&self.queue);
+        if self.over.load(Ordering::Acquire) {
+            return;
+        }
         match queue.back_mut() {
             Some(release) => release.replies.extend(replies),
             None => self.say(replies),
@@ -75,15 +81,23 @@ impl Releases {
                 return self.fail(CommitError::Sync { source: error });
             }
         };
-        // Taken out first: while the rows are published, `after` must either
-        // find this release in the queue or find everything it saw visible.
-        let mut queue = lock(&self.queue);
-        let Some(release) = queue.front_mut() else { return };
-        assert_eq!(release.last, durable.last, "completions come in the order of appends");
-        let body = std::mem::take(&mut release.body);
-        if let Err(source) = self.store.publish(&body, release.last, release.now) {
-            drop(queue);
+        // It stays in the queue while its rows are published, so that `after`
+        // finds either this release or everything that it saw visible.
+        let (body, last, now) = {
+            let mut queue = lock(&self.queue);
+            if self.over.load(Ordering::Acquire) {
+                return;
+            }
+            let Some(release) = queue.front_mut() else { return };
+            assert_eq!(release.last, durable.last, "completions come in the order of appends");
+            (std::mem::take(&mut release.body), release.last, release.now)
+        };
+        if let Err(source) = self.store.publish(&body, last, now) {
             return self.fail(CommitError::Publish { source });
+        }
+        let mut queue = lock(&self.queue);
+        if self.over.load(Ordering::Acquire) {
+            return;
         }
         if let Some(release) = queue.pop_front() {
             metrics::histogram!(crate::metrics::COMMIT_SECONDS).record(release.begun.elapsed());
@@ -96,10 +110,14 @@ impl Releases {
         lock(&self.failed).take()
     }
 
-    fn fail(&self, error: CommitError) {
-        *lock(&self.failed) = Some(error);
+    /// Something failed: nothing more is said, and the writer ends.
+    pub(crate) fn fail(&self, error: CommitError) {
         // Dropped senders tell the callers that they must ask again.
-        lock(&self.queue).clear();
+        let mut queue = lock(&self.queue);
+        self.over.store(true, Ordering::Release);
+        queue.clear();
+        *lock(&self.failed) = Some(error);
+        drop(queue);
         self.inbox.nudge();
     }
 

@@ -56,6 +56,13 @@ pub enum CommitError {
         #[source]
         source: StoreError,
     },
+    /// The tables took no checkpoint.
+    #[error("could not write a checkpoint of the tables")]
+    Checkpoint {
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
     /// A settled task could not be read.
     #[error("could not read a settled task from the tables")]
     Cold {
@@ -218,7 +225,11 @@ impl<J: Journal> Writer<J> {
             return;
         }
         if self.inbox.is_draining() {
-            return self.send_away();
+            // Nobody needs to wait for work here: an empty answer, and why.
+            for parked in self.lot.clear() {
+                self.one(turn, parked.waiting);
+            }
+            return;
         }
         for parked in self.lot.over(turn.now.engine) {
             self.one(turn, parked.waiting);

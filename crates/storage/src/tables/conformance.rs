@@ -55,6 +55,42 @@ fn the_greatest_key_not_above_another_is_found() {
 }
 
 #[test]
+fn finding_agrees_with_a_plain_map_after_any_writes() {
+    on_both(|kv| {
+        let mut model = std::collections::BTreeMap::new();
+        let mut state = 1_u32;
+        let mut dice = || {
+            state = state.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+            (state >> 16) % 4_000
+        };
+        for round in 0..120_u32 {
+            let mut batch = std::collections::BTreeMap::new();
+            for _ in 0..60 {
+                let key = dice().to_be_bytes().to_vec();
+                // Shrinking after growing, so that leaves are merged too.
+                let value = (dice() > round * 33).then(|| vec![7; 200]);
+                batch.insert(key, value);
+            }
+            for (key, value) in &batch {
+                match value {
+                    Some(value) => model.insert(key.clone(), value.clone()),
+                    None => model.remove(key),
+                };
+            }
+            kv.apply_batch(&batch.into_iter().collect()).unwrap();
+            for _ in 0..40 {
+                let key = dice().to_be_bytes().to_vec();
+                let expected = model.range(..=key.clone()).next_back().map(|(key, _)| key.clone());
+                let found = kv.at_or_before(&key).unwrap().map(|(key, _)| key.to_vec());
+                assert_eq!(found, expected);
+            }
+            let all: Vec<Vec<u8>> = model.keys().cloned().collect();
+            assert_eq!(keys(kv, &[], &[255], usize::MAX), all);
+        }
+    });
+}
+
+#[test]
 fn a_scan_goes_up_within_its_bounds_and_stops_when_told() {
     on_both(|kv| {
         let names: Vec<Vec<u8>> = (0..3000_u32).map(|n| n.to_be_bytes().to_vec()).collect();

@@ -164,11 +164,11 @@ impl Tables {
             slots.iter().filter(|(key, slot)| slot.is_some() && first <= key && key <= last);
         for (key, slot) in earlier {
             if let Some(value) = slot {
-                self.forget(key, value, &mut gone)?;
+                self.forget(key, value, slots, &mut gone)?;
             }
         }
         self.scan(first.as_bytes(), &after(last.as_bytes()), &mut |key, value| {
-            self.forget(key, value, &mut gone)?;
+            self.forget(key, value, slots, &mut gone)?;
             Ok(ControlFlow::Continue(()))
         })?;
         if gone.is_empty() && first == last {
@@ -183,6 +183,7 @@ impl Tables {
         &self,
         key: &Key,
         value: &Bytes,
+        earlier: &[(Key, Slot)],
         gone: &mut Vec<(Key, Slot)>,
     ) -> Result<(), StoreError> {
         let (tenant, row) = key.row().map_err(StoreError::Key)?;
@@ -192,15 +193,28 @@ impl Tables {
                 let (worker, nth) = read_answer_of(bytes, value).map_err(|e| misread(key, e))?;
                 Some(Key::new(tenant, RowId::AnswerOfWorker(worker, nth)))
             }
-            RowId::Project(_) => {
+            RowId::Project(project) => {
                 let name = read_project_name(bytes, value).map_err(|e| misread(key, e))?;
-                Some(Key::new(tenant, RowId::ProjectName(&name)))
+                let name = Key::new(tenant, RowId::ProjectName(&name));
+                // A newer project may have taken the name.
+                (self.named(&name, earlier)? == Some(project.0)).then_some(name)
             }
             _ => None,
         };
         gone.extend(derived.map(|derived| (derived, None)));
         gone.push((key.clone(), None));
         Ok(())
+    }
+
+    /// The number that a name leads to, `earlier` rows of the group included.
+    fn named(&self, name: &Key, earlier: &[(Key, Slot)]) -> Result<Option<u32>, StoreError> {
+        let slot = match earlier.iter().rev().find(|(key, _)| key == name) {
+            Some((_, slot)) => slot.clone(),
+            None => self.get(name)?,
+        };
+        let Some(value) = slot else { return Ok(None) };
+        let entry = parse(name.as_bytes(), &value).map_err(|e| misread(name, e))?;
+        Ok(Some(read_name(entry)))
     }
 
     /// A project that is gone already may have left its name behind, where a

@@ -199,7 +199,8 @@ impl Store {
 
     /// Shows a durable group to readers. `body`: as `encode_command` made it;
     /// `last`: its last position; `now`: its logged times. Groups come in order,
-    /// from one thread; publishing one again does no harm.
+    /// from one thread, the first one after [`Store::applied`]. Starting earlier
+    /// does no harm, but shows the past until it has caught up.
     ///
     /// Never blocks on disk, save that ranges of rows are looked up. Heed
     /// [`Store::room`]: it takes everything.

@@ -32,6 +32,9 @@ use super::values::{self, Misread};
 /// Records of a log that one call looks at, whatever the filter takes.
 pub const EVENTS_LOOKED_AT_MAX: usize = 10_000;
 
+/// Answers of a worker that one scan looks for.
+const ANSWERS_A_SCAN: u32 = 1024;
+
 /// One tenant's rows as they are published at the moment of each read.
 ///
 /// # Errors
@@ -278,26 +281,30 @@ impl View {
         direction: Direction,
         max: usize,
     ) -> Result<Vec<Submission>, StoreError> {
+        // Whatever `nth` a caller sends, nothing is looked for above the newest.
+        let newest = self.worker_record(worker)?.map_or(0, |record| record.answers);
         let mut answers = Vec::new();
-        let mut next = Some(nth).filter(|&nth| nth > 0 || direction == Direction::Ascending);
-        while answers.len() < max
-            && let Some(nth) = next
-        {
-            let wanted = u32::try_from(max - answers.len()).unwrap_or(u32::MAX);
-            let (first, last) = match direction {
-                Direction::Ascending => (nth, nth.saturating_add(wanted - 1)),
-                Direction::Descending => (nth.saturating_sub(wanted - 1).max(1), nth),
-            };
+        let (mut first, mut last) = match direction {
+            Direction::Ascending => (nth.max(1), newest),
+            Direction::Descending => (1, nth.min(newest)),
+        };
+        while answers.len() < max && first <= newest && last > 0 {
+            match direction {
+                Direction::Ascending => last = first.saturating_add(ANSWERS_A_SCAN - 1).min(newest),
+                Direction::Descending => first = last.saturating_sub(ANSWERS_A_SCAN - 1).max(1),
+            }
             let mut names = self.answers_between(worker, first, last)?;
-            next = match direction {
-                Direction::Ascending => self.answer_behind(worker, last)?,
-                Direction::Descending => {
-                    names.reverse();
-                    first.checked_sub(1).filter(|&nth| nth > 0)
-                }
-            };
+            if direction == Direction::Descending {
+                names.reverse();
+            }
             for name in names {
-                answers.extend(self.submission(name)?);
+                if answers.len() < max {
+                    answers.extend(self.submission(name)?);
+                }
+            }
+            match direction {
+                Direction::Ascending => first = last.saturating_add(1),
+                Direction::Descending => last = first - 1,
             }
         }
         Ok(answers)
@@ -408,17 +415,6 @@ impl View {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(names)
-    }
-
-    /// The worker's next answer behind its `nth`.
-    fn answer_behind(&self, worker: WorkerId, nth: u32) -> Result<Option<u32>, StoreError> {
-        let from = keys_after(&self.key(RowId::AnswerOfWorker(worker, nth)));
-        let below = keys_after(&self.key(RowId::AnswerOfWorker(worker, u32::MAX)));
-        let next = self.store.shared.tables.take(&from, &below, 1)?.pop_front();
-        Ok(next.and_then(|(key, _)| match key.row() {
-            Ok((_, RowId::AnswerOfWorker(_, nth))) => Some(nth),
-            _ => None,
-        }))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use piecework_core::change::{Change, PinnedTerms};
 use piecework_core::event::Log;
 use piecework_core::image::ColdTask;
+use piecework_core::worker::WorkerRecord;
 use piecework_core::{
     LeaseId, Position, ProjectId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
@@ -77,7 +78,7 @@ fn every_noun_comes_back_as_it_was() {
 fn lists_go_by_number_from_behind_a_place_up_to_a_limit() {
     let mut dice = Dice(6);
     let specs: Vec<_> = (1..=500).map(|number| Arc::new(dice.spec(task(number)))).collect();
-    with([Change::Specs(specs.clone())], |view| {
+    with([Change::Specs(specs)], |view| {
         let numbers = |after, max| -> Vec<u32> {
             let specs = view.specs(ProjectId(1), TaskNumber(after), max).unwrap();
             specs.iter().map(|spec| spec.id.number.0).collect()
@@ -117,6 +118,8 @@ fn a_workers_answers_go_both_ways_and_leave_out_those_of_tasks_that_are_gone() {
     }
     let (first, last) = (TaskNumber(4), TaskNumber(17));
     changes.push(Change::TasksGone { project: ProjectId(1), first, last });
+    let (worker, answers) = (WorkerId(3), 20);
+    changes.push(Change::WorkerRecord(WorkerRecord { worker, answers, ..WorkerRecord::default() }));
     with(changes, |view| {
         let nths = |nth, direction, max| -> Vec<u32> {
             let answers = view.submissions_of(WorkerId(3), nth, direction, max).unwrap();
@@ -126,6 +129,7 @@ fn a_workers_answers_go_both_ways_and_leave_out_those_of_tasks_that_are_gone() {
         assert_eq!(nths(0, Direction::Ascending, 100), vec![1, 2, 3, 18, 19, 20]);
         assert_eq!(nths(20, Direction::Descending, 4), vec![20, 19, 18, 3]);
         assert_eq!(nths(2, Direction::Descending, 9), vec![2, 1]);
+        assert_eq!(nths(u32::MAX, Direction::Descending, 2), vec![20, 19]);
         assert_eq!(nths(0, Direction::Descending, 9), Vec::<u32>::new());
         assert_eq!(nths(21, Direction::Ascending, 9), Vec::<u32>::new());
         assert_eq!(view.submissions_of(WorkerId(4), 1, Direction::Ascending, 9).unwrap(), vec![]);
@@ -154,7 +158,7 @@ fn a_log_is_read_from_behind_a_sequence_through_a_filter() {
             assert!(all.events.iter().all(|event| event.log == log));
             assert_eq!(all.through, Sequence(60));
         }
-        let even = |event: &piecework_core::event::Event| event.sequence.0 % 2 == 0;
+        let even = |event: &piecework_core::event::Event| event.sequence.0.is_multiple_of(2);
         let some = view.events(log, Sequence(50), 2, &mut |e| even(e)).unwrap();
         assert_eq!(some.events.len(), 2);
         assert_eq!(some.through, Sequence(54));

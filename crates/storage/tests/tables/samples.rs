@@ -440,6 +440,7 @@ impl Dice {
             judged: self.below(99),
             agreed: self.below(99),
             published: self.below(99),
+            published_agreed: self.below(99),
             expiries_in_a_row: self.below(9),
             declines_in_a_row: self.below(9),
             cool_until: self.engine(),
@@ -481,6 +482,7 @@ impl Dice {
     }
 
     /// One change of any kind.
+    #[expect(clippy::too_many_lines, reason = "one arm per kind")]
     pub(crate) fn change(&mut self) -> Change {
         match self.below(24) {
             0 => Change::Requester(Box::new(self.requester())),

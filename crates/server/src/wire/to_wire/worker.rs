@@ -41,10 +41,11 @@ pub(crate) fn worker(
     }
 }
 
-/// What the daemon makes of a worker's record.
+/// What the daemon makes of a worker's record, as last published: told after
+/// each answer, it would tell which were right.
 pub(crate) fn rating(record: &WorkerRecord) -> v1::Rating {
-    let WorkerRecord { judged, agreed, .. } = *record;
-    rating_of(rating_milli(judged, agreed), judged, agreed)
+    let WorkerRecord { published, published_agreed, .. } = *record;
+    rating_of(rating_milli(published, published_agreed), published, published_agreed)
 }
 
 /// `milli`: thousandths of a point.

@@ -1,0 +1,237 @@
+//! Measures durable lease + submit cycles over gRPC, and memory per open task.
+//!
+//! Starts the real daemon from beside this program on a fresh data directory,
+//! creates tasks of 256 bytes, then lets clients lease one and answer it, each
+//! waiting for both replies. Client and daemon share the machine.
+//!
+//! ```text
+//! cargo build --release
+//! cargo run --release -p piecework-client --example cycle -- [TASKS] [CLIENTS] [SECONDS]
+//! ```
+//!
+//! Not here: a load generator for users; `piecework bench` comes with the speed issue.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use piecework_client::Client;
+use piecework_client::proto::v1;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+const PAYLOAD_BYTES: usize = 256;
+const BATCH: usize = 1_000;
+const CONNECTIONS: usize = 4;
+/// Kernel ticks a second, in which Linux tells CPU time.
+const TICKS_PER_SECOND: u64 = 100;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let mut args = std::env::args().skip(1);
+    let mut number = |default: usize| args.next().map_or(Ok(default), |a| a.parse());
+    let (tasks, clients, seconds) = (number(1_000_000)?, number(64)?, number(10)?);
+
+    let directory = tempfile::tempdir()?;
+    let daemon = Daemon::start(directory.path().into())?;
+    let empty = daemon.resident_bytes()?;
+    let seconds_intake = create(&daemon, tasks).await?;
+    let full = daemon.resident_bytes()?;
+    let cycles = measure(&daemon, clients, Duration::from_secs(seconds as u64)).await?;
+
+    println!("tasks open beforehand      {tasks}");
+    println!("intake                     {:.0} tasks/s", tasks as f64 / seconds_intake);
+    println!("resident, empty and full   {} MiB, {} MiB", empty >> 20, full >> 20);
+    println!("growth per open task       {} B", (full.saturating_sub(empty)) / tasks.max(1) as u64);
+    cycles.print(clients);
+    drop(daemon);
+
+    let again = Instant::now();
+    let daemon = Daemon::start(directory.path().into())?;
+    println!("restart to first answer    {:.1} s", again.elapsed().as_secs_f64());
+    println!("resident after the restart {} MiB", daemon.resident_bytes()? >> 20);
+    Ok(())
+}
+
+/// A daemon that dies with this program.
+struct Daemon {
+    child: Child,
+    server: String,
+}
+
+impl Daemon {
+    fn start(data: PathBuf) -> Result<Daemon, Failure> {
+        let here = std::env::current_exe()?;
+        let program = here.ancestors().nth(2).ok_or("no parent directory")?.join("piecework");
+        let mut child = Command::new(program)
+            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(data)
+            .env("PIECEWORK_LOG__FILTER", "warn")
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let listen = line.split_whitespace().find_map(|w| w.strip_prefix("listen="));
+        let server = format!("http://{}", listen.ok_or("the daemon is not ready")?);
+        Ok(Daemon { child, server })
+    }
+
+    fn resident_bytes(&self) -> Result<u64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib * 1024)
+    }
+
+    fn cpu(&self) -> Result<Duration, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let after_name = stat.rsplit(')').next().ok_or("no stat")?;
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn create(daemon: &Daemon, tasks: usize) -> Result<f64, Failure> {
+    let client = Client::new(&daemon.server)?;
+    let requester = v1::CreateRequesterRequest {
+        requester_id: "bench".into(),
+        requester: Some(v1::Requester::default()),
+        ..Default::default()
+    };
+    client.requesters().create_requester(requester).await?;
+    let project = v1::CreateProjectRequest {
+        project_id: "cycle".into(),
+        project: Some(v1::Project {
+            requester: "requesters/bench".into(),
+            title: "Cycles".into(),
+            overlap: 1,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    client.projects().create_project(project).await?;
+    let begun = Instant::now();
+    let mut under_way = tokio::task::JoinSet::new();
+    for first in (0..tasks).step_by(BATCH) {
+        if under_way.len() >= 4 {
+            under_way.join_next().await.transpose()?.transpose()?;
+        }
+        let client = client.clone();
+        let count = BATCH.min(tasks - first);
+        under_way.spawn(async move {
+            let task = v1::NewTask {
+                payload: vec![b'x'; PAYLOAD_BYTES].into(),
+                content_type: "text/plain".into(),
+                ..Default::default()
+            };
+            let request = v1::CreateTasksRequest {
+                parent: "projects/cycle".into(),
+                tasks: vec![task; count],
+                request_id: format!("batch-{first}"),
+            };
+            client.tasks().create_tasks(request).await.map(drop)
+        });
+    }
+    while let Some(done) = under_way.join_next().await {
+        done??;
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+/// What was measured.
+struct Cycles {
+    count: u64,
+    took: Duration,
+    cpu: Duration,
+    micros: Histogram<u64>,
+}
+
+async fn measure(daemon: &Daemon, clients: usize, length: Duration) -> Result<Cycles, Failure> {
+    let connections: Vec<Client> =
+        (0..CONNECTIONS).map(|_| Client::new(&daemon.server)).collect::<Result<_, _>>()?;
+    for worker in 0..clients {
+        let request = v1::CreateWorkerRequest {
+            worker_id: format!("w{worker}"),
+            worker: Some(v1::Worker { kind: v1::WorkerKind::Human.into(), ..Default::default() }),
+            ..Default::default()
+        };
+        connections[0].workers().create_worker(request).await?;
+    }
+    let (cpu, begun) = (daemon.cpu()?, Instant::now());
+    let mut running = tokio::task::JoinSet::new();
+    for worker in 0..clients {
+        let client = connections[worker % CONNECTIONS].clone();
+        running.spawn(work(client, format!("workers/w{worker}"), begun + length));
+    }
+    let mut micros = Histogram::new(3)?;
+    while let Some(done) = running.join_next().await {
+        micros.add(done??)?;
+    }
+    let cpu = daemon.cpu()?.saturating_sub(cpu);
+    Ok(Cycles { count: micros.len(), took: begun.elapsed(), cpu, micros })
+}
+
+/// Leases one, answers it, until the time is over.
+async fn work(client: Client, worker: String, until: Instant) -> Result<Histogram<u64>, Failure> {
+    let mut micros = Histogram::new(3)?;
+    let mut dispatch = client.dispatch();
+    for n in 0_u64.. {
+        let begun = Instant::now();
+        if begun >= until {
+            break;
+        }
+        let request = v1::LeaseRequest {
+            worker: worker.clone(),
+            count: 1,
+            request_id: format!("r{n}"),
+            ..Default::default()
+        };
+        let leased = dispatch.lease(request).await?.into_inner();
+        let lease = leased.leases.first().ok_or("the tasks ran out; create more")?;
+        let answer = v1::Answer {
+            lease: lease.name.clone(),
+            answer: "done".into(),
+            content_type: "text/plain".into(),
+        };
+        let request = v1::SubmitAnswersRequest {
+            worker: worker.clone(),
+            answers: vec![answer],
+            ..Default::default()
+        };
+        let submitted = dispatch.submit_answers(request).await?.into_inner();
+        let outcome = submitted.results.first().and_then(|r| r.outcome.as_ref());
+        if !matches!(outcome, Some(v1::submit_answer_result::Outcome::Receipt(_))) {
+            return Err(format!("an answer was refused: {outcome:?}").into());
+        }
+        micros.record(u64::try_from(begun.elapsed().as_micros())?)?;
+    }
+    Ok(micros)
+}
+
+impl Cycles {
+    fn print(&self, clients: usize) {
+        let rate = self.count as f64 / self.took.as_secs_f64();
+        let cpu = self.cpu.as_micros() as f64 / self.count.max(1) as f64;
+        println!("cycles, {clients} clients         {rate:.0}/s");
+        println!("p50, p99 of a cycle        {} us, {} us", self.percentile(50.0), self.percentile(99.0));
+        println!("daemon's CPU per cycle     {cpu:.1} us");
+    }
+
+    fn percentile(&self, percent: f64) -> u64 {
+        self.micros.value_at_percentile(percent)
+    }
+}
