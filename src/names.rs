@@ -40,16 +40,13 @@ pub(crate) fn id(name: &str) -> &str {
 }
 
 /// Whether the daemon takes this as the id of something new: 1 to 128
-/// characters of `[A-Za-z0-9._~:@+=-]`, and not `~` first, which is its own.
+/// characters of `[A-Za-z0-9._~:@+=-]`, not `~` first, which is its own, and not
+/// `-` alone, which names all of a kind.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && !text.starts_with('~')
+        && text != "-"
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~:@+=-".contains(&b))
-}
-
-/// As `is_id`; and digits alone would be a task's number.
-pub(crate) fn is_task_id(text: &str) -> bool {
-    is_id(text) && !text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn full(kind: &str, text: &str) -> Result<String> {
@@ -89,8 +86,8 @@ mod tests {
 
     #[test]
     fn ids_follow_the_daemons_rule() {
-        assert!(is_id("7") && is_id("a.b~c:d@e+f=g-h") && !is_id("~a") && !is_id("a b"));
+        assert!(is_id("a.b~c:d@e+f=g-h") && !is_id("~a") && !is_id("a b"));
         assert!(!is_id("") && !is_id(&"x".repeat(129)) && is_id(&"x".repeat(128)));
-        assert!(!is_task_id("7") && is_task_id("t7"));
+        assert!(is_id("7") && is_id("t7") && !is_id("~7") && !is_id("-"));
     }
 }

@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn tables_align_and_carry_no_frame() {
         let rows = [vec!["cats".to_owned(), "7".to_owned()], vec!["d".to_owned(), "12".to_owned()]];
-        assert_eq!(horizontal(&["name", "open"], rows), "name   open\ncats   7\nd      12\n");
+        assert_eq!(horizontal(&["name", "open"], rows), "name  open\ncats  7\nd     12\n");
     }
 
     #[test]
@@ -174,6 +174,6 @@ mod tests {
     #[test]
     fn a_summary_becomes_rows_in_its_own_order() {
         let value = json!({"tasks": 3, "accuracy": null, "project": "projects/x"});
-        assert_eq!(vertical(cells_of(&value)), "tasks      3\naccuracy\nproject    projects/x\n");
+        assert_eq!(vertical(cells_of(&value)), "tasks     3\naccuracy\nproject   projects/x\n");
     }
 }

@@ -19,7 +19,7 @@ use anyhow::Result;
 use piecework_client::proto::v1::NewTask;
 
 use crate::failure::input;
-use crate::names::is_task_id;
+use crate::names::is_id;
 
 /// The daemon's limits on one task, checked here before anything is sent.
 const PAYLOAD_BYTES_MAX: usize = 65_536;
@@ -131,10 +131,10 @@ fn key(digest: &str, line: u64) -> String {
 }
 
 fn check_task(task: &NewTask) -> Result<(), String> {
-    if !task.task_id.is_empty() && !is_task_id(&task.task_id) {
+    if !task.task_id.is_empty() && !is_id(&task.task_id) {
         return Err(format!(
             "field `id`: `{}` must be 1 to 128 of A-Z a-z 0-9 . _ ~ : @ + = -, not begin with `~` \
-             and not be digits alone",
+             and not be `-` alone",
             task.task_id
         ));
     }
@@ -179,7 +179,7 @@ mod tests {
         let first = ids(&path);
         let digest = &blake3::hash(text.as_bytes()).to_hex()[..16];
         assert_eq!(first, ["a".to_owned(), format!("file-{digest}-3")]);
-        assert!(is_task_id(&first[1]));
+        assert!(is_id(&first[1]));
         assert_eq!(ids(&file(".jsonl", text)), first, "the same content has the same keys");
         assert_ne!(ids(&file(".jsonl", &text.replace('2', "3")))[1], first[1]);
     }
@@ -189,10 +189,10 @@ mod tests {
         let good = "{\"payload\":1}\n";
         assert!(
             problem(".jsonl", &format!("{good}{{\"payload\":1,\"colour\":2}}"))
-                .starts_with(":2:23: unknown field `colour`")
+                .starts_with(":2:21: unknown field `colour`")
         );
         assert!(problem(".jsonl", "{\"payload\":1,\"id\":\"a b\"}").starts_with(":1: field `id`"));
-        assert!(problem(".jsonl", "{\"payload\":1,\"id\":\"77\"}").contains("digits alone"));
+        assert!(problem(".jsonl", "{\"payload\":1,\"id\":\"~77\"}").contains("begin with `~`"));
         assert!(problem(".jsonl", "{\"payload\":1,\"overlap\":1001}").contains("at most 1000"));
         assert!(problem(".jsonl", "{\"payload\":1,\"priority\":-101}").contains("-100 to 100"));
         let long = format!("{{\"payload\":\"{}\"}}", "x".repeat(PAYLOAD_BYTES_MAX + 1));

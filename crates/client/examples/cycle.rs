@@ -227,7 +227,11 @@ impl Cycles {
         let rate = self.count as f64 / self.took.as_secs_f64();
         let cpu = self.cpu.as_micros() as f64 / self.count.max(1) as f64;
         println!("cycles, {clients} clients         {rate:.0}/s");
-        println!("p50, p99 of a cycle        {} us, {} us", self.percentile(50.0), self.percentile(99.0));
+        println!(
+            "p50, p99 of a cycle        {} us, {} us",
+            self.percentile(50.0),
+            self.percentile(99.0)
+        );
         println!("daemon's CPU per cycle     {cpu:.1} us");
     }
 

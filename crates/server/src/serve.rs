@@ -119,7 +119,10 @@ pub async fn serve(
     let begun = Instant::now();
     let grpc = bind("listen", config.listen, config.insecure_bind).await?;
     let scrape = bind("metrics_listen", config.metrics_listen, config.insecure_bind).await?;
-    let at = Ready { listen: local(&grpc, config.listen), metrics: local(&scrape, config.metrics_listen) };
+    let at = Ready {
+        listen: local(&grpc, config.listen),
+        metrics: local(&scrape, config.metrics_listen),
+    };
     let (phase, phases) = watch::channel(Phase::Starting);
     let http = spawn_http(scrape, phases)?;
 
@@ -139,7 +142,8 @@ pub async fn serve(
 async fn start(config: &Config) -> Result<Running, ServeError> {
     let config = config.clone();
     let started = tokio::task::spawn_blocking(move || writer::start(&config)).await;
-    let (running, replies) = started.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Recover)?;
+    let (running, replies) =
+        started.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Recover)?;
     tokio::spawn(writer::fire(replies));
     Ok(running)
 }

@@ -6,22 +6,22 @@
 //! Not here: what a group means; the writer in `piecework-server` decides that.
 
 mod directory;
-mod journal;
 mod group;
+mod journal;
 mod tables;
 
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
+pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};
 pub use journal::{
     Bounds, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
     GroupReader, Journal, JournalError, JournalId, JournalSettings, MemoryJournal, MemoryStore,
     OnDurable, RealDisk, Ticket,
 };
-pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};
+#[cfg(any(test, feature = "testing"))]
+pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
     EXIT_START_AGAIN, Events, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue, Misread,
     OnPublished, Progress, Room, Row, RowError, RowId, SledKeyValue, Store, StoreError,
     StoreSettings, Tag, View, Visit,
 };
-#[cfg(any(test, feature = "testing"))]
-pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};

@@ -35,7 +35,7 @@ pub(super) struct Rules {
     /// Counted answers wanted for each task, 1 to 1,000; by default 1
     #[arg(long, value_name = "N")]
     overlap: Option<u32>,
-    /// How answers become a result; by default the first, or with an overlap the majority
+    /// How answers become a result; by default the majority where there are choices, else the first
     #[arg(long, value_parser = PossibleValuesParser::new(["first", "majority"]))]
     aggregation: Option<String>,
     /// How long a worker may hold a task; by default 10m
@@ -77,8 +77,8 @@ pub(super) struct Rules {
     /// Tasks of this project that one worker may have
     #[arg(long, value_name = "N")]
     quota: Option<u32>,
-    /// Workers with few judged answers: `refuse`, or how many leases each may hold at a time
-    #[arg(long, value_name = "refuse|N")]
+    /// Workers with few judged answers: `welcome`, `refuse`, or how many leases each may hold
+    #[arg(long, value_name = "welcome|refuse|N")]
     newcomers: Option<String>,
     /// Owed for one payable answer, such as `0.05USD`
     #[arg(long, value_name = "AMOUNT", value_parser = money)]
@@ -177,13 +177,18 @@ impl Rules {
 
     fn newcomers(&self) -> Result<Option<Newcomers>> {
         let Some(text) = &self.newcomers else { return Ok(None) };
-        if text == "refuse" {
-            return Ok(Some(Newcomers { mode: NewcomerMode::Refuse.into(), max_live: 0 }));
-        }
-        let max_live: u32 = text.parse().map_err(|_| {
-            input(format!("--newcomers `{text}`: write `refuse`, or a number of leases"))
-        })?;
-        Ok(Some(Newcomers { mode: NewcomerMode::Limit.into(), max_live }))
+        let (mode, max_live) = match text.as_str() {
+            "welcome" => (NewcomerMode::Welcome, 0),
+            "refuse" => (NewcomerMode::Refuse, 0),
+            number => {
+                let wrong = "write `welcome`, `refuse`, or a number of leases";
+                let max_live = number
+                    .parse()
+                    .map_err(|_| input(format!("--newcomers `{number}`: {wrong}")))?;
+                (NewcomerMode::Limit, max_live)
+            }
+        };
+        Ok(Some(Newcomers { mode: mode.into(), max_live }))
     }
 
     fn lease_policy(&self) -> Option<LeasePolicy> {

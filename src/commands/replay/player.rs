@@ -1,8 +1,11 @@
 //! The recorded answers, given again in their order.
 //!
-//! A row waits for the row before it of the same task, since ties go to the
-//! value that was answered first, and for the row before it of the same
-//! worker. Everything else runs side by side, within a window over the file.
+//! A worker's leases are asked for in file order, and a task's answers are
+//! submitted in file order, since ties go to the value that was answered
+//! first. Between the two a worker may hold several leases; so prolific
+//! workers do not make one long chain of the whole file.
+//!
+//! A row only ever waits for earlier rows, so the earliest can always go on.
 
 use std::sync::Arc;
 
@@ -20,8 +23,13 @@ use super::recording::{Recording, Row};
 use super::{ids, setup};
 use crate::failure::one_line;
 
-/// Rows that may be on their way at a time.
-const WINDOW: usize = 64;
+/// Rows looked at at a time: enough that a file in the order of its workers
+/// still has several workers in it.
+const WINDOW: usize = 4_096;
+/// Calls at a time.
+const CALLS_MAX: usize = 128;
+/// Leases of a worker at a time, within the capacity that it is created with.
+const LEASES_MAX: usize = 64;
 
 /// What came of all rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,6 +45,7 @@ pub(super) struct Played {
 enum Fate {
     Taken,
     Refused,
+    /// An earlier run had played it.
     Earlier,
 }
 
@@ -51,10 +60,24 @@ struct Stage {
     tasks: Vec<String>,
     workers: Vec<String>,
     answers: Vec<String>,
+    /// For each worker, the leases that it may still take.
+    hands: Vec<Semaphore>,
+    calls: Semaphore,
 }
 
-/// Resolves when a row is over; an error when it was given up.
-type Over = oneshot::Receiver<()>;
+/// Resolves when an earlier row has come so far; to an error when it was given up.
+type Before = Option<oneshot::Receiver<()>>;
+
+/// Where a row stands in the two orders.
+#[derive(Debug)]
+struct Turn {
+    /// The worker's row before has its lease.
+    worker_before: Before,
+    leased: oneshot::Sender<()>,
+    /// The task's row before is submitted.
+    task_before: Before,
+    submitted: oneshot::Sender<()>,
+}
 
 /// Plays all rows.
 ///
@@ -69,9 +92,9 @@ pub(super) async fn play(
 ) -> Result<Played> {
     let stage = Arc::new(Stage::new(client, retry, recording, project));
     let window = Arc::new(Semaphore::new(WINDOW));
-    let mut by_task: Vec<Option<Over>> = Vec::new();
+    let mut by_task: Vec<Before> = Vec::new();
     by_task.resize_with(recording.tasks.len(), || None);
-    let mut by_worker: Vec<Option<Over>> = Vec::new();
+    let mut by_worker: Vec<Before> = Vec::new();
     by_worker.resize_with(recording.workers.len(), || None);
     let mut running = JoinSet::new();
     let mut played = Played::default();
@@ -80,27 +103,32 @@ pub(super) async fn play(
         while let Some(ended) = running.try_join_next() {
             played.add(ended??, bar);
         }
-        let (task_over, after_task) = oneshot::channel();
-        let (worker_over, after_worker) = oneshot::channel();
-        let before =
-            [by_task[row.task].replace(after_task), by_worker[row.worker].replace(after_worker)];
+        let (leased, after_lease) = oneshot::channel();
+        let (submitted, after_submit) = oneshot::channel();
+        let turn = Turn {
+            worker_before: by_worker[row.worker].replace(after_lease),
+            leased,
+            task_before: by_task[row.task].replace(after_submit),
+            submitted,
+        };
         let stage = Arc::clone(&stage);
         running.spawn(async move {
-            for over in before.into_iter().flatten() {
-                over.await.context("an earlier row was given up")?;
-            }
-            let line = row.line;
-            let outcome = stage.play(row).await.with_context(|| format!("labels.csv:{line}"))?;
-            // The last row of a task or worker has nobody who waits for it.
-            let _ = (task_over.send(()), worker_over.send(()));
+            let fate = stage.play(row, turn).await;
             drop(permit);
-            anyhow::Ok(outcome)
+            fate.with_context(|| format!("labels.csv:{}", row.line))
         });
     }
     while let Some(ended) = running.join_next().await {
         played.add(ended??, bar);
     }
     Ok(played)
+}
+
+async fn wait_for(before: &mut Before) -> Result<()> {
+    match before.take() {
+        Some(before) => before.await.context("an earlier row was given up"),
+        None => Ok(()),
+    }
 }
 
 impl Played {
@@ -127,10 +155,36 @@ impl Stage {
             tasks: recording.tasks.iter().map(|t| task(&t.source)).collect(),
             workers: recording.workers.iter().map(worker).collect(),
             answers: recording.choices.iter().map(|choice| setup::answer(choice)).collect(),
+            hands: recording.workers.iter().map(|_| Semaphore::new(LEASES_MAX)).collect(),
+            calls: Semaphore::new(CALLS_MAX),
         }
     }
 
-    async fn play(&self, row: Row) -> Result<Fate> {
+    async fn play(&self, row: Row, mut turn: Turn) -> Result<Fate> {
+        wait_for(&mut turn.worker_before).await?;
+        let _hand = self.hands[row.worker].acquire().await?;
+        if row.is_repeat {
+            // The worker's first answer must be in, or this lease would be its first.
+            wait_for(&mut turn.task_before).await?;
+        }
+        let lease = self.lease(row).await?;
+        // The last row of a worker or task has nobody who waits for it.
+        let _ = turn.leased.send(());
+        wait_for(&mut turn.task_before).await?;
+        let fate = match lease {
+            Some(lease) => {
+                self.submit(row, lease).await?;
+                Fate::Taken
+            }
+            None if row.is_repeat => Fate::Refused,
+            None => Fate::Earlier,
+        };
+        let _ = turn.submitted.send(());
+        Ok(fate)
+    }
+
+    /// The row's lease; none where the worker has answered, or nobody can any more.
+    async fn lease(&self, row: Row) -> Result<Option<Lease>> {
         let request = LeaseRequest {
             worker: self.workers[row.worker].clone(),
             count: 1,
@@ -139,23 +193,22 @@ impl Stage {
             projects: Vec::new(),
             task: self.tasks[row.task].clone(),
         };
+        let _call = self.calls.acquire().await?;
         let leased = self
             .retry
             .send(&self.client.dispatch(), &request, |mut s, r| async move { s.lease(r).await })
             .await;
         match leased {
             Ok(reply) => match reply.leases.into_iter().next() {
-                Some(lease) => self.submit(row, lease).await,
+                Some(lease) => Ok(Some(lease)),
                 None => bail!("no lease in {}: {}", self.project, reply.empty_reason),
             },
-            Err(CallError::Refused(refused)) if is_taken(&refused) => {
-                Ok(if row.is_repeat { Fate::Refused } else { Fate::Earlier })
-            }
+            Err(CallError::Refused(refused)) if is_taken(&refused) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn submit(&self, row: Row, lease: Lease) -> Result<Fate> {
+    async fn submit(&self, row: Row, lease: Lease) -> Result<()> {
         if matches!(lease.state(), LeaseState::Returned | LeaseState::Revoked) {
             bail!("{} was taken away", lease.name);
         }
@@ -170,12 +223,13 @@ impl Stage {
             next: None,
         };
         let dispatch = self.client.dispatch();
+        let _call = self.calls.acquire().await?;
         let reply = self
             .retry
             .send(&dispatch, &request, |mut s, r| async move { s.submit_answers(r).await })
             .await?;
         match reply.results.into_iter().next().and_then(|result| result.outcome) {
-            Some(Outcome::Receipt(_)) => Ok(Fate::Taken),
+            Some(Outcome::Receipt(_)) => Ok(()),
             Some(Outcome::Error(status)) => bail!("{}", one_line(&Refused::from(&status))),
             None => bail!("the daemon did not say what became of the answer"),
         }

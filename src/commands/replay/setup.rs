@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use piecework_client::proto::v1::{
-    AnswerField, AnswerFieldKind, AnswerSchema, Assignment, CreateProjectRequest,
-    CreateRequesterRequest, CreateWorkerRequest, ErrorReason, GetProjectRequest, NewTask, Project,
-    Requester, Worker, WorkerKind,
+    Aggregation, AnswerField, AnswerFieldKind, AnswerSchema, Assignment, CreateProjectRequest,
+    CreateRequesterRequest, ErrorReason, GetProjectRequest, NewTask, Project, Requester,
+    UpdateWorkerRequest, Worker, WorkerKind,
 };
 use piecework_client::{CallError, Client, Import, Retry, TaskOutcome};
+use prost_types::FieldMask;
+use tokio::task::JoinSet;
 
 use super::ids;
 use super::recording::Recording;
@@ -21,8 +23,10 @@ const REQUESTER: &str = "replay";
 const FIELD: &str = "label";
 /// The project's label with the digest of what is replayed in it.
 const DIGEST: &str = "recording";
-/// Ordered rows let a worker hold one lease; a lease lost to a crash must not block it.
-const CAPACITY: u32 = 10;
+/// The most that a person may have. More than the player takes at a time.
+const CAPACITY: u32 = 100;
+
+const WORKERS_AT_A_TIME: usize = 64;
 
 /// The requester and the project.
 pub(super) async fn project(
@@ -52,7 +56,7 @@ pub(super) async fn project(
             requester: format!("requesters/{REQUESTER}"),
             title: format!("Replay of {}", recording.name),
             schema: Some(AnswerSchema { fields: vec![field] }),
-            aggregation: piecework_client::proto::v1::Aggregation::Majority.into(),
+            aggregation: Aggregation::Majority.into(),
             assignment: Assignment::WorkerPicks.into(),
             labels: BTreeMap::from([(DIGEST.to_owned(), recording.digest.clone())]),
             ..Project::default()
@@ -78,25 +82,7 @@ pub(super) async fn crowd_and_tasks(
     recording: &Recording,
     project: &str,
 ) -> Result<()> {
-    let set = ids::set(&recording.name);
-    for source in &recording.workers {
-        let known = ids::worker(&set, source);
-        let worker = Worker {
-            kind: WorkerKind::Human.into(),
-            capacity: CAPACITY,
-            labels: known.labels,
-            ..Worker::default()
-        };
-        let request = CreateWorkerRequest {
-            worker: Some(worker),
-            worker_id: known.id,
-            request_id: String::new(),
-        };
-        let created = retry
-            .send(&client.workers(), &request, |mut s, r| async move { s.create_worker(r).await })
-            .await;
-        exists(created.map(drop))?;
-    }
+    crowd(client, retry, recording).await?;
     let mut import = Import::new(client.clone(), project.to_owned(), retry);
     let mut chunks = Vec::new();
     for task in &recording.tasks {
@@ -118,6 +104,39 @@ pub(super) async fn crowd_and_tasks(
     for outcome in chunks.iter().flat_map(|chunk| &chunk.outcomes) {
         if let TaskOutcome::Refused(refused) = outcome {
             bail!("a task was refused: {}", one_line(refused));
+        }
+    }
+    Ok(())
+}
+
+/// The workers, a few at a time. One from an earlier replay is given our capacity.
+async fn crowd(client: &Client, retry: Retry, recording: &Recording) -> Result<()> {
+    let set = ids::set(&recording.name);
+    for some in recording.workers.chunks(WORKERS_AT_A_TIME) {
+        let mut calls = JoinSet::new();
+        for source in some {
+            let known = ids::worker(&set, source);
+            let worker = Worker {
+                name: format!("workers/{}", known.id),
+                kind: WorkerKind::Human.into(),
+                capacity: CAPACITY,
+                labels: known.labels,
+                ..Worker::default()
+            };
+            let request = UpdateWorkerRequest {
+                worker: Some(worker),
+                update_mask: Some(FieldMask { paths: vec!["capacity".to_owned()] }),
+                allow_missing: true,
+            };
+            let workers = client.workers();
+            calls.spawn(async move {
+                retry
+                    .send(&workers, &request, |mut s, r| async move { s.update_worker(r).await })
+                    .await
+            });
+        }
+        while let Some(updated) = calls.join_next().await {
+            updated??;
         }
     }
     Ok(())

@@ -16,9 +16,10 @@ use bytes::Bytes;
 use clap::Args;
 use piecework_client::proto::v1::ReturnReason;
 
-use self::desk::{Desk, Drawn, Held};
+use self::desk::{Desk, Drawn, Held, Submitted};
 use self::person::Person;
 use self::program::Program;
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::names;
 use crate::output::Format;
@@ -49,6 +50,9 @@ pub(crate) struct Work {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
 }
+
+/// A program that fails so often in a row is broken, and is not tried for ever.
+const FAILURES_MAX: u32 = 5;
 
 /// What whoever works made of a task.
 #[derive(Debug, PartialEq)]
@@ -96,7 +100,7 @@ impl Work {
         };
         let limit = if self.once || task.is_some() { Some(1) } else { self.count };
         let mut begun = desk.held().await?;
-        let (mut handled, mut receipts) = (0, 0);
+        let (mut handled, mut receipts, mut failures) = (0, 0, 0);
         while limit.is_none_or(|limit| handled < limit) && !interrupt.is_asked() {
             let held = match begun.pop_front() {
                 Some(held) => held,
@@ -109,42 +113,72 @@ impl Work {
                     Drawn::Asked => break,
                 },
             };
-            let stop =
-                self::handle(&desk, &held, &mut hands, &mut interrupt, &mut receipts).await?;
+            let receipt_is_first = receipts == 0;
             handled += 1;
-            if stop {
-                break;
+            match handle(&desk, &held, &mut hands, &mut interrupt, receipt_is_first).await? {
+                End::Taken => (receipts, failures) = (receipts + 1, 0),
+                End::Over => failures = 0,
+                End::Stop => break,
+                End::Failed => {
+                    failures += 1;
+                    if failures >= FAILURES_MAX {
+                        let message = format!("the program failed {failures} times in a row");
+                        return Err(Failure::Incomplete(message).into());
+                    }
+                    if limit.is_none_or(|limit| handled < limit) {
+                        // The same task may come again at once; it should not spin.
+                        pause(Duration::from_secs(1 << failures) / 2, &mut interrupt).await;
+                    }
+                }
             }
         }
-        eprintln!("{handled} tasks, {receipts} answers taken");
+        eprintln!("tasks: {handled}, answers taken: {receipts}");
         Ok(())
     }
 }
 
-/// One task from hand to end. True: whoever works wants to stop.
+async fn pause(length: Duration, interrupt: &mut Interrupt) {
+    tokio::select! {
+        () = tokio::time::sleep(length) => {}
+        () = interrupt.asked() => {}
+    }
+}
+
+/// How a task ended here.
+enum End {
+    /// With a receipt.
+    Taken,
+    /// Returned by choice, or too late.
+    Over,
+    /// Returned, since the program could not.
+    Failed,
+    /// Returned, since whoever works wants to stop.
+    Stop,
+}
+
+/// One task from hand to end.
 async fn handle(
     desk: &Desk,
     held: &Held,
     hands: &mut Hands,
     interrupt: &mut Interrupt,
-    receipts: &mut u64,
-) -> Result<bool> {
+    receipt_is_first: bool,
+) -> Result<End> {
+    let is_person = matches!(hands, Hands::Person(_));
     loop {
-        let (reason, stop) = match hands.work_on(desk, held, interrupt).await? {
-            Done::Answer(answer) => match desk.submit(held, answer, *receipts == 0).await? {
-                desk::Submitted::Taken => {
-                    *receipts += 1;
-                    return Ok(false);
-                }
-                desk::Submitted::Refused => return Ok(false),
+        let (reason, end) = match hands.work_on(desk, held, interrupt).await? {
+            Done::Answer(answer) => match desk.submit(held, answer, receipt_is_first).await? {
+                Submitted::Taken => return Ok(End::Taken),
+                Submitted::Refused => return Ok(End::Over),
                 // A person can correct it; a program would say the same again.
-                desk::Submitted::Unfit if matches!(hands, Hands::Person(_)) => continue,
-                desk::Submitted::Unfit => (ReturnReason::OutOfTime, false),
+                Submitted::Unfit if is_person => continue,
+                Submitted::Unfit => (ReturnReason::OutOfTime, End::Failed),
             },
-            Done::Return(reason) => (reason, false),
-            Done::Quit(reason) => (reason, true),
+            Done::Return(reason) if is_person => (reason, End::Over),
+            Done::Return(reason) => (reason, End::Failed),
+            Done::Quit(reason) => (reason, End::Stop),
         };
         desk.give_back(held, reason).await?;
-        return Ok(stop);
+        return Ok(end);
     }
 }

@@ -54,7 +54,8 @@ impl Program {
         };
         if !status.success() {
             eprintln!("the program failed on {}: {status}", held.lease.name);
-            return Ok(Done::Return(ReturnReason::OutOfTime));
+            // Given back as out of time it would come straight back, for ever.
+            return Ok(Done::Return(ReturnReason::NotForMe));
         }
         Ok(Done::Answer(answer::from_program(held.lease.schema.as_ref(), &printed)))
     }

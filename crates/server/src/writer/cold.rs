@@ -55,7 +55,8 @@ impl ColdReader {
         if self.away == 0 {
             return Vec::new();
         }
-        let warmed = std::mem::take(&mut *self.warmed.lock().unwrap_or_else(PoisonError::into_inner));
+        let warmed =
+            std::mem::take(&mut *self.warmed.lock().unwrap_or_else(PoisonError::into_inner));
         self.away -= warmed.len();
         warmed
     }

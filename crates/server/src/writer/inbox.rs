@@ -123,7 +123,11 @@ impl Inbox {
     ///
     /// # Errors
     /// No effect, save after [`Unanswered::Stopped`].
-    pub(crate) async fn call(&self, request: Request, wait: Duration) -> Result<Answer, Unanswered> {
+    pub(crate) async fn call(
+        &self,
+        request: Request,
+        wait: Duration,
+    ) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let bytes = size_of(&request.command);
         self.push(Waiting { request, wait, reply, bytes })?;
@@ -165,9 +169,10 @@ impl Inbox {
     ) {
         let mut lanes = self.lock();
         if lanes.is_empty() && !lanes.nudged && !patience.is_zero() {
-            let waited = self.shared.arrived.wait_timeout_while(lanes, patience, |lanes| {
-                lanes.is_empty() && !lanes.nudged
-            });
+            let waited = self
+                .shared
+                .arrived
+                .wait_timeout_while(lanes, patience, |lanes| lanes.is_empty() && !lanes.nudged);
             lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         lanes.nudged = false;

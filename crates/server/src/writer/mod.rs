@@ -17,4 +17,3 @@ pub use turn::CommitError;
 pub(crate) use clock::wall;
 pub(crate) use recover::{Ending, Running, start};
 pub(crate) use release::fire;
-

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use piecework_core::{Engine, Now, Position, Restore};
 use piecework_storage::{
-    CHECKPOINT_EVERY, Checkpointer, DataDirectory, DirectoryError, FileJournal, Journal, JournalError,
-    JournalSettings, Room, Store, StoreError, StoreSettings,
+    CHECKPOINT_EVERY, Checkpointer, DataDirectory, DirectoryError, FileJournal, Journal,
+    JournalError, JournalSettings, Room, Store, StoreError, StoreSettings,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -44,7 +44,9 @@ pub enum RecoverError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The tables lack what the journal no longer has.
-    #[error("the tables end at position {applied} and the journal begins at {oldest}: positions between them are lost")]
+    #[error(
+        "the tables end at position {applied} and the journal begins at {oldest}: positions between them are lost"
+    )]
     Gap {
         /// Where the tables end.
         applied: Position,
@@ -204,8 +206,7 @@ fn run(
     let on_error = move |source: StoreError| failing.fail(CommitError::Checkpoint { source });
     let checkpointer = Checkpointer::start(store.clone(), CHECKPOINT_EVERY, on_error)
         .map_err(RecoverError::Thread)?;
-    let mut writer =
-        Writer::new(engine, journal, store.clone(), inbox.clone(), releases, cold);
+    let mut writer = Writer::new(engine, journal, store.clone(), inbox.clone(), releases, cold);
     let (publish, gauges) = watch::channel(writer.facts());
     let stop = Arc::new(AtomicBool::new(false));
     let (tell, ended) = oneshot::channel();

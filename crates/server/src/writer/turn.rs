@@ -26,7 +26,7 @@ use piecework_storage::{
 use super::clock::Clock;
 use super::cold::{Cold, ColdReader, Warmed};
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
-use super::meter::Meter;
+use super::meter;
 use super::parked::{Lot, Parked};
 use super::release::{Release, Releases, Reply};
 
@@ -81,7 +81,6 @@ pub(crate) struct Writer<J> {
     releases: Arc<Releases>,
     cold: ColdReader,
     lot: Lot,
-    meter: Meter,
     /// The newest position given to a command.
     last: Position,
     /// The times of the last turn.
@@ -123,8 +122,8 @@ impl<J: Journal> Writer<J> {
         cold: ColdReader,
     ) -> Writer<J> {
         let last = Position(journal.bounds().next.0 - 1);
-        let (lot, meter) = (Lot::default(), Meter::default());
-        Writer { engine, journal, store, inbox, releases, cold, lot, meter, last, now: Now::default() }
+        let lot = Lot::default();
+        Writer { engine, journal, store, inbox, releases, cold, lot, last, now: Now::default() }
     }
 
     /// Applies one group of requests, hands it to the journal and lets replies
@@ -186,7 +185,9 @@ impl<J: Journal> Writer<J> {
         let request = Request { tenant: TenantId(0), command };
         match self.engine.apply(self.last.next(), turn.now, &request) {
             Step::Done { outcome, changes } => self.take(turn, &request, &outcome, &changes),
-            Step::NeedCold(tasks) => panic!("{} needs {} cold tasks", request.command.kind(), tasks.len()),
+            Step::NeedCold(tasks) => {
+                panic!("{} needs {} cold tasks", request.command.kind(), tasks.len())
+            }
         }
     }
 
@@ -274,7 +275,7 @@ impl<J: Journal> Writer<J> {
         outcome: &Result<Outcome, Refusal>,
         changes: &[Changed],
     ) {
-        self.meter.count(&request.command, outcome);
+        meter::count(&request.command, outcome, changes);
         if changes.is_empty() {
             return;
         }
@@ -292,7 +293,7 @@ impl<J: Journal> Writer<J> {
 
     /// Appends the group, if there is one; its release is queued first.
     fn commit(&mut self, turn: Collected, begun: Instant) -> Result<(), CommitError> {
-        self.meter.turn(turn.commands);
+        meter::turn(turn.commands);
         if turn.commands == 0 {
             self.releases.after(turn.replies);
             return Ok(());
