@@ -211,7 +211,7 @@ pub enum Steer {
 pub struct CreateTasks {
     /// Where.
     pub project: ClientId,
-    /// Per item what to create, or why the edge refused it already.
+    /// What to create, in order; the edge has kept back what it refused.
     pub tasks: Vec<NewTask>,
     /// Makes a retry safe for tasks without an id of their own.
     pub key: Option<CreateKey>,

@@ -20,7 +20,7 @@ pub enum Refusal {
     WorkerNotFound { worker: ClientId },
     #[error("worker {worker} has no skill {skill:?}")]
     SkillNotFound { worker: ClientId, skill: String },
-    #[error("worker {worker} has no lease {lease}")]
+    #[error("worker {worker} has no {lease}")]
     LeaseNotFound { worker: ClientId, lease: LeaseId },
 
     #[error("{kind} {name} exists already with other content")]
@@ -74,17 +74,17 @@ pub enum Refusal {
     #[error("project {project} picks tasks for its workers; leave the task out of the request")]
     ServerPicks { project: ClientId },
 
-    #[error("lease {lease} has ended: {how}")]
+    #[error("{lease} has ended: {how}")]
     LeaseEnded { lease: LeaseId, how: &'static str },
-    #[error("lease {lease} has ended and all {wanted} places of its task are taken")]
+    #[error("{lease} has ended and all {wanted} places of its task are taken")]
     LeaseSuperseded { lease: LeaseId, wanted: u16 },
-    #[error("lease {lease} was answered already, with another answer")]
+    #[error("{lease} was answered already, with another answer")]
     LeaseUsed { lease: LeaseId },
-    #[error("lease {lease} ended {ago} ago and answers were taken for {window}")]
+    #[error("{lease} ended {ago} ago and answers were taken for {window}")]
     LateWindowOver { lease: LeaseId, ago: Millis, window: Millis },
-    #[error("lease {lease} may be held for {max} in all, which has come")]
+    #[error("{lease} may be held for {max} in all, which has come")]
     HoldExceeded { lease: LeaseId, max: Millis },
-    #[error("answer under lease {lease} {misfit} (revision {revision} of project {project})")]
+    #[error("answer under {lease} {misfit} (revision {revision} of project {project})")]
     AnswerInvalid { lease: LeaseId, project: ClientId, revision: Revision, misfit: Misfit },
 
     #[error("worker {worker} is suspended: {reason}")]

@@ -105,6 +105,8 @@ pub struct WorkerRecord {
     pub agreed: u32,
     /// Judged answers at the last published rating.
     pub published: u32,
+    /// Of these, in agreement.
+    pub published_agreed: u32,
     /// Leases that ran out since the last answer.
     pub expiries_in_a_row: u32,
     /// DECLINED returns since the last answer.

@@ -1,9 +1,9 @@
 //! Any history: random commands, retries, restarts and passing time.
 //!
 //! After every step the laws hold (`world/laws.rs`) and the engine's indexes agree
-//! with the rows. Beyond that: a retry has the first outcome, a grant is the
-//! smallest key of a brute-force walk and obeys every hard rule, an empty answer
-//! means that nothing fits, a second run of the same commands changes the same
+//! with the rows. Beyond that: a retry has the first outcome, an answer the verdict
+//! of the late rule, a grant is the smallest key of a brute-force walk and obeys
+//! every hard rule, an empty answer means that nothing fits, a second run of the same commands changes the same
 //! rows, and an engine rebuilt from the rows answers as the first one does.
 //!
 //! `PROPTEST_CASES` sets the number of histories; seeds are fixed. A run in which
@@ -39,6 +39,6 @@ fn every_history_keeps_the_promises() {
     // A run in which nothing happened proves nothing.
     let seen = seen.into_inner();
     for (what, times) in seen.list() {
-        assert!(times >= u64::from(histories) / 8, "too few {what}: {seen:?}");
+        assert!(times >= u64::from(histories) / 10, "too few {what}: {seen:?}");
     }
 }

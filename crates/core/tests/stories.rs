@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Refusals that need more rows than a story can tell of; `full.rs` reaches them.
+/// Refusals that need more rows than a story can tell of; `edges.rs` reaches them.
 const UNTOLD: [&str; 2] = ["TOO_MANY_PROJECTS", "TOO_MANY_TASKS"];
 
 fn cases() -> Vec<(PathBuf, String)> {

@@ -3,11 +3,16 @@
 //! A plan names nothing: workers, leases and tasks are indexes into what exists when
 //! the move comes, so that a plan still makes sense when it shrinks.
 //!
-//! Not here: what a pick should be (`brute.rs`), what a retry owes (`player.rs`).
+//! Not here: who takes part (`cast.rs`), what a pick should be (`brute.rs`), what
+//! becomes of an answer (`late.rs`), what a retry owes (`retry.rs`), the second run (`again.rs`).
 
+mod again;
 mod brute;
 mod cast;
+mod late;
 mod player;
+mod retry;
+mod seen;
 
 use piecework_core::lease::ReturnReason;
 use proptest::collection::vec;
@@ -15,7 +20,8 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 
 pub(crate) use cast::{ProjectPlan, WorkerPlan};
-pub(crate) use player::{Seen, play};
+pub(crate) use player::play;
+pub(crate) use seen::Seen;
 
 /// A whole history.
 #[derive(Debug, Clone)]
@@ -47,6 +53,10 @@ pub(crate) enum Move {
     },
     /// Time passes up to the next timer, exactly.
     WaitForTimer,
+    /// Work of a project where a place rests after an expiry.
+    LeaseLapsed {
+        worker: u8,
+    },
     Lease {
         worker: u8,
         count: u8,
@@ -147,7 +157,7 @@ pub(crate) struct TaskPlan {
 pub(crate) fn plans() -> impl Strategy<Value = Plan> {
     let projects = vec(cast::projects(), 3..=5);
     let workers = vec(cast::workers(), 6..=8);
-    (2_u8..=3, projects, workers, vec(tasks(), 0..30), vec(moves(), 60..240)).prop_map(
+    (2_u8..=3, projects, workers, vec(tasks(), 0..10), vec(moves(), 80..300)).prop_map(
         |(requesters, projects, workers, tasks, moves)| Plan {
             requesters,
             projects,
@@ -195,7 +205,8 @@ fn work() -> impl Strategy<Value = Move> {
         6 => (0_u64..6_000, 0_u64..9_000, 0..8_u8)
             .prop_map(|(engine, wall, n)| Move::Wait { engine, wall, ring: n > 0 }),
         4 => Just(Move::WaitForTimer),
-        9 => (any::<u8>(), 1_u8..4, rarely(3, any::<u8>()), rarely(1, 0_u8..24)).prop_map(
+        2 => any::<u8>().prop_map(|worker| Move::LeaseLapsed { worker }),
+        9 => (any::<u8>(), 1_u8..4, rarely(1, any::<u8>()), rarely(1, 0_u8..24)).prop_map(
             |(worker, count, wish, request)| Move::Lease { worker, count, wish, request }
         ),
         2 => (any::<u8>(), any::<u16>(), rarely(2, 0_u8..24))
@@ -227,7 +238,7 @@ fn tasks() -> impl Strategy<Value = TaskPlan> {
 /// What requesters do with tasks.
 fn upload() -> impl Strategy<Value = Move> {
     prop_oneof![
-        5 => (any::<u8>(), vec(tasks(), 1..12), rarely(1, 0_u8..6))
+        5 => (any::<u8>(), vec(tasks(), 1..6), rarely(1, 0_u8..6))
             .prop_map(|(project, tasks, key)| Move::CreateTasks { project, tasks, key }),
         2 => (any::<u16>(), rarely(1, 1_u16..5), rarely(2, -2_i8..3), rarely(3, rarely(1, any::<u16>())))
             .prop_map(|(task, overlap, priority, deadline)| Move::UpdateTask {

@@ -1,4 +1,5 @@
-//! Plays a plan against a world and holds every outcome against the promises.
+//! Plays a plan against a world: every move becomes a command, every grant is held
+//! against the brute-force pick.
 
 use piecework_core::change::Change;
 use piecework_core::command::{
@@ -7,90 +8,41 @@ use piecework_core::command::{
     SubmitAnswers, SubmitItem, TaskKey, TaskRef, UpdateProject, UpdateTask, UpdateWorker,
 };
 use piecework_core::lease::{Lease, LeaseState};
-use piecework_core::outcome::CreatedTask;
 use piecework_core::project::{Project, ProjectState};
 use piecework_core::schema::Answer;
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
 use piecework_core::{
-    ClientId, Command, EngineTime, Fingerprint, LeaseId, Millis, Now, Outcome, ProjectId, TaskId,
-    TenantId, WallTime, WorkerId,
+    ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, TaskId, TenantId,
+    WallTime, WorkerId,
 };
 
 use super::brute::{self, Offer};
 use super::cast::tiny_limits;
+use super::late;
+use super::seen::Seen;
 use super::{Move, Plan, ProjectPlan, Steering, TaskPlan, Which, WorkerPlan};
 use crate::world::{Did, Rows, World};
 
-const TENANT: TenantId = TenantId::DEFAULT;
+pub(super) const TENANT: TenantId = TenantId::DEFAULT;
 
 /// Answers: mostly the same, so that majorities and ratings come about.
 const SAID: [&str; 8] = ["a", "a", "a", "a", "b", "b", "c", "no choice"];
 
-/// How often interesting things happened.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    expiries: u64,
-    late: u64,
-    returns: u64,
-    cancels: u64,
-    done: u64,
-    failed: u64,
-    retries: u64,
-    restarts: u64,
-    fetched: u64,
-    picks: u64,
-    resting_picks: u64,
-    empty: u64,
-}
-
-impl Seen {
-    pub(crate) fn list(&self) -> [(&'static str, u64); 12] {
-        [
-            ("expiries", self.expiries),
-            ("late submits", self.late),
-            ("returns", self.returns),
-            ("cancels", self.cancels),
-            ("tasks done", self.done),
-            ("tasks failed", self.failed),
-            ("retries", self.retries),
-            ("restarts", self.restarts),
-            ("cold tasks", self.fetched),
-            ("picks", self.picks),
-            ("picks of resting places", self.resting_picks),
-            ("empty answers", self.empty),
-        ]
-    }
-
-    pub(crate) fn add(&mut self, other: &Seen) {
-        self.expiries += other.expiries;
-        self.late += other.late;
-        self.returns += other.returns;
-        self.cancels += other.cancels;
-        self.done += other.done;
-        self.failed += other.failed;
-        self.retries += other.retries;
-        self.restarts += other.restarts;
-        self.fetched += other.fetched;
-        self.picks += other.picks;
-        self.resting_picks += other.resting_picks;
-        self.empty += other.empty;
-    }
-}
-
 /// What was done, to be done again.
-struct Entry {
-    now: Now,
+pub(super) struct Entry {
+    pub(super) now: Now,
     /// `None`: the daemon restarted.
-    command: Option<Command>,
-    did: Did,
+    pub(super) command: Option<Command>,
+    pub(super) did: Did,
 }
 
-struct Player {
-    world: World,
-    now: Now,
-    past: Vec<Entry>,
-    seen: Seen,
+/// A history under way.
+pub(super) struct Player {
+    pub(super) world: World,
+    pub(super) now: Now,
+    pub(super) past: Vec<Entry>,
+    pub(super) seen: Seen,
 }
 
 /// Plays a plan, then once more without ever forgetting a task, then asks an engine
@@ -114,7 +66,7 @@ pub(crate) fn play(plan: &Plan) -> Seen {
     player.seen
 }
 
-fn id(prefix: &str, number: impl std::fmt::Display) -> ClientId {
+pub(super) fn id(prefix: &str, number: impl std::fmt::Display) -> ClientId {
     ClientId::new(&format!("{prefix}{number}")).expect("an id of letters and digits")
 }
 
@@ -139,7 +91,7 @@ impl Player {
         }
     }
 
-    fn act(&mut self, command: Command) -> Did {
+    pub(super) fn act(&mut self, command: Command) -> Did {
         let did = self.world.step(self.now, TENANT, command.clone());
         self.notice(&command, &did);
         let entry = Entry { now: self.now, command: Some(command), did: did.clone() };
@@ -148,7 +100,7 @@ impl Player {
     }
 
     /// Rings what is due, as the writer does.
-    fn ring(&mut self) {
+    pub(super) fn ring(&mut self) {
         for _ in 0..10_000 {
             let due = self.world.engine.next_due();
             let engine = due.engine.is_some_and(|at| at <= self.now.engine);
@@ -171,7 +123,7 @@ impl Player {
                     TaskState::Open => {}
                 },
                 Change::Submission(s) => {
-                    self.seen.late += u64::from(s.verdict == Verdict::CountedLate)
+                    self.seen.late += u64::from(s.verdict == Verdict::CountedLate);
                 }
                 _ => {}
             }
@@ -181,7 +133,7 @@ impl Player {
         }
     }
 
-    fn rows(&self) -> &Rows {
+    pub(super) fn rows(&self) -> &Rows {
         &self.world.rows
     }
 
@@ -196,7 +148,7 @@ impl Player {
         known[usize::from(index) % known.len()]
     }
 
-    fn name(&self, worker: WorkerId) -> ClientId {
+    pub(super) fn name(&self, worker: WorkerId) -> ClientId {
         self.rows().workers[&worker].name.clone()
     }
 
@@ -206,7 +158,7 @@ impl Player {
         let (_, spec) = self.rows().specs.iter().nth(usize::from(index).checked_rem(known)?)?;
         let project = self.rows().projects.get(&spec.id.project)?.name.clone();
         let task = match &spec.name {
-            Some(name) if index % 2 == 0 => TaskKey::Named(name.clone()),
+            Some(name) if index.is_multiple_of(2) => TaskKey::Named(name.clone()),
             _ => TaskKey::Number(spec.id.number),
         };
         Some(TaskRef { project, task })
@@ -237,7 +189,12 @@ impl Player {
                 self.ring();
             }
             Move::Lease { worker, count, wish, request } => {
-                self.ask(*worker, *count, *wish, *request)
+                self.ask(*worker, *count, *wish, *request);
+            }
+            Move::LeaseLapsed { worker } => {
+                if let Some(project) = self.resting() {
+                    self.ask(*worker, 1, Some(project), None);
+                }
             }
             Move::LeaseNamed { worker, task, request } => self.ask_for(*worker, *task, *request),
             Move::Submit { .. } | Move::Return { .. } | Move::Extend { .. } => self.work(step),
@@ -269,12 +226,28 @@ impl Player {
         }
     }
 
+    /// The index of a project where a place rests.
+    fn resting(&self) -> Option<u8> {
+        let rests = |l: &&Lease| match l.state {
+            LeaseState::Expired { rests_until, released, .. } => {
+                !released && self.now.engine < rests_until
+            }
+            _ => false,
+        };
+        let lease = self.rows().leases.values().rfind(rests)?;
+        let at = self.rows().projects.keys().position(|p| *p == lease.id.task.project)?;
+        u8::try_from(at).ok()
+    }
+
     /// A pick, held against the brute-force one.
     fn ask(&mut self, worker: u8, count: u8, wish: Option<u8>, request: Option<u8>) {
         self.ring();
         let worker = self.worker(worker);
-        let wished: Vec<ProjectId> = wish.map(|w| self.project(w).id).into_iter().collect();
         let projects: Vec<ClientId> = wish.map(|w| self.project(w).name).into_iter().collect();
+        // A project that is being deleted has lost its name, perhaps to another.
+        let named = |p: &&Project| projects.contains(&p.name) && p.state != ProjectState::Deleting;
+        let wished: Vec<ProjectId> =
+            self.rows().projects.values().filter(named).map(|p| p.id).collect();
         let content = Fingerprint::of(&[format!("{count} {projects:?}").as_bytes()]);
         let request_id = request.map(|r| id("q", r));
         let known = self.remembers(worker, request_id.as_ref());
@@ -368,9 +341,20 @@ impl Player {
                 let Some(lease) = self.lease(lease) else { return };
                 let worker = if stranger { self.worker(answer) } else { lease.worker };
                 let answer = SAID[usize::from(answer) % SAID.len()];
-                let items = vec![SubmitItem { lease: lease.id, answer: said(answer) }];
-                let worker = self.name(worker);
-                self.act(Command::Submit(SubmitAnswers { worker, items }));
+                let item = SubmitItem { lease: lease.id, answer: said(answer) };
+                let fate = late::fate(self.rows(), worker, &item, self.now);
+                let terms = (lease.id.task.project, lease.revision);
+                let reward = self.rows().terms.get(&terms).map(|t| t.reward.micros);
+                let (worker, items) = (self.name(worker), vec![item]);
+                let did = self.act(Command::Submit(SubmitAnswers { worker, items }));
+                let Ok(Outcome::Submitted(receipts)) = &did.outcome else {
+                    panic!("no verdict: {did:?}");
+                };
+                assert_eq!(late::came(&receipts[0]), fate, "an answer under {}", lease.id);
+                if let Ok(receipt) = &receipts[0] {
+                    let pays = receipt.verdict != Verdict::KeptUnpaid;
+                    assert_eq!(Some(receipt.payable.micros), if pays { reward } else { Some(0) });
+                }
             }
             Move::Return { lease, reason } => {
                 let Some(lease) = self.lease(lease) else { return };
@@ -473,119 +457,6 @@ impl Player {
         let (worker, requester, etag) = (old.name, None, Some(old.version));
         self.act(Command::UpdateWorker(UpdateWorker { worker, spec, requester, etag }));
     }
-
-    /// P2: the first outcome once more, and no second effect.
-    fn retry(&mut self, which: u16) {
-        let Some(at) = usize::from(which).checked_rem(self.past.len()) else { return };
-        let Some(command) = self.past[at].command.clone() else { return };
-        let first = self.past[at].did.outcome.clone();
-        let rows = self.rows().clone();
-        let now = self.act(command.clone());
-        self.seen.retries += 1;
-        match (&command, &first, &now.outcome) {
-            (Command::Submit(c), Ok(Outcome::Submitted(was)), Ok(Outcome::Submitted(is))) => {
-                for ((item, was), is) in c.items.iter().zip(was).zip(is) {
-                    if was.is_ok() && alive(&rows, item.lease) {
-                        assert_eq!(was, is, "another receipt");
-                        assert!(now.changes.is_empty(), "a retried submit changed something");
-                    }
-                }
-            }
-            (Command::Return(c), Ok(Outcome::Returned(was)), Ok(Outcome::Returned(is))) => {
-                for ((item, was), is) in c.items.iter().zip(was).zip(is) {
-                    if was.is_ok() && alive(&rows, item.lease) && !answered(&rows, item.lease) {
-                        assert_eq!(was, is, "another answer to a return");
-                        assert!(now.changes.is_empty(), "a retried return changed something");
-                    }
-                }
-            }
-            (Command::Lease(c), Ok(Outcome::Leased(was)), Ok(Outcome::Leased(is))) => {
-                let worker = rows.workers.values().find(|w| w.name == c.worker).map(|w| w.id);
-                let request = rows.requests.values().find(|r| {
-                    Some(r.worker) == worker && Some(&r.request_id) == c.request_id.as_ref()
-                });
-                let ids: Vec<LeaseId> = was.grants.iter().map(|g| g.lease.id).collect();
-                if request.is_some_and(|r| r.leases == ids) {
-                    let ids = ids.into_iter().filter(|l| alive(&rows, *l));
-                    assert!(ids.eq(is.grants.iter().map(|g| g.lease.id)), "other leases");
-                    assert!(now.changes.is_empty(), "a retried lease changed something");
-                }
-            }
-            (Command::CreateTasks(c), Ok(Outcome::TasksCreated(was)), is) => {
-                created_again(&rows, c, was, is);
-            }
-            _ => {}
-        }
-    }
-
-    /// The same commands at the same times change the same rows, whether or not
-    /// settled tasks ever leave the engine.
-    fn replay(&self) {
-        let mut again = World::new(tiny_limits());
-        again.forgets = false;
-        for entry in &self.past {
-            let did = match &entry.command {
-                Some(command) => again.step(entry.now, TENANT, command.clone()),
-                None => again.restart(entry.now, TENANT),
-            };
-            assert_eq!(did, entry.did, "the same history went another way: {:?}", entry.command);
-        }
-        assert_eq!(again.rows, self.world.rows, "the same history left other rows");
-    }
-
-    /// An engine rebuilt from the rows answers like the one that made them.
-    fn probe(&mut self) {
-        if self.now.engine < self.rows().partition.grace_until {
-            self.now.engine = self.rows().partition.grace_until;
-            self.ring();
-        }
-        let mut second = World::new(tiny_limits());
-        second.engine = self.world.rebuilt(self.now);
-        second.rows = self.world.rows.clone();
-        second.position = self.world.position;
-        for command in self.probes() {
-            let first = self.world.step(self.now, TENANT, command.clone());
-            let second = second.step(self.now, TENANT, command.clone());
-            assert_eq!(alike(first), alike(second), "rebuilt, it went otherwise: {command:?}");
-        }
-        for _ in 0..8 {
-            self.now.engine = self.now.engine + Millis(3_000);
-            self.now.wall = WallTime(self.now.wall.0 + 3_000);
-            let first = self.world.ring(self.now, TENANT);
-            let second = second.ring(self.now, TENANT);
-            let (first, second) = (first.into_iter().map(alike), second.into_iter().map(alike));
-            assert!(first.eq(second), "rebuilt, time went otherwise");
-        }
-    }
-
-    /// Questions whose answers do not depend on whose turn it is among requesters.
-    fn probes(&self) -> Vec<Command> {
-        let rows = self.rows();
-        let mut probes = Vec::new();
-        for lease in rows.leases.values() {
-            let worker = self.name(lease.worker);
-            let (leases, by) = (vec![lease.id], None);
-            probes.push(Command::Extend(ExtendLeases { worker: worker.clone(), leases, by }));
-            if lease.id.task.number.0 % 3 == 0 {
-                let items = vec![SubmitItem { lease: lease.id, answer: said("b") }];
-                probes.push(Command::Submit(SubmitAnswers { worker, items }));
-            }
-        }
-        for project in rows.projects.values() {
-            probes.push(Command::InspectProject { project: project.name.clone() });
-            for worker in rows.workers.values() {
-                let (worker, projects) = (worker.name.clone(), vec![project.name.clone()]);
-                let (task, request_id) = (None, Some(id("probe", project.id)));
-                let content = Fingerprint::default();
-                let lease = LeaseTasks { worker, count: 2, projects, task, request_id, content };
-                probes.push(Command::Lease(lease));
-            }
-        }
-        for worker in rows.workers.values() {
-            probes.push(Command::InspectWorker { worker: worker.name.clone() });
-        }
-        probes
-    }
 }
 
 /// Any project that ever was: for calls that name one that is gone.
@@ -597,7 +468,7 @@ fn known_project(past: &[Entry]) -> Project {
     made.expect("every history has projects")
 }
 
-fn said(choice: &str) -> Answer {
+pub(super) fn said(choice: &str) -> Answer {
     let bytes = format!("{{\"label\":\"{choice}\"}}").into_bytes();
     let fields = [("label".to_owned(), Some(choice.to_owned()))].into_iter().collect();
     let fingerprint = Fingerprint::of(&[&bytes]);
@@ -612,7 +483,7 @@ fn new_task(plan: &TaskPlan, wall: WallTime) -> NewTask {
         payload: vec![0; plan.bytes.into()],
         content_type: String::new(),
         priority: plan.priority,
-        deadline: deadline.map(|ms| WallTime(wall.0 + u64::from(ms))),
+        deadline: deadline.map(|ms| WallTime(wall.0 + 8 * u64::from(ms))),
         overlap: plan.overlap,
         expected: None,
         labels: Default::default(),
@@ -620,66 +491,4 @@ fn new_task(plan: &TaskPlan, wall: WallTime) -> NewTask {
     };
     task.content = Fingerprint::of(&[format!("{task:?}").as_bytes()]);
     task
-}
-
-/// Whether a lease's project still has its rows.
-fn alive(rows: &Rows, lease: LeaseId) -> bool {
-    let project = rows.projects.get(&lease.task.project);
-    project.is_some_and(|p| p.state != ProjectState::Deleting) && rows.leases.contains_key(&lease)
-}
-
-fn answered(rows: &Rows, lease: LeaseId) -> bool {
-    rows.leases.get(&lease).is_some_and(|l| matches!(l.state, LeaseState::Submitted(_)))
-}
-
-/// What was made is found again, item by item: by its own id for ever, by the call's
-/// request id as long as that is remembered.
-fn created_again(
-    rows: &Rows,
-    cmd: &CreateTasks,
-    was: &[Result<CreatedTask, piecework_core::Refusal>],
-    is: &Result<Outcome, piecework_core::Refusal>,
-) {
-    let made = was.iter().find_map(|w| w.as_ref().ok()).map(|w| w.task.project);
-    let Some(project) = made.and_then(|p| rows.projects.get(&p)) else { return };
-    // Deleted, and another one has its name.
-    if project.name != cmd.project || project.state == ProjectState::Deleting {
-        return;
-    }
-    let remembered = rows.create_keys.values().any(|row| {
-        let parent = piecework_core::change::Parent::Tasks(project.id);
-        row.id.parent == parent
-            && cmd.key.as_ref().is_some_and(|key| {
-                key.request_id == row.id.request_id && key.content == row.content
-            })
-    });
-    let named = cmd.tasks.iter().all(|task| task.name.is_some());
-    let Ok(Outcome::TasksCreated(is)) = is else {
-        assert!(!remembered && !named, "a retried create was refused: {is:?}");
-        return;
-    };
-    for ((task, was), is) in cmd.tasks.iter().zip(was).zip(is) {
-        let (Ok(was), true) = (was, task.name.is_some() || remembered) else { continue };
-        let again = CreatedTask { existed: true, ..was.clone() };
-        // The key may be of a later call with the same content.
-        let same_call = rows.specs.contains_key(&again.task) && task.name.is_some();
-        if same_call {
-            assert_eq!(is.as_ref(), Ok(&again), "a retried create made another task");
-        } else {
-            assert!(is.as_ref().is_ok_and(|c| c.existed), "a retried create made a task");
-        }
-    }
-}
-
-/// Without what a restart may forget: virtual time between requesters.
-fn alike(mut did: Did) -> Did {
-    for changed in &mut did.changes {
-        if let Change::ProjectTally(tally) = &mut changed.change {
-            tally.requester_virtual_time = 0;
-        }
-    }
-    if let Ok(Outcome::ProjectStats(stats)) = &mut did.outcome {
-        stats.tally.requester_virtual_time = 0;
-    }
-    did
 }

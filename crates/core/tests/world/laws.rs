@@ -11,6 +11,7 @@ use piecework_core::lease::{Lease, LeaseState};
 use piecework_core::project::ProjectTally;
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
+use piecework_core::worker::WorkerRecord;
 use piecework_core::{ProjectId, TaskId, WorkerId};
 
 use super::Rows;
@@ -109,6 +110,7 @@ pub(crate) fn hold(rows: &Rows, changes: &[Changed], clusters_stay: bool) {
             Change::Task(task) => _ = tasks.insert(task.id),
             Change::Lease(lease) => _ = tasks.insert(lease.id.task),
             Change::ProjectTally(tally) => _ = projects.insert(tally.project),
+            Change::WorkerRecord(record) => remembered(rows, record),
             Change::Specs(specs) => projects.extend(specs.iter().map(|s| s.id.project)),
             _ => {}
         }
@@ -119,6 +121,19 @@ pub(crate) fn hold(rows: &Rows, changes: &[Changed], clusters_stay: bool) {
     }
     for project in projects {
         counts(rows, project);
+    }
+}
+
+/// Rule 3: a worker's last sixteen granting calls are remembered, and every call of
+/// which a lease lives.
+fn remembered(rows: &Rows, record: &WorkerRecord) {
+    let knows = |number| rows.requests.contains_key(&(record.worker, number));
+    let newest = record.last_request;
+    for number in newest.saturating_sub(15).max(1)..=newest {
+        assert!(knows(number), "call {number} of {newest} of {:?} is forgotten", record.worker);
+    }
+    for lease in rows.leases.values().filter(|l| l.is_live() && l.worker == record.worker) {
+        assert!(lease.request == 0 || knows(lease.request), "{} came of nothing", lease.id);
     }
 }
 

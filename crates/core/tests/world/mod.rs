@@ -9,9 +9,10 @@ mod laws;
 mod rows;
 
 use piecework_core::change::Changed;
+use piecework_core::project::ProjectTally;
 use piecework_core::{
     Command, Engine, LeaseId, Limits, Now, Outcome, Position, Refusal, Request, Restore, Step,
-    TaskId, TenantId,
+    TaskId, TenantId, Totals,
 };
 
 pub(crate) use rows::Rows;
@@ -121,6 +122,12 @@ impl World {
             (theirs.requesters, theirs.projects, theirs.workers, theirs.live_leases),
             "gauges after a rebuild"
         );
+        let sum = |count: fn(&ProjectTally) -> u64| self.rows.tallies.values().map(count).sum();
+        let (open, done) = (sum(|t| t.open), sum(|t| t.done));
+        let (failed, cancelled) = (sum(|t| t.failed), sum(|t| t.cancelled));
+        let totals = Totals { open, done, failed, cancelled };
+        assert_eq!(mine.tasks, totals, "tasks of all projects");
+        assert_eq!(theirs.tasks, totals, "tasks of all projects after a rebuild");
     }
 
     /// The daemon stops and starts again.

@@ -26,7 +26,9 @@ pub(super) fn create(
     let key = cmd.key.as_ref().filter(|_| unnamed);
     let made = create_keys::made(state, tenant, Parent::Tasks(id), key)?;
     let open = check_state(state, cmd, id);
-    if made.is_none() {
+    // A retry of a create that went through before the project was closed or
+    // cancelled finds its tasks; only what would be new is refused.
+    if made.is_none() && !cmd.tasks.iter().any(|task| find(state, id, task).is_some()) {
         open.clone()?;
     }
     let mut specs = Vec::new();
@@ -62,19 +64,11 @@ fn check_state(state: &State, cmd: &CreateTasks, id: ProjectId) -> Result<(), Re
     let project = cmd.project.clone();
     match state.project_room(id).project.state {
         ProjectState::Active | ProjectState::Paused => Ok(()),
-        ProjectState::Closed | ProjectState::Cancelled { .. } if all_known(state, cmd, id) => {
-            Ok(())
-        }
         ProjectState::Closed => Err(Refusal::ProjectClosed { project }),
         ProjectState::Cancelled { .. } | ProjectState::Deleting => {
             Err(Refusal::ProjectCancelled { project })
         }
     }
-}
-
-/// A retry of a create that went through before the project was closed or cancelled.
-fn all_known(state: &State, cmd: &CreateTasks, id: ProjectId) -> bool {
-    cmd.tasks.iter().all(|task| find(state, id, task).is_some())
 }
 
 /// The task of that own id, if there is one.

@@ -197,6 +197,7 @@ fn publish(state: &mut State, changes: &mut Changes, worker: WorkerId) {
         return;
     }
     room.record.published = judged;
+    room.record.published_agreed = agreed;
     let rating_milli = quality::rating_milli(judged, agreed);
     let what = WorkerEvent::RatingPublished { rating_milli, judged };
     tell_worker(state, changes, tenant, worker, what);

@@ -105,8 +105,10 @@ fn named(
             .map_err(|been| been.refusal(&worker.worker.name, &name(), text(&reference.task)))?;
         let (project, task_text) = (name(), text(&reference.task));
         let wanted = task.record.order.wanted;
+        // A task whose attempts are exhausted only waits for the leases that live.
+        let free = task.counted() + task.live() < wanted && !state.is_exhausted(task);
         match task.record.state {
-            TaskState::Open if task.counted() + task.live() < wanted => {}
+            TaskState::Open if free => {}
             TaskState::Open => {
                 return Err(Refusal::TaskFull { project, task: task_text, wanted }.into());
             }

@@ -1,12 +1,12 @@
 //! What needs more rows, or other hands, than a story has: the largest number of
-//! projects and of tasks, and a cold task whose project goes while it is fetched.
+//! projects and of tasks, and what happens to a cold task while it is fetched.
 
 use std::collections::BTreeMap;
 
 use piecework_core::change::{Change, Changed};
 use piecework_core::command::{
-    CreateProject, CreateRequester, CreateTasks, CreateWorker, LeaseTasks, NewTask, Steer,
-    SteerProject, SubmitAnswers, SubmitItem,
+    CancelTasks, CreateProject, CreateRequester, CreateTasks, CreateWorker, LeaseTasks, NewTask,
+    Steer, SteerProject, SubmitAnswers, SubmitItem, TaskKey, TaskRef, UpdateTask,
 };
 use piecework_core::image::{ColdTask, ImageRow};
 use piecework_core::limits::{LEASE_DEFAULT, PROJECTS_MAX};
@@ -194,4 +194,41 @@ fn a_task_that_is_fetched_while_its_project_is_deleted_is_gone() {
         engine.forget(Position(3));
         assert_eq!(engine.check(Now::default()), Ok(()));
     }
+}
+
+/// The retry waits for its cold task; meanwhile the task is reopened and cancelled.
+/// What was fetched before that must not come into memory.
+#[test]
+fn a_task_that_changes_while_it_is_fetched_is_not_overwritten() {
+    let (mut engine, submit, cold) = answered();
+    let retry = request(Command::Submit(submit));
+    let Step::NeedCold(asked) = engine.apply(Position(2), Now::default(), &retry) else {
+        panic!("a settled task is cold");
+    };
+    let task = TaskRef { project: id("p"), task: TaskKey::Number(TaskNumber(1)) };
+    let reopen = |overlap| {
+        let (task, overlap) = (task.clone(), Some(overlap));
+        Command::UpdateTasks(vec![UpdateTask { task, overlap, priority: None, deadline: None }])
+    };
+    let Step::NeedCold(also) = engine.apply(Position(2), Now::default(), &request(reopen(2)))
+    else {
+        panic!("a settled task is cold for everybody");
+    };
+    engine.warm(Now::default(), cold.clone());
+    done(&mut engine, reopen(2)).0.expect("done tasks can be reopened");
+    engine.unpin(&also);
+    let cancel = CancelTasks { tasks: vec![task.clone()], revoke_leases: false };
+    done(&mut engine, Command::CancelTasks(cancel)).0.expect("open tasks can be cancelled");
+    engine.forget(Position(9));
+
+    engine.warm(Now::default(), cold);
+    done(&mut engine, retry.command).0.expect("the first receipt");
+    match done(&mut engine, reopen(3)).0 {
+        Ok(Outcome::TasksChanged(items)) => {
+            assert!(matches!(items[..], [Err(Refusal::TaskCancelled { .. })]), "{items:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    engine.unpin(&asked);
+    assert_eq!(engine.check(Now::default()), Ok(()));
 }

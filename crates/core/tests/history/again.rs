@@ -1,0 +1,93 @@
+//! The same history once more, and the same questions to an engine rebuilt from rows.
+
+use piecework_core::change::Change;
+use piecework_core::command::{ExtendLeases, LeaseTasks, SubmitAnswers, SubmitItem};
+use piecework_core::{Command, Fingerprint, Millis, Outcome, WallTime};
+
+use super::cast::tiny_limits;
+use super::player::{Player, TENANT, id, said};
+use crate::world::{Did, World};
+
+impl Player {
+    /// The same commands at the same times change the same rows, whether or not
+    /// settled tasks ever leave the engine.
+    pub(super) fn replay(&self) {
+        let mut again = World::new(tiny_limits());
+        again.forgets = false;
+        for entry in &self.past {
+            let did = match &entry.command {
+                Some(command) => again.step(entry.now, TENANT, command.clone()),
+                None => again.restart(entry.now, TENANT),
+            };
+            assert_eq!(did, entry.did, "the same history went another way: {:?}", entry.command);
+        }
+        assert_eq!(again.rows, self.world.rows, "the same history left other rows");
+    }
+
+    /// An engine rebuilt from the rows answers like the one that made them.
+    pub(super) fn probe(&mut self) {
+        if self.now.engine < self.rows().partition.grace_until {
+            self.now.engine = self.rows().partition.grace_until;
+            self.ring();
+        }
+        let mut second = World::new(tiny_limits());
+        second.engine = self.world.rebuilt(self.now);
+        second.rows = self.world.rows.clone();
+        second.position = self.world.position;
+        for command in self.probes() {
+            let first = self.world.step(self.now, TENANT, command.clone());
+            let second = second.step(self.now, TENANT, command.clone());
+            assert_eq!(alike(first), alike(second), "rebuilt, it went otherwise: {command:?}");
+        }
+        for _ in 0..8 {
+            self.now.engine = self.now.engine + Millis(3_000);
+            self.now.wall = WallTime(self.now.wall.0 + 3_000);
+            let first = self.world.ring(self.now, TENANT);
+            let second = second.ring(self.now, TENANT);
+            let (first, second) = (first.into_iter().map(alike), second.into_iter().map(alike));
+            assert!(first.eq(second), "rebuilt, time went otherwise");
+        }
+    }
+
+    /// Questions whose answers do not depend on whose turn it is among requesters.
+    fn probes(&self) -> Vec<Command> {
+        let rows = self.rows();
+        let mut probes = Vec::new();
+        for lease in rows.leases.values() {
+            let worker = self.name(lease.worker);
+            let (leases, by) = (vec![lease.id], None);
+            probes.push(Command::Extend(ExtendLeases { worker: worker.clone(), leases, by }));
+            if lease.id.task.number.0 % 3 == 0 {
+                let items = vec![SubmitItem { lease: lease.id, answer: said("b") }];
+                probes.push(Command::Submit(SubmitAnswers { worker, items }));
+            }
+        }
+        for project in rows.projects.values() {
+            probes.push(Command::InspectProject { project: project.name.clone() });
+            for worker in rows.workers.values() {
+                let (worker, projects) = (worker.name.clone(), vec![project.name.clone()]);
+                let (task, request_id) = (None, Some(id("probe", project.id)));
+                let content = Fingerprint::default();
+                let lease = LeaseTasks { worker, count: 2, projects, task, request_id, content };
+                probes.push(Command::Lease(lease));
+            }
+        }
+        for worker in rows.workers.values() {
+            probes.push(Command::InspectWorker { worker: worker.name.clone() });
+        }
+        probes
+    }
+}
+
+/// Without what a restart may forget: virtual time between requesters.
+fn alike(mut did: Did) -> Did {
+    for changed in &mut did.changes {
+        if let Change::ProjectTally(tally) = &mut changed.change {
+            tally.requester_virtual_time = 0;
+        }
+    }
+    if let Ok(Outcome::ProjectStats(stats)) = &mut did.outcome {
+        stats.tally.requester_virtual_time = 0;
+    }
+    did
+}

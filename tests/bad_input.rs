@@ -1,0 +1,6 @@
+//! Bad input is refused with code, reason and field, and changes nothing.
+
+mod dispatch;
+mod lists;
+mod projects;
+mod tasks;

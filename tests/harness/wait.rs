@@ -1,0 +1,30 @@
+//! Waiting for what can only be asked, not awaited.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Long for any of these daemons, also on a busy machine.
+const WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits for what must come; fails after half a minute.
+pub(crate) async fn in_time<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let waited = timeout(WITHIN, coming).await;
+    waited.unwrap_or_else(|_| panic!("waited {} s in vain until {what}", WITHIN.as_secs()))
+}
+
+/// Asks again and again until the answer is `Some`; fails after half a minute.
+pub(crate) async fn wait_until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut every = interval(LOOK_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let looking = async {
+        loop {
+            every.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    in_time(what, looking).await
+}

@@ -1,0 +1,116 @@
+//! The metrics port: counts that move, labels that stay few, health.
+
+use std::collections::BTreeSet;
+
+use piecework_client::proto::v1::GetProjectRequest;
+
+use crate::harness::{Daemon, Page, get, wait_until};
+
+const LABELS: [&str; 9] =
+    ["version", "service", "method", "code", "state", "verdict", "command", "le", "quantile"];
+
+async fn scrape(daemon: &Daemon) -> Page {
+    let page = get(daemon.metrics(), "/metrics").await;
+    assert_eq!(page.status, 200);
+    page
+}
+
+/// Names and values of all labels.
+fn labels(page: &Page) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    for line in page.body.lines().filter(|line| !line.starts_with('#')) {
+        let Some((_, rest)) = line.split_once('{') else { continue };
+        let (inside, _) = rest.rsplit_once('}').expect("closed");
+        for label in inside.split("\",") {
+            let (name, value) = label.split_once("=\"").expect("name and value");
+            labels.push((name.to_owned(), value.trim_end_matches('"').to_owned()));
+        }
+    }
+    labels
+}
+
+#[tokio::test]
+async fn counts_move_with_what_happens() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let version = format!("piecework_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(scrape(&daemon).await.value(&version), 1.0);
+
+    let project = platform.project("p").await;
+    platform.numbered_tasks(&project, 5).await;
+    let ann = platform.worker("ann").await;
+    platform.answer_one(&ann, &project, "a").await;
+    platform.lease(&ann, &project).await;
+    let name = "projects/unknown".to_owned();
+    let request = GetProjectRequest { name, min_position: String::new() };
+    platform.client.projects().get_project(request).await.expect_err("unknown");
+
+    let page = wait_until("the gauges follow", async || {
+        let page = scrape(&daemon).await;
+        (page.value("piecework_tasks{state=\"done\"}") == 1.0
+            && page.value("piecework_live_leases") == 1.0)
+            .then_some(page)
+    })
+    .await;
+    let rpc = |service: &str, method: &str, code: &str| {
+        page.value(&format!(
+            "piecework_rpcs_total{{service=\"piecework.v1.{service}\",method=\"{method}\",code=\"{code}\"}}"
+        ))
+    };
+    assert_eq!(rpc("TaskService", "CreateTasks", "OK"), 1.0);
+    assert_eq!(rpc("DispatchService", "Lease", "OK"), 2.0);
+    assert_eq!(rpc("ProjectService", "GetProject", "NOT_FOUND"), 1.0);
+    for (series, value) in [
+        ("piecework_tasks{state=\"open\"}", 4.0),
+        ("piecework_tasks{state=\"failed\"}", 0.0),
+        ("piecework_projects", 1.0),
+        ("piecework_workers", 1.0),
+        ("piecework_tasks_created_total", 5.0),
+        ("piecework_leases_granted_total", 2.0),
+        ("piecework_leases_expired_total", 0.0),
+    ] {
+        assert_eq!(page.value(series), value, "{series}\n{}", page.body);
+    }
+    assert!(page.value("piecework_journal_position") >= 6.0);
+    assert!(page.body.contains("piecework_commit_seconds_bucket{le="), "{}", page.body);
+    // Every series is explained.
+    for line in page.body.lines().filter(|line| line.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).expect("a name");
+        assert!(page.body.contains(&format!("# HELP {name} ")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn no_id_is_ever_a_label() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let project = platform.project("needle-project").await;
+    platform.tasks(&project, &["needle-task"]).await;
+    let worker = platform.worker("needle-worker").await;
+    let lease = platform.lease(&worker, &project).await.name;
+    platform.submit(&worker, &lease, "a").await;
+    platform.try_submit(&worker, &lease, "b").await.expect_err("used");
+    // An unknown path must not become a label either.
+    let channel = tonic::transport::Endpoint::from_shared(daemon.server()).unwrap();
+    let mut grpc = tonic::client::Grpc::new(channel.connect().await.unwrap());
+    grpc.ready().await.expect("connected");
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    let path = "/needle.Service/NeedleMethod".parse().unwrap();
+    grpc.unary(tonic::Request::new(()), path, codec).await.expect_err("unknown");
+
+    let page = scrape(&daemon).await;
+    assert!(!page.body.to_lowercase().contains("needle"), "{}", page.body);
+    let names: BTreeSet<String> = labels(&page).into_iter().map(|(name, _)| name).collect();
+    assert!(names.iter().all(|name| LABELS.contains(&name.as_str())), "{names:?}");
+    assert!(labels(&page).iter().all(|(_, value)| !value.contains(&lease)));
+}
+
+#[tokio::test]
+async fn a_serving_daemon_is_healthy_and_ready() {
+    let daemon = Daemon::start().await;
+    for (path, body) in [("/healthz", "ok"), ("/readyz", "serving")] {
+        let page = get(daemon.metrics(), path).await;
+        assert_eq!((page.status, page.body.trim()), (200, body));
+    }
+    assert_eq!(get(daemon.metrics(), "/nothing").await.status, 404);
+}
