@@ -232,10 +232,9 @@ pub struct ProjectTally {
     pub kept: u64,
     /// Micro-units of the reward's currency owed for answers.
     pub payable_micros: i64,
-    /// Virtual time of the project among its requester's; grows by one a grant.
+    /// The how-manieth grant of the tenant the project's last one was; whoever
+    /// was served longest ago goes first. A requester's is its projects' largest.
     pub virtual_time: u64,
-    /// Virtual time of its requester at the project's last grant.
-    pub requester_virtual_time: u64,
 }
 
 /// A sweep that a flag started: bounded steps, durable progress.

@@ -108,7 +108,7 @@ impl State {
             self.settled.push_back((changes.position, id));
         }
         self.tasks.insert(id, task);
-        self.turn(id.project, changes);
+        self.turn(id.project);
     }
 
     /// Where a task belongs in its project's order now.
@@ -145,18 +145,13 @@ impl State {
     }
 
     /// Brings the rota into line with a project's places and state.
-    pub(crate) fn turn(&mut self, id: ProjectId, changes: &mut Changes) {
+    pub(crate) fn turn(&mut self, id: ProjectId) {
         let Some(room) = self.projects.get_mut(&id) else { return };
         let wants = room.wants_turn();
         let (requester, time) = (room.project.requester, room.tally.virtual_time);
         let rota = &mut self.tenants.entry(room.project.tenant).or_default().rota;
         match (rota.has(requester, id, time), wants) {
-            (false, true) => {
-                room.tally.virtual_time = rota.enter(requester, id, time);
-                if room.tally.virtual_time != time {
-                    changes.project(id);
-                }
-            }
+            (false, true) => rota.enter(requester, id, time),
             (true, false) => rota.leave(requester, id, time),
             (true, true) | (false, false) => {}
         }

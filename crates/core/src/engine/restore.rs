@@ -55,7 +55,7 @@ impl Restore {
                 state.totals.replace(&ProjectTally::default(), &row);
                 let room = state.project_room(row.project);
                 let (tenant, requester) = (room.project.tenant, room.project.requester);
-                state.tenant_mut(tenant).rota.remember(requester, row.requester_virtual_time);
+                state.tenant_mut(tenant).rota.remember(requester, row.virtual_time);
             }
             ImageRow::Worker(row) => {
                 state.tenant_mut(row.tenant).workers.insert(row.name.clone(), row.id);
@@ -96,7 +96,7 @@ impl Restore {
             if room.wants_turn() {
                 let (requester, time) = (room.project.requester, room.tally.virtual_time);
                 let rota = &mut tenants.entry(room.project.tenant).or_default().rota;
-                rota.resume(requester, *id, time);
+                rota.enter(requester, *id, time);
             }
         }
         Engine { state: self.state }

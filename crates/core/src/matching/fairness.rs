@@ -1,7 +1,9 @@
 //! Whose turn it is: requesters in turn, and a requester's projects in turn.
 //!
-//! Virtual time grows by one with every grant and never sinks. Who comes back
-//! after a pause starts at the present, not with the credit of its absence.
+//! Virtual time is the how-manieth grant of the tenant the last one was: who was
+//! served longest ago goes first. A grant costs the place at the front and no more,
+//! so who was away, or had nothing for the workers that asked, gets one grant ahead
+//! of the others and no credit for its absence.
 //!
 //! Invariant: `turns` holds exactly the projects that grant and have places.
 //!
@@ -17,7 +19,8 @@ pub(crate) struct Rota {
     requesters: BTreeSet<(u64, RequesterId)>,
     turns: BTreeMap<RequesterId, BTreeSet<(u64, ProjectId)>>,
     virtual_time: BTreeMap<RequesterId, u64>,
-    floor: u64,
+    /// Grants so far: the present.
+    grants: u64,
 }
 
 impl Rota {
@@ -30,26 +33,10 @@ impl Rota {
             .map(|(_, project)| *project)
     }
 
-    /// A project has places now. Returns its virtual time: its own, or the
-    /// present where that is later.
-    pub(crate) fn enter(&mut self, requester: RequesterId, project: ProjectId, own: u64) -> u64 {
-        let turns = self.turns.entry(requester).or_default();
-        if turns.is_empty() {
-            let time = self.virtual_time.entry(requester).or_default();
-            *time = (*time).max(self.floor);
-            self.requesters.insert((*time, requester));
-        }
-        // The requester's other projects are the present that it joins.
-        let time = own.max(turns.first().map_or(0, |(first, _)| *first));
-        turns.insert((time, project));
-        time
-    }
-
-    /// A project that had places when the daemon stopped has them again, at its own
-    /// virtual time: it does not join anybody, it was there.
-    pub(crate) fn resume(&mut self, requester: RequesterId, project: ProjectId, own: u64) {
+    /// A project has places now.
+    pub(crate) fn enter(&mut self, requester: RequesterId, project: ProjectId, time: u64) {
         self.requesters.insert((self.virtual_time(requester), requester));
-        self.turns.entry(requester).or_default().insert((own, project));
+        self.turns.entry(requester).or_default().insert((time, project));
     }
 
     /// A project has no places any more, or grants none.
@@ -68,33 +55,31 @@ impl Rota {
         self.turns.get(&requester).is_some_and(|turns| turns.contains(&(time, project)))
     }
 
-    /// Charges one grant to a project in the rota; returns its new virtual time.
+    /// Charges one grant to a project in the rota; returns its new virtual time,
+    /// which is its requester's, too.
     pub(crate) fn charge(&mut self, requester: RequesterId, project: ProjectId, time: u64) -> u64 {
-        let own = self.virtual_time(requester);
-        self.floor = self.floor.max(own);
-        self.virtual_time.insert(requester, own + 1);
+        self.grants += 1;
+        let own = self.virtual_time.insert(requester, self.grants).unwrap_or_default();
         if self.requesters.remove(&(own, requester)) {
-            self.requesters.insert((own + 1, requester));
+            self.requesters.insert((self.grants, requester));
         }
         if let Some(turns) = self.turns.get_mut(&requester)
             && turns.remove(&(time, project))
         {
-            turns.insert((time + 1, project));
+            turns.insert((self.grants, project));
         }
-        time + 1
+        self.grants
     }
 
-    pub(crate) fn virtual_time(&self, requester: RequesterId) -> u64 {
+    fn virtual_time(&self, requester: RequesterId) -> u64 {
         self.virtual_time.get(&requester).copied().unwrap_or_default()
     }
 
-    /// Takes up what a tally remembers, before any project enters. The present is
-    /// where the newest grant was charged: without it a requester that comes after a
-    /// restart would have the credit of all time.
+    /// Takes up what a project remembers, before any project enters: its last grant.
     pub(crate) fn remember(&mut self, requester: RequesterId, time: u64) {
         let own = self.virtual_time.entry(requester).or_default();
         *own = (*own).max(time);
-        self.floor = self.floor.max(time.saturating_sub(1));
+        self.grants = self.grants.max(time);
     }
 }
 
@@ -106,11 +91,12 @@ mod tests {
     fn a_requester_that_comes_late_takes_turns_and_does_not_catch_up() {
         let mut rota = Rota::default();
         let (a, b) = (RequesterId(1), RequesterId(2));
-        let mut time = rota.enter(a, ProjectId(1), 0);
+        let (mut time, mut late) = (0, 0);
+        rota.enter(a, ProjectId(1), time);
         for _ in 0..100 {
             time = rota.charge(a, ProjectId(1), time);
         }
-        let mut late = rota.enter(b, ProjectId(2), 0);
+        rota.enter(b, ProjectId(2), late);
         let mut grants = [0, 0];
         for _ in 0..10 {
             let next = rota.in_turn().next();
@@ -127,5 +113,22 @@ mod tests {
             }
         }
         assert_eq!(grants, [5, 5]);
+    }
+
+    #[test]
+    fn who_is_passed_over_saves_up_no_credit() {
+        let mut rota = Rota::default();
+        let [idle, busy, other] = [1, 2, 3].map(|n| (RequesterId(n), ProjectId(n)));
+        for (requester, project) in [idle, busy, other] {
+            rota.enter(requester, project, 0);
+        }
+        let mut times = [0, 0];
+        for _ in 0..50 {
+            times[0] = rota.charge(busy.0, busy.1, times[0]);
+            times[1] = rota.charge(other.0, other.1, times[1]);
+        }
+        rota.charge(idle.0, idle.1, 0);
+        let turns: Vec<ProjectId> = rota.in_turn().collect();
+        assert_eq!(turns, [busy.1, other.1, idle.1]);
     }
 }

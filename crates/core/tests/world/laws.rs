@@ -172,7 +172,6 @@ fn counts(rows: &Rows, project: ProjectId) {
         project,
         last_sequence: tally.last_sequence,
         virtual_time: tally.virtual_time,
-        requester_virtual_time: tally.requester_virtual_time,
         expired: rows.ran_out.get(&project).copied().unwrap_or_default(),
         ..ProjectTally::default()
     };

@@ -19,7 +19,8 @@ const PUBLISH_EVERY: u32 = 20;
 /// `open → done | failed`, where the task has all its answers, or nobody left to try.
 pub(super) fn conclude(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
     let record = &edit.task.record;
-    if !record.state.is_open() {
+    // What a flag on the project ended is cancelled by its sweep, not here.
+    if !record.state.is_open() || state.project_room(record.id.project).is_cancelled() {
         return;
     }
     let counted = edit.task.counted();

@@ -200,10 +200,7 @@ fn charge(state: &mut State, changes: &mut Changes, project: ProjectId) {
     let time = room.tally.virtual_time;
     let rota = &mut state.tenant_mut(tenant).rota;
     let time = rota.charge(requester, project, time);
-    let requester_time = rota.virtual_time(requester);
-    let tally = &mut state.project_room_mut(project).tally;
-    tally.virtual_time = time;
-    tally.requester_virtual_time = requester_time;
+    state.project_room_mut(project).tally.virtual_time = time;
     changes.project(project);
 }
 

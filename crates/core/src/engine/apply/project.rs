@@ -169,7 +169,7 @@ fn sweep(state: &mut State, changes: &mut Changes, project: &Project) {
 
 fn put(state: &mut State, changes: &mut Changes, project: &Project) {
     state.project_room_mut(project.id).project = project.clone();
-    state.turn(project.id, changes);
+    state.turn(project.id);
     state.woken.all = true;
     changes.push(project.tenant, Change::Project(Box::new(project.clone())));
 }

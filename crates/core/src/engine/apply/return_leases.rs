@@ -84,9 +84,12 @@ fn note(state: &mut State, changes: &mut Changes, worker: WorkerId, reason: Retu
     let record = &mut state.worker_room_mut(worker).record;
     record.idle_since = now;
     if reason == ReturnReason::Declined {
+        if record.declines_in_a_row >= limits.declines_in_a_row {
+            // That cool-down is over; counting starts anew.
+            record.declines_in_a_row = 0;
+        }
         record.declines_in_a_row += 1;
         if record.declines_in_a_row >= limits.declines_in_a_row {
-            record.declines_in_a_row = 0;
             record.cool_until = now + limits.decline_cooldown;
         }
     }

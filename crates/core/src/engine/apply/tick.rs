@@ -1,6 +1,7 @@
 //! What time does: `live → expired`, rested places, late windows, deadlines.
 //!
-//! At most a thousand timers a turn. During the grace after a restart none rings.
+//! At most a thousand timers a turn. During the grace after a restart none rings
+//! but task deadlines, which the calendar decides.
 
 use crate::engine::apply::return_leases::add_once;
 use crate::engine::apply::{create_keys, finish};
@@ -82,7 +83,7 @@ fn rested(state: &mut State, changes: &mut Changes, id: TaskId) {
     if let Some(task) = state.tasks.get_mut(&id) {
         task.spot = to;
     }
-    state.turn(id.project, changes);
+    state.turn(id.project);
 }
 
 /// Late answers are over: the lease takes no capacity any more.

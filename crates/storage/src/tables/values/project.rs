@@ -157,7 +157,6 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         kept: tally.kept,
         payable_micros: tally.payable_micros,
         virtual_time: tally.virtual_time,
-        requester_virtual_time: tally.requester_virtual_time,
     }
 }
 
@@ -180,7 +179,6 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         kept: message.kept,
         payable_micros: message.payable_micros,
         virtual_time: message.virtual_time,
-        requester_virtual_time: message.requester_virtual_time,
     }
 }
 
