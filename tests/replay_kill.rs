@@ -140,7 +140,9 @@ async fn a_replay_over_a_dying_daemon_ends_with_every_majority() {
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(0), "{said}");
     let summary: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
-    let number = |name: &str| summary[name].as_u64().expect("a number") as usize;
+    let number = |name: &str| {
+        usize::try_from(summary[name].as_u64().expect("a number")).expect("a small one")
+    };
     assert_eq!((number("tasks"), number("workers"), number("results")), (TASKS, WORKERS, TASKS));
     assert_eq!((number("labels"), number("answers_counted")), (sheet.rows.len(), sheet.pairs()));
     assert_eq!(number("refused"), sheet.rows.len() - sheet.pairs());

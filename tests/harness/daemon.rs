@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use piecework_client::Client;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -190,6 +191,13 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // The directory can go once the process is gone, and its lock with it.
+            let lock = File::open(self.data().join("LOCK"));
+            if let (Ok(()), Ok(lock)) = (process.child.start_kill(), lock) {
+                let _ = flock(lock, FlockOperation::LockExclusive);
+            }
+        }
         if std::thread::panicking() {
             eprintln!("-- log of the daemon\n{}", self.log());
         }
