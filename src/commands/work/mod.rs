@@ -126,7 +126,7 @@ impl Work {
                         return Err(Failure::Incomplete(message).into());
                     }
                     if limit.is_none_or(|limit| handled < limit) {
-                        // The same task may come again at once; it should not spin.
+                        // The next one may fail in the same way; it should not spin.
                         pause(Duration::from_secs(1 << failures) / 2, &mut interrupt).await;
                     }
                 }

@@ -265,6 +265,10 @@ fn sync_thread<D: Disk>(shared: &Shared<D>, mut on_durable: OnDurable) {
             let result = batch.run();
             state = shared.lock();
             let completions = state.desk.batch_done(&batch, result);
+            if state.desk.is_stopped() {
+                // No batch follows that would make room for who waits.
+                shared.room.notify_all();
+            }
             drop(state);
             // Its files are let go before anyone hears that it is done.
             drop(batch);
