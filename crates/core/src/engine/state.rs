@@ -308,6 +308,22 @@ impl State {
         }
     }
 
+    /// A lease of this worker, whose task is warm; any other does not exist for it.
+    pub(crate) fn lease_of(
+        &self,
+        tenant: TenantId,
+        worker: &ClientId,
+        id: LeaseId,
+    ) -> Result<(&WorkerRoom, &Task, &Lease), Refusal> {
+        let room = self.worker(tenant, worker)?;
+        let task = self.leased_task(tenant, id).and_then(|task| self.tasks.get(&task));
+        let lease = task.and_then(|task| Some((task, task.lease(id.number)?)));
+        match lease {
+            Some((task, lease)) if lease.worker == room.worker.id => Ok((room, task, lease)),
+            _ => Err(Refusal::LeaseNotFound { worker: worker.clone(), lease: id }),
+        }
+    }
+
     pub(crate) fn tenant_mut(&mut self, tenant: TenantId) -> &mut TenantRoom {
         self.tenants.entry(tenant).or_default()
     }

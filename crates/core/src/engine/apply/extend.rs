@@ -31,14 +31,7 @@ fn decide(
     id: LeaseId,
 ) -> Result<EngineTime, Refusal> {
     let now = changes.now.engine;
-    let unknown = || Refusal::LeaseNotFound { worker: cmd.worker.clone(), lease: id };
-    let worker = state.worker(tenant, &cmd.worker)?;
-    let task = state.leased_task(tenant, id).ok_or_else(unknown)?;
-    let task = state.tasks.get(&task).ok_or_else(unknown)?;
-    let lease = task.lease(id.number).ok_or_else(unknown)?;
-    if lease.worker != worker.worker.id {
-        return Err(unknown());
-    }
+    let (_, _, lease) = state.lease_of(tenant, &cmd.worker, id)?;
     let ended = |how| Err(Refusal::LeaseEnded { lease: id, how });
     match lease.state {
         LeaseState::Live => {}

@@ -37,14 +37,7 @@ fn decide(
     cmd: &ReturnLeases,
     item: &ReturnItem,
 ) -> Result<bool, Refusal> {
-    let unknown = || Refusal::LeaseNotFound { worker: cmd.worker.clone(), lease: item.lease };
-    let worker = state.worker(tenant, &cmd.worker)?;
-    let id = state.leased_task(tenant, item.lease).ok_or_else(unknown)?;
-    let task = state.tasks.get(&id).ok_or_else(unknown)?;
-    let lease = task.lease(item.lease.number).ok_or_else(unknown)?;
-    if lease.worker != worker.worker.id {
-        return Err(unknown());
-    }
+    let (_, _, lease) = state.lease_of(tenant, &cmd.worker, item.lease)?;
     let ended = |how| Err(Refusal::LeaseEnded { lease: lease.id, how });
     match lease.state {
         LeaseState::Live | LeaseState::Expired { released: false, .. } => Ok(true),

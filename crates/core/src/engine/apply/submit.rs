@@ -52,14 +52,8 @@ fn decide(
     cmd: &SubmitAnswers,
     item: &SubmitItem,
 ) -> Result<Decision, Refusal> {
-    let unknown = || Refusal::LeaseNotFound { worker: cmd.worker.clone(), lease: item.lease };
-    let worker = state.worker(tenant, &cmd.worker)?;
-    let id = state.leased_task(tenant, item.lease).ok_or_else(unknown)?;
-    let task = state.tasks.get(&id).ok_or_else(unknown)?;
-    let lease = task.lease(item.lease.number).ok_or_else(unknown)?;
-    if lease.worker != worker.worker.id {
-        return Err(unknown());
-    }
+    let (worker, task, lease) = state.lease_of(tenant, &cmd.worker, item.lease)?;
+    let id = task.record.id;
     let room = state.project_room(id.project);
     let ended = |how| Err(Refusal::LeaseEnded { lease: lease.id, how });
     let cancelled = || Refusal::TaskCancelled {
