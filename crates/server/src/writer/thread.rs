@@ -38,8 +38,9 @@ pub(crate) fn run<J: Journal>(
 ) -> Result<(), CommitError> {
     let mut gauged = Instant::now();
     let mut requests = Vec::with_capacity(GROUP_MAX);
+    // Read once a turn: each reading may add two seconds to engine time, no more.
+    let mut now = clock.turn();
     loop {
-        let now = clock.turn();
         let stopping = stop.load(Ordering::Acquire);
         let idle = !writer.is_busy() && !stopping;
         let patience = if idle { patience(writer.due(), now) } else { Duration::ZERO };
@@ -47,7 +48,8 @@ pub(crate) fn run<J: Journal>(
         if stopping && requests.is_empty() {
             break;
         }
-        let turned = writer.turn(clock.turn(), std::mem::take(&mut requests));
+        now = clock.turn();
+        let turned = writer.turn(now, std::mem::take(&mut requests));
         if let Err(error) = turned {
             drop(inbox.close(Unanswered::Stopped));
             return Err(error);
