@@ -26,6 +26,8 @@ pub mod quality;
 mod engine;
 mod matching;
 
+pub mod planted;
+
 pub mod change;
 pub mod command;
 pub mod image;

@@ -5,11 +5,13 @@
 //!
 //! Not here: what a group means; the writer in `piecework-server` decides that.
 
+mod digest;
 mod directory;
 mod group;
 mod journal;
 mod tables;
 
+pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};
 pub use journal::{

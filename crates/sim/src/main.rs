@@ -1,0 +1,3 @@
+//! `piecework-sim`: run seeds, replay one, run one twice.
+
+fn main() {}
