@@ -3,22 +3,23 @@
 //! `freeze → write batches → sync → write how far it goes → sync → thaw`. Only
 //! the last but one makes the rest count, so a crash before it costs nothing but
 //! replaying more of the journal: rows are absolute.
+//!
+//! Whoever holds the [`Checkpoint`] is the only writer of the store, and knows
+//! what its rows add up to.
 
 use std::sync::Arc;
-
-use piecework_core::Position;
-use prost::Message;
 
 use super::error::StoreError;
 use super::fold::fold;
 use super::keys::Key;
 use super::merged::Tables;
 use super::overlay::Map;
-use super::pages::APPLIED;
-use super::values::{Applied, checksum, write_applied};
+use super::standing::{Standing, write_end, write_rows};
+use super::values::Applied;
+use crate::digest::RowsDigest;
 
 /// Bytes of one batch, about: large enough that sled's cost per batch vanishes.
-const BATCH_BYTES: usize = 512 * 1024;
+pub(super) const BATCH_BYTES: usize = 512 * 1024;
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +32,15 @@ pub enum Progress {
     Done(Applied),
 }
 
-/// Where a checkpoint stands.
-#[derive(Default)]
-pub(super) enum Checkpoint {
+/// The writer of the store: where its checkpoint stands.
+pub(super) struct Checkpoint {
+    stage: Stage,
+    /// How far the last checkpoint went, and the digest of the rows that lie in the store.
+    standing: Standing,
+}
+
+enum Stage {
     /// None is under way.
-    #[default]
     Idle,
     /// Rows behind `done` are to be written.
     Writing { map: Arc<Map>, done: Option<Key> },
@@ -48,45 +53,51 @@ pub(super) enum Checkpoint {
 }
 
 impl Checkpoint {
-    /// Does the next piece. `applied`: how far the last checkpoint went.
-    pub(super) fn step(
-        &mut self,
-        tables: &Tables,
-        applied: Position,
-    ) -> Result<Progress, StoreError> {
+    pub(super) fn new(standing: Standing) -> Checkpoint {
+        Checkpoint { stage: Stage::Idle, standing }
+    }
+
+    /// The digest of the rows that lie in the store.
+    pub(super) fn rows(&self) -> RowsDigest {
+        self.standing.rows
+    }
+
+    /// Does the next piece.
+    pub(super) fn step(&mut self, tables: &Tables) -> Result<Progress, StoreError> {
         // An error leaves it failed: nothing more is written after one.
-        let (next, progress) = match std::mem::replace(self, Checkpoint::Failed) {
-            Checkpoint::Idle => match tables.overlay.freeze(applied) {
-                None => (Checkpoint::Idle, Progress::Idle),
-                Some(map) => (Checkpoint::Writing { map, done: None }, Progress::Working),
+        let (next, progress) = match std::mem::replace(&mut self.stage, Stage::Failed) {
+            Stage::Idle => match tables.overlay.freeze(self.standing.applied.position) {
+                None => (Stage::Idle, Progress::Idle),
+                Some(map) => (Stage::Writing { map, done: None }, Progress::Working),
             },
-            Checkpoint::Writing { map, done } => {
+            Stage::Writing { map, done } => {
                 let kv = &*tables.kv;
                 let folded = fold(kv, &map.rows, done.as_ref(), map.last, BATCH_BYTES)?;
-                if !folded.batch.is_empty() {
-                    kv.apply_batch(&folded.batch)?;
-                }
+                let mut rows = self.standing.rows;
+                rows.join(folded.change);
+                write_rows(kv, folded.batch, rows)?;
+                self.standing.rows = rows;
                 let next = match folded.done {
-                    None => Checkpoint::Written { map },
-                    done => Checkpoint::Writing { map, done },
+                    None => Stage::Written { map },
+                    done => Stage::Writing { map, done },
                 };
                 (next, Progress::Working)
             }
-            Checkpoint::Written { map } => {
+            Stage::Written { map } => {
                 tables.kv.flush()?;
-                (Checkpoint::Synced { map }, Progress::Working)
+                (Stage::Synced { map }, Progress::Working)
             }
-            Checkpoint::Synced { map } => {
-                let applied = Applied { position: map.last, now: map.now };
-                let mut value = write_applied(applied).encode_to_vec();
-                value.extend_from_slice(&checksum(APPLIED, &value).to_le_bytes());
-                tables.kv.apply_batch(&vec![(APPLIED.to_vec(), Some(value))])?;
+            Stage::Synced { map } => {
+                let rows = self.standing.rows;
+                let applied = Applied { position: map.last, now: map.now, rows };
+                write_end(&*tables.kv, applied)?;
                 tables.kv.flush()?;
-                (Checkpoint::Idle, Progress::Done(applied))
+                self.standing.applied = applied;
+                (Stage::Idle, Progress::Done(applied))
             }
-            Checkpoint::Failed => return Err(StoreError::Stopped),
+            Stage::Failed => return Err(StoreError::Stopped),
         };
-        *self = next;
+        self.stage = next;
         Ok(progress)
     }
 }

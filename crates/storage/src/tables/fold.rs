@@ -18,11 +18,14 @@ use piecework_core::Position;
 use super::error::StoreError;
 use super::key_value::{Batch, KeyValue};
 use super::keys::{Key, above, after};
+use super::merged::misread;
 use super::overlay::Slot;
 use super::pages::{
     Entry, Held, INLINE_BYTES_MAX, Page, SHARED_ROW_BYTES_MAX, TARGET_BYTES, covering, page_key,
-    part_count, part_key, write_page,
+    part_count, part_key, resolve, write_page,
 };
+use super::values::Misread;
+use crate::digest::RowsDigest;
 
 /// A page that got rows in between is cut only above this.
 const LOOSE_BYTES_MAX: usize = TARGET_BYTES * 3 / 2;
@@ -33,6 +36,8 @@ pub(super) struct Folded {
     pub(super) batch: Batch,
     /// Where to go on; `None`: there was nothing left.
     pub(super) done: Option<Key>,
+    /// What to join to the digest of all rows.
+    pub(super) change: RowsDigest,
 }
 
 /// Folds rows behind `done` until the batch has about `budget` bytes.
@@ -45,8 +50,16 @@ pub(super) fn fold(
 ) -> Result<Folded, StoreError> {
     let from = done.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_bytes()));
     let mut rows = rows.range::<[u8], _>((from, Bound::Unbounded)).peekable();
-    let mut fold =
-        Fold { kv, as_of, budget, batch: Vec::new(), bytes: 0, is_full: false, done: None };
+    let mut fold = Fold {
+        kv,
+        as_of,
+        budget,
+        batch: Vec::new(),
+        bytes: 0,
+        is_full: false,
+        done: None,
+        change: RowsDigest::default(),
+    };
     // A page that was cut short is not looked at again before the batch is
     // applied: it would be read as it was before.
     while !fold.is_full
@@ -56,7 +69,7 @@ pub(super) fn fold(
         fold.fold_page(&key, &mut rows)?;
     }
     fold.batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(Folded { batch: fold.batch, done: fold.done })
+    Ok(Folded { batch: fold.batch, done: fold.done, change: fold.change })
 }
 
 struct Fold<'a> {
@@ -67,6 +80,7 @@ struct Fold<'a> {
     bytes: usize,
     is_full: bool,
     done: Option<Key>,
+    change: RowsDigest,
 }
 
 /// A row of the page to be, and whether this fold brings it.
@@ -97,7 +111,11 @@ impl Fold<'_> {
             }
             appends &= last_old.as_ref().is_none_or(|last| last < key);
             let replaced = old.next_if(|entry| entry.key == *key);
+            if let Some(entry) = &replaced {
+                self.forget(entry)?;
+            }
             if let Some(value) = slot {
+                self.change.add(key.as_bytes(), value);
                 taken += value.len() + key.as_bytes().len();
                 let held = self.hold(key, value);
                 self.drop_parts(replaced.as_ref(), Some(&held));
@@ -113,6 +131,16 @@ impl Fold<'_> {
         }
         merged.extend(old.map(|entry| (entry, false)));
         self.write(&start, old_rows, &merged, appends);
+        Ok(())
+    }
+
+    /// Takes a row that the store holds out of the digest. After a crash it may
+    /// be the very one that this checkpoint brings again.
+    fn forget(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let Entry { key, held } = entry;
+        let value = resolve(self.kv, key, held.clone())?;
+        let value = value.ok_or_else(|| misread(key, Misread::Part))?;
+        self.change.remove(key.as_bytes(), &value);
         Ok(())
     }
 
@@ -211,14 +239,22 @@ mod tests {
     use super::*;
     use crate::tables::keys::RowId;
     use crate::tables::memory::MemoryKeyValue;
+    use crate::tables::values::{CHECKSUM_BYTES, checksum};
 
     fn key(number: u32) -> Key {
         let task = TaskId { project: ProjectId(1), number: TaskNumber(number) };
         Key::new(TenantId(1), RowId::Spec(task))
     }
 
+    /// So many bytes with the checksum that a value has.
+    fn value(number: u32, bytes: usize) -> Bytes {
+        let mut value = vec![7; bytes - CHECKSUM_BYTES];
+        value.extend_from_slice(&checksum(key(number).as_bytes(), &value).to_le_bytes());
+        value.into()
+    }
+
     fn put(kv: &MemoryKeyValue, numbers: impl Iterator<Item = u32>, bytes: usize, budget: usize) {
-        let slot = |number| (key(number), Some(Bytes::from(vec![7; bytes])));
+        let slot = |number| (key(number), Some(value(number, bytes)));
         write(kv, &numbers.map(slot).collect(), budget);
     }
 
@@ -301,7 +337,7 @@ mod tests {
         let kv = MemoryKeyValue::new();
         put(&kv, 1..=2, 100_000, 1 << 20);
         assert_eq!(kv.keys().len(), 1 + 2 * 7);
-        let shorter = BTreeMap::from([(key(1), Some(Bytes::from(vec![1; 20_000])))]);
+        let shorter = BTreeMap::from([(key(1), Some(value(1, 20_000)))]);
         let folded = fold(&kv, &shorter, None, Position(2), 1 << 20).unwrap();
         kv.apply_batch(&folded.batch).unwrap();
         assert_eq!(kv.keys().len(), 1 + 7 + 2);

@@ -20,6 +20,7 @@ mod overlay;
 mod pages;
 mod row;
 mod sled;
+mod standing;
 mod store;
 mod values;
 mod view;

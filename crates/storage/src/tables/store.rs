@@ -22,11 +22,12 @@ use super::memory::MemoryKeyValue;
 use super::merged::Tables;
 use super::opening::{Place, Watchdog, end_process};
 use super::overlay::{Overlay, Room};
-use super::pages::APPLIED;
 use super::row::Row;
 use super::sled::SledKeyValue;
-use super::values::{Applied, parse, read_applied};
+use super::standing::{Standing, read_standing};
+use super::values::Applied;
 use super::view::View;
+use crate::digest::RowsDigest;
 use crate::group::group_rows;
 
 /// Sizes and times of a store.
@@ -101,13 +102,13 @@ impl Store {
         let watchdog = Watchdog::start(settings.open_patience, bark).map_err(|source| {
             StoreError::Io { doing: "watch the opening of", path: directory.to_owned(), source }
         })?;
-        let open = || -> Result<(Arc<dyn KeyValue>, Applied), StoreError> {
+        let open = || -> Result<(Arc<dyn KeyValue>, Standing), StoreError> {
             let kv: Arc<dyn KeyValue> =
                 Arc::new(SledKeyValue::open(&place.pages(), settings.cache_bytes)?);
-            let applied = stored_applied(&*kv)?;
-            Ok((kv, applied))
+            let standing = read_standing(&*kv)?;
+            Ok((kv, standing))
         };
-        let (kv, applied) = open().or_else(|error| {
+        let (kv, standing) = open().or_else(|error| {
             if !error.is_damage() {
                 return Err(error);
             }
@@ -115,7 +116,7 @@ impl Store {
             place.set_aside()?;
             open()
         })?;
-        Ok(Store::new(kv, applied, settings, Some((place, watchdog))))
+        Ok(Store::new(kv, standing, settings, Some((place, watchdog))))
     }
 
     /// Opens tables that lie in `kv`.
@@ -126,27 +127,28 @@ impl Store {
         kv: Arc<dyn KeyValue>,
         settings: &StoreSettings,
     ) -> Result<Store, StoreError> {
-        let applied = stored_applied(&*kv)?;
-        Ok(Store::new(kv, applied, settings, None))
+        let standing = read_standing(&*kv)?;
+        Ok(Store::new(kv, standing, settings, None))
     }
 
     /// Empty tables that go with the process.
     #[must_use]
     pub fn in_memory(settings: &StoreSettings) -> Store {
-        Store::new(Arc::new(MemoryKeyValue::new()), Applied::default(), settings, None)
+        Store::new(Arc::new(MemoryKeyValue::new()), Standing::default(), settings, None)
     }
 
     fn new(
         kv: Arc<dyn KeyValue>,
-        applied: Applied,
+        standing: Standing,
         settings: &StoreSettings,
         opening: Option<(Place, Watchdog)>,
     ) -> Store {
+        let applied = standing.applied;
         let overlay = Overlay::new(settings.overlay_bytes, applied.position, applied.now);
         let (place, watchdog) = opening.unzip();
         let shared = Shared {
             tables: Tables { kv, overlay },
-            checkpoint: Mutex::new(Checkpoint::default()),
+            checkpoint: Mutex::new(Checkpoint::new(standing)),
             bell: Bell::default(),
             applied: RwLock::new(applied),
             published: AtomicU64::new(applied.position.0),
@@ -189,6 +191,24 @@ impl Store {
     #[must_use]
     pub fn applied_now(&self) -> Now {
         self.applied_at().now
+    }
+
+    /// Position, times and rows' digest of one and the same moment: the end of the
+    /// last finished checkpoint. What a checkpoint after it has written already is
+    /// not in this digest, also after a crash in its middle: the record of how far
+    /// the tables are carries it. Compare it with a snapshot's at that position.
+    #[must_use]
+    pub fn applied_digest(&self) -> (Position, Now, RowsDigest) {
+        let Applied { position, now, rows } = self.applied_at();
+        (position, now, rows)
+    }
+
+    /// The digest of the rows that lie in the store of keys and values at this
+    /// moment, in the middle of a checkpoint or not; kept up to date batch by
+    /// batch. Cost: waits for the piece of a checkpoint that is being written.
+    #[must_use]
+    pub fn rows_digest(&self) -> RowsDigest {
+        self.checkpoint().rows()
     }
 
     /// The newest position that readers see.
@@ -258,8 +278,8 @@ impl Store {
     /// # Errors
     /// The store failed. It stays so: drop it and start again.
     pub fn checkpoint_step(&self) -> Result<Progress, StoreError> {
-        let mut checkpoint = self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
-        let progress = checkpoint.step(&self.shared.tables, self.applied())?;
+        let mut checkpoint = self.checkpoint();
+        let progress = checkpoint.step(&self.shared.tables)?;
         if let Progress::Done(applied) = progress {
             *self.shared.applied.write().unwrap_or_else(PoisonError::into_inner) = applied;
             self.shared.tables.overlay.thaw();
@@ -295,6 +315,10 @@ impl Store {
         }
     }
 
+    fn checkpoint(&self) -> MutexGuard<'_, Checkpoint> {
+        self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn watchdog(&self) -> MutexGuard<'_, Option<Watchdog>> {
         self.shared.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -302,10 +326,4 @@ impl Store {
     fn applied_at(&self) -> Applied {
         *self.shared.applied.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn stored_applied(kv: &dyn KeyValue) -> Result<Applied, StoreError> {
-    let stored = kv.get(APPLIED)?;
-    let message = stored.map(|value| parse(APPLIED, &value)).transpose();
-    Ok(message.map_err(StoreError::Applied)?.map(read_applied).unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use piecework_core::change::Change;
 use piecework_core::{LeaseId, Position, ProjectId, WorkerId};
 use piecework_storage::{
-    Key, KeyValue as _, MemoryKeyValue, Row, RowId, Store, StoreSettings, decode_group,
+    Key, KeyValue as _, MemoryKeyValue, Row, RowId, RowsDigest, Store, StoreSettings, decode_group,
 };
 use proptest::prelude::*;
 
@@ -87,15 +87,10 @@ impl Model {
         derived.map(|derived| self.rows.remove(&derived));
     }
 
-    fn digest(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        for (key, value) in &self.rows {
-            for part in [key.as_bytes(), value] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part);
-            }
-        }
-        *hasher.finalize().as_bytes()
+    fn digest(&self) -> RowsDigest {
+        let mut digest = RowsDigest::default();
+        self.rows.iter().for_each(|(key, value)| digest.add(key.as_bytes(), value));
+        digest
     }
 }
 
@@ -104,12 +99,20 @@ struct World {
     store: Store,
     journal: Vec<Bytes>,
     model: Model,
+    /// The model's digest at every position, from 0.
+    digests: Vec<RowsDigest>,
 }
 
 impl World {
     fn new() -> World {
         let kv = MemoryKeyValue::new();
-        World { store: open(&kv), kv, journal: Vec::new(), model: Model::default() }
+        World {
+            store: open(&kv),
+            kv,
+            journal: Vec::new(),
+            model: Model::default(),
+            digests: vec![RowsDigest::default()],
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -118,6 +121,7 @@ impl World {
                 let mut dice = Dice(seed);
                 let changes: Vec<Change> = (0..changes).map(|_| dice.change()).collect();
                 changes.iter().for_each(|change| self.model.apply(change));
+                self.digests.push(self.model.digest());
                 self.journal.push(body(changes));
                 self.publish(self.journal.len());
             }
@@ -152,6 +156,13 @@ impl World {
 
     fn check(&self) {
         assert_eq!(self.store.digest().unwrap(), self.model.digest());
+        let (position, _, rows) = self.store.applied_digest();
+        assert_eq!(position, self.store.applied());
+        assert_eq!(rows, self.digests[usize::try_from(position.0).unwrap()]);
+        // Without an overlay the view is just what lies in the store.
+        let bare = open(&self.kv);
+        assert_eq!(bare.digest().unwrap(), bare.rows_digest());
+        assert_eq!(bare.rows_digest(), self.store.rows_digest());
         for (key, value) in &self.model.rows {
             // Every row is found by its key too, not only in passing.
             if let RowId::Spec(task) = key.row().unwrap().1 {
@@ -183,6 +194,7 @@ proptest! {
         world.check();
         world.take(&Step::Checkpoint);
         world.check();
+        prop_assert_eq!(world.store.rows_digest(), world.model.digest());
     }
 }
 
