@@ -15,9 +15,9 @@ pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};
 pub use journal::{
-    Bounds, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
-    GroupReader, Journal, JournalError, JournalId, JournalSettings, MemoryJournal, MemoryStore,
-    OnDurable, RealDisk, Ticket,
+    Bounds, Cut, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
+    GroupReader, Inspection, Journal, JournalError, JournalId, JournalReader, JournalSettings,
+    MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
