@@ -23,7 +23,7 @@ pub use journal::{
 pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue, Misread,
-    OnPublished, Progress, Room, Row, RowError, RowId, SledKeyValue, Store, StoreError,
+    EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
+    Misread, OnPublished, Progress, Room, Row, RowError, RowId, SledKeyValue, Store, StoreError,
     StoreSettings, Tag, View, Visit,
 };

@@ -315,7 +315,14 @@ impl Store {
         }
     }
 
-    fn checkpoint(&self) -> MutexGuard<'_, Checkpoint> {
+    /// An import ended: this is how far the tables are.
+    pub(super) fn begin_at(&self, applied: Applied) {
+        self.shared.tables.overlay.begin_at(applied.position, applied.now);
+        *self.shared.applied.write().unwrap_or_else(PoisonError::into_inner) = applied;
+        self.shared.published.store(applied.position.0, Ordering::Release);
+    }
+
+    pub(super) fn checkpoint(&self) -> MutexGuard<'_, Checkpoint> {
         self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

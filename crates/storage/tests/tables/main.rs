@@ -5,6 +5,7 @@ mod checkpoints;
 mod damage;
 mod groups;
 mod image;
+mod imports;
 mod model;
 mod opening;
 mod reads;
