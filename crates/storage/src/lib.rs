@@ -22,8 +22,8 @@ pub use journal::{
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
 pub use tables::{
-    Applied, Batch, CHECKPOINT_EVERY, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
+    Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
     EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
-    Misread, OnPublished, Progress, Room, Row, RowError, RowId, SledKeyValue, Store, StoreError,
-    StoreSettings, Tag, View, Visit,
+    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
+    StoreError, StoreSettings, Tag, View, Visit,
 };

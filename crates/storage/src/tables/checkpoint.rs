@@ -14,10 +14,12 @@ use piecework_core::Position;
 
 use super::error::StoreError;
 use super::fold::fold;
+use super::key_value::KeyValue;
 use super::keys::Key;
 use super::merged::Tables;
 use super::overlay::{Map, Slot};
-use super::standing::{Standing, has_pages, write_end, write_rows};
+use super::scrub::{Checked, Scrub, Scrubbed, check_all};
+use super::standing::{Standing, has_pages, read_standing, write_end, write_rows};
 use super::values::Applied;
 use crate::digest::RowsDigest;
 
@@ -40,6 +42,7 @@ pub(super) struct Checkpoint {
     stage: Stage,
     /// How far the last checkpoint went, and the digest of the rows that lie in the store.
     standing: Standing,
+    scrub: Option<Scrub>,
 }
 
 enum Stage {
@@ -57,7 +60,7 @@ enum Stage {
 
 impl Checkpoint {
     pub(super) fn new(standing: Standing) -> Checkpoint {
-        Checkpoint { stage: Stage::Idle, standing }
+        Checkpoint { stage: Stage::Idle, standing, scrub: None }
     }
 
     /// The digest of the rows that lie in the store.
@@ -133,12 +136,66 @@ impl Checkpoint {
         done: Option<&Key>,
         as_of: Position,
     ) -> Result<Option<Key>, StoreError> {
-        let folded = fold(&*tables.kv, rows, done, as_of, BATCH_BYTES)?;
+        let scrubbed = self.scrub.as_ref().map_or(&[][..], Scrub::below);
+        let folded = fold(&*tables.kv, rows, done, as_of, BATCH_BYTES, scrubbed)?;
         let mut digest = self.standing.rows;
         digest.join(folded.change);
         write_rows(&*tables.kv, folded.batch, digest)?;
         self.standing.rows = digest;
+        if let Some(scrub) = &mut self.scrub {
+            scrub.join(folded.scrubbed_change);
+        }
         Ok(folded.done)
+    }
+
+    /// Checks the next pages, of about `budget` bytes; begins anew behind the last.
+    pub(super) fn scrub_step(
+        &mut self,
+        tables: &Tables,
+        budget: usize,
+    ) -> Result<Scrubbed, StoreError> {
+        self.check_running()?;
+        let kv = &*tables.kv;
+        let mut scrub = self.scrub.take().unwrap_or_default();
+        if !scrub.step(kv, budget)? {
+            self.scrub = Some(scrub);
+            return Ok(Scrubbed::Working);
+        }
+        let (found, checked) = scrub.sum();
+        let expected = self.stored_digest(kv)?;
+        if found != expected {
+            return Err(StoreError::DigestDiffers { found, expected });
+        }
+        Ok(Scrubbed::Done(checked))
+    }
+
+    /// Checks all pages at once.
+    pub(super) fn check_pages(
+        &self,
+        tables: &Tables,
+        feed: &dyn Fn(),
+    ) -> Result<Checked, StoreError> {
+        self.check_running()?;
+        let kv = &*tables.kv;
+        check_all(kv, self.stored_digest(kv)?, feed)
+    }
+
+    /// The digest on disk, which must still be the one that we wrote there.
+    fn stored_digest(&self, kv: &dyn KeyValue) -> Result<RowsDigest, StoreError> {
+        let (found, expected) = (read_standing(kv)?.rows, self.standing.rows);
+        if found != expected {
+            return Err(StoreError::DigestDiffers { found, expected });
+        }
+        Ok(expected)
+    }
+
+    fn check_running(&self) -> Result<(), StoreError> {
+        match self.stage {
+            Stage::Failed => Err(StoreError::Stopped),
+            Stage::Idle | Stage::Writing { .. } | Stage::Written { .. } | Stage::Synced { .. } => {
+                Ok(())
+            }
+        }
     }
 
     fn end(&mut self, tables: &Tables, applied: Applied) -> Result<(), StoreError> {

@@ -10,3 +10,4 @@ mod model;
 mod opening;
 mod reads;
 mod samples;
+mod scrubs;
