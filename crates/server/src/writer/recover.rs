@@ -141,6 +141,7 @@ impl Home for DirectoryHome<'_> {
             overlay_bytes: usize::try_from(self.config.overlay_bytes).unwrap_or(usize::MAX),
             cache_bytes: self.config.cache_bytes,
             open_patience: Duration::from_millis(self.config.open_tables_within_ms),
+            ..StoreSettings::default()
         };
         Store::open(&self.directory.tables_path(), &settings)
     }

@@ -70,6 +70,9 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// Only empty tables can be filled.
+    #[error("the tables to be filled are not empty")]
+    NotEmpty,
     /// An earlier checkpoint failed.
     #[error("an earlier checkpoint of the tables failed")]
     Stopped,
@@ -92,6 +95,7 @@ impl StoreError {
             StoreError::KeyValue(KeyValueError::Io { .. })
             | StoreError::Group(_)
             | StoreError::Io { .. }
+            | StoreError::NotEmpty
             | StoreError::Stopped => false,
         }
     }

@@ -38,15 +38,20 @@ pub(super) struct Folded {
     pub(super) done: Option<Key>,
     /// What to join to the digest of all rows.
     pub(super) change: RowsDigest,
+    /// The same of rows below `scrubbed` only.
+    pub(super) scrubbed_change: RowsDigest,
 }
 
 /// Folds rows behind `done` until the batch has about `budget` bytes.
+///
+/// `scrubbed`: the key that a scrub has come to (`scrub.rs`); empty: none.
 pub(super) fn fold(
     kv: &dyn KeyValue,
     rows: &BTreeMap<Key, Slot>,
     done: Option<&Key>,
     as_of: Position,
     budget: usize,
+    scrubbed: &[u8],
 ) -> Result<Folded, StoreError> {
     let from = done.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_bytes()));
     let mut rows = rows.range::<[u8], _>((from, Bound::Unbounded)).peekable();
@@ -58,7 +63,9 @@ pub(super) fn fold(
         bytes: 0,
         is_full: false,
         done: None,
+        scrubbed,
         change: RowsDigest::default(),
+        scrubbed_change: RowsDigest::default(),
     };
     // A page that was cut short is not looked at again before the batch is
     // applied: it would be read as it was before.
@@ -69,7 +76,8 @@ pub(super) fn fold(
         fold.fold_page(&key, &mut rows)?;
     }
     fold.batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(Folded { batch: fold.batch, done: fold.done, change: fold.change })
+    let Fold { batch, done, change, scrubbed_change, .. } = fold;
+    Ok(Folded { batch, done, change, scrubbed_change })
 }
 
 struct Fold<'a> {
@@ -80,7 +88,9 @@ struct Fold<'a> {
     bytes: usize,
     is_full: bool,
     done: Option<Key>,
+    scrubbed: &'a [u8],
     change: RowsDigest,
+    scrubbed_change: RowsDigest,
 }
 
 /// A row of the page to be, and whether this fold brings it.
@@ -115,7 +125,7 @@ impl Fold<'_> {
                 self.forget(entry)?;
             }
             if let Some(value) = slot {
-                self.change.add(key.as_bytes(), value);
+                self.change_of(key).for_each(|digest| digest.add(key.as_bytes(), value));
                 taken += value.len() + key.as_bytes().len();
                 let held = self.hold(key, value);
                 self.drop_parts(replaced.as_ref(), Some(&held));
@@ -140,8 +150,14 @@ impl Fold<'_> {
         let Entry { key, held } = entry;
         let value = resolve(self.kv, key, held.clone())?;
         let value = value.ok_or_else(|| misread(key, Misread::Part))?;
-        self.change.remove(key.as_bytes(), &value);
+        self.change_of(key).for_each(|digest| digest.remove(key.as_bytes(), &value));
         Ok(())
+    }
+
+    /// The digests that a row counts in.
+    fn change_of(&mut self, key: &Key) -> impl Iterator<Item = &mut RowsDigest> {
+        let is_scrubbed = key.as_bytes() < self.scrubbed;
+        std::iter::once(&mut self.change).chain(is_scrubbed.then_some(&mut self.scrubbed_change))
     }
 
     /// Where the page behind the one of `key` starts.
@@ -261,7 +277,7 @@ mod tests {
     fn write(kv: &MemoryKeyValue, rows: &BTreeMap<Key, Slot>, budget: usize) {
         let mut done = None;
         loop {
-            let folded = fold(kv, rows, done.as_ref(), Position(1), budget).unwrap();
+            let folded = fold(kv, rows, done.as_ref(), Position(1), budget, &[]).unwrap();
             assert!(folded.batch.is_sorted_by(|(a, _), (b, _)| a < b));
             kv.apply_batch(&folded.batch).unwrap();
             done = folded.done;
@@ -328,7 +344,7 @@ mod tests {
         put(&kv, 1..=3, SHARED_ROW_BYTES_MAX, 1 << 20);
         assert_eq!(kv.keys().len(), 3);
         let rows = BTreeMap::from([(key(4), Some(Bytes::from_static(b"small")))]);
-        let folded = fold(&kv, &rows, None, Position(2), 1 << 20).unwrap();
+        let folded = fold(&kv, &rows, None, Position(2), 1 << 20, &[]).unwrap();
         assert_eq!(folded.batch.len(), 1, "only the new page is written");
     }
 
@@ -338,7 +354,7 @@ mod tests {
         put(&kv, 1..=2, 100_000, 1 << 20);
         assert_eq!(kv.keys().len(), 1 + 2 * 7);
         let shorter = BTreeMap::from([(key(1), Some(value(1, 20_000)))]);
-        let folded = fold(&kv, &shorter, None, Position(2), 1 << 20).unwrap();
+        let folded = fold(&kv, &shorter, None, Position(2), 1 << 20, &[]).unwrap();
         kv.apply_batch(&folded.batch).unwrap();
         assert_eq!(kv.keys().len(), 1 + 7 + 2);
         write(&kv, &BTreeMap::from([(key(1), None), (key(2), None)]), 1 << 20);
