@@ -25,7 +25,10 @@ use piecework_core::{Now, Position};
 pub use error::{Damage, JournalError};
 pub use file::{Disk, DiskFile, FileJournal, JournalSettings, RealDisk};
 #[cfg(any(test, feature = "testing"))]
-pub use file::{LyingDisk, LyingFile, SteppedJournal};
+pub use file::{
+    LyingDisk, LyingFile, Note, Operation, PowerCut, Recorded, Recording, RecordingDisk,
+    RecordingFile, Replay, SteppedJournal,
+};
 pub use frame::FrameFault;
 pub use memory::{MemoryJournal, MemoryStore};
 

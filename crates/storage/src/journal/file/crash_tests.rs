@@ -98,7 +98,7 @@ impl World {
 
     fn crash(&mut self) {
         match self.below(2) {
-            0 => self.disk.power_cut(),
+            0 => _ = self.disk.power_cut(),
             _ => self.disk.restart(),
         }
     }
