@@ -8,6 +8,7 @@
 //! - With nothing to copy, the space behind the last group is zeroed in place,
 //!   old markers included (they too may be in the page cache only), once the
 //!   new claim has recorded what they proved.
+//! - The claim that was read is itself made durable before anything else.
 //!
 //! Invariant: a crash at any moment of this leads to the same groups again.
 
@@ -61,6 +62,9 @@ pub(super) fn recover<D: Disk>(
     let claim = read_claim(disk, settings, &names, trusted)?;
     let mut opening = Opening::open(disk, settings, claim, &names)?;
     let scan = opening.scan(trusted)?;
+    // The claim's own name may be in the page cache only, and the claim before
+    // it lists files that are spares by now: nothing is touched until it is durable.
+    disk.sync_directory().map_err(unavailable("sync", disk.path("")))?;
     opening.remove_unlisted(&names, scan.chain.next)?;
     opening.claim.epoch = Epoch(opening.claim.epoch.0 + 1);
     let last = before(scan.chain.next);
