@@ -20,7 +20,10 @@ pub use journal::{
     MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
-pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
+pub use journal::{
+    LyingDisk, LyingFile, Note, Operation, PowerCut, Recorded, Recording, RecordingDisk,
+    RecordingFile, Replay, SteppedJournal, conformance,
+};
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
     EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
