@@ -347,6 +347,7 @@ impl<J: Journal> Writer<J> {
             return Ok(());
         }
         let begun = Instant::now();
+        self.now = now;
         let mut turn = Collected::new(now, self.last.next());
         self.own(&mut turn, Command::Restarted);
         self.commit(turn, begun)
