@@ -9,6 +9,7 @@ mod digest;
 mod directory;
 mod group;
 mod journal;
+mod space;
 mod tables;
 
 pub use digest::RowsDigest;
@@ -21,9 +22,10 @@ pub use journal::{
 };
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
+pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
-    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
-    StoreError, StoreSettings, Tag, View, Visit,
+    EXIT_START_AGAIN, Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError,
+    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
+    SledKeyValue, Store, StoreError, StoreSettings, Tag, View, Visit,
 };
