@@ -14,6 +14,7 @@ mod directory;
 mod group;
 mod journal;
 mod snapshot;
+mod space;
 mod tables;
 
 pub use digest::RowsDigest;
@@ -33,9 +34,11 @@ pub use snapshot::{
     ManifestFault, PageFault, ReadJournal, SnapshotError, SnapshotInfo, SnapshotProgress,
     SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest,
 };
+pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
+pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
-    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
-    StoreError, StoreSettings, Tag, View, Visit,
+    EXIT_START_AGAIN, Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError,
+    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
+    SledKeyValue, Store, StoreError, StoreSettings, Tag, View, Visit,
 };
