@@ -27,8 +27,8 @@ pub use journal::{
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
 pub use snapshot::{
-    ManifestFault, PageFault, ReadJournal, SnapshotError, SnapshotInfo, SnapshotProgress,
-    SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest,
+    ManifestFault, PageFault, ReadJournal, Restored, SnapshotError, SnapshotInfo, SnapshotProgress,
+    SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest, restore,
 };
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,

@@ -24,6 +24,8 @@ mod snapshotter;
 mod fold;
 mod verify;
 
+mod restore;
+
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
@@ -32,11 +34,16 @@ mod damage_tests;
 mod history;
 #[cfg(test)]
 mod model_tests;
+#[cfg(all(test, feature = "planted"))]
+mod planted_tests;
+#[cfg(test)]
+mod restore_tests;
 #[cfg(test)]
 mod sharing_tests;
 
 pub use error::{ManifestFault, PageFault, SnapshotError};
 pub use fold::fold_digest;
+pub use restore::{Restored, restore};
 pub use snapshots::{SnapshotInfo, SnapshotSettings, Snapshots};
 pub use snapshotter::{ReadJournal, SnapshotProgress, Snapshotter};
 pub use verify::SnapshotRows;
