@@ -30,6 +30,8 @@ pub use snapshot::{
     ManifestFault, PageFault, ReadJournal, Restored, SnapshotError, SnapshotInfo, SnapshotProgress,
     SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest, restore,
 };
+#[cfg(any(test, feature = "testing"))]
+pub use snapshot::{read_any_manifest, read_any_page};
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
     EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,

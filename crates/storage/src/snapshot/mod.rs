@@ -26,6 +26,8 @@ mod verify;
 
 mod restore;
 
+#[cfg(any(test, feature = "testing"))]
+mod any_bytes;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
@@ -41,6 +43,8 @@ mod restore_tests;
 #[cfg(test)]
 mod sharing_tests;
 
+#[cfg(any(test, feature = "testing"))]
+pub use any_bytes::{read_any_manifest, read_any_page};
 pub use error::{ManifestFault, PageFault, SnapshotError};
 pub use fold::fold_digest;
 pub use restore::{Restored, restore};

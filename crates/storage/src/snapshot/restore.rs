@@ -17,9 +17,9 @@ use piecework_core::Position;
 use crate::directory::DataDirectory;
 use crate::journal::{Disk, FileJournal, JournalId, RealDisk};
 
-use super::error::{ManifestFault, SnapshotError};
+use super::error::SnapshotError;
 use super::files;
-use super::manifest::{Manifest, file_of, position_of};
+use super::manifest::{Manifest, file_of};
 use super::snapshots::{SnapshotInfo, SnapshotSettings, Snapshots};
 
 /// The root of a fresh volume may have it; it is nobody's data.
@@ -50,7 +50,10 @@ pub fn restore(manifest: &Path, new: &Path) -> Result<Restored, SnapshotError> {
     let name = manifest.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let parent = manifest.parent().filter(|parent| !parent.as_os_str().is_empty());
     let source = RealDisk::backup(parent.unwrap_or(Path::new(".")));
-    let manifest = read_manifest(&source, &name)?;
+    let manifest = files::read_manifest(&source, &name)?.ok_or_else(|| {
+        let (path, source) = (source.path(&name), io::ErrorKind::NotFound.into());
+        SnapshotError::Io { doing: "read", path, source }
+    })?;
 
     let (origin, position) = (manifest.journal, manifest.position);
     let mut snapshot = None;
@@ -72,30 +75,12 @@ fn found_journal(directory: &DataDirectory, next: Position) -> Result<(), Snapsh
     Ok(FileJournal::found(&directory.journal_disk(), id, next)?)
 }
 
-/// The manifest in a file of whatever name; one that names a position is held to it.
-fn read_manifest(source: &RealDisk, name: &str) -> Result<Manifest, SnapshotError> {
-    let file = source.path(name);
-    let Some(bytes) = files::read(source, name)? else {
-        let error = io::ErrorKind::NotFound.into();
-        return Err(SnapshotError::Io { doing: "read", path: file, source: error });
-    };
-    let read = Manifest::decode(&bytes).and_then(|manifest| match position_of(name) {
-        Some(expected) if expected != manifest.position => {
-            Err(ManifestFault::Misplaced { found: manifest.position, expected })
-        }
-        _ => Ok(manifest),
-    });
-    read.map_err(|source| SnapshotError::Manifest { file, source })
-}
-
 /// The pages, checked, and then the manifest.
 fn copy<D: Disk>(source: &RealDisk, to: &D, manifest: &Manifest) -> Result<(), SnapshotError> {
     for page in &manifest.pages {
         let name = page.hash.file();
+        let bytes = files::read_page(source, manifest.position, page)?;
         let file = source.path(&name);
-        let Some(bytes) = files::read(source, &name)? else {
-            return Err(SnapshotError::Missing { file, position: manifest.position });
-        };
         page.read_all(&bytes).map_err(|source| SnapshotError::Page { file, source })?;
         files::put(to, &name, &bytes)?;
     }
