@@ -31,10 +31,11 @@ pub use journal::{
     RecordingFile, Replay, SteppedJournal, conformance,
 };
 pub use snapshot::{
-    ManifestFault, PageFault, ReadJournal, SnapshotError, SnapshotInfo, SnapshotProgress,
-    SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest,
+    ManifestFault, PageFault, ReadJournal, Restored, SnapshotError, SnapshotInfo, SnapshotProgress,
+    SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest, restore,
 };
-pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
+#[cfg(any(test, feature = "testing"))]
+pub use snapshot::{read_any_manifest, read_any_page};
 pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,

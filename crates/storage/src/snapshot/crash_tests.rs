@@ -23,8 +23,10 @@ fn world(settings: SnapshotSettings, seed: u64) -> (LyingDisk, History, History)
 }
 
 #[test]
-fn a_power_cut_at_any_operation_leaves_the_old_snapshot_or_the_new_one_whole() {
-    for (seed, delta_bytes) in [(1, usize::MAX), (2, 4_000), (3, usize::MAX)] {
+fn a_crash_at_any_operation_leaves_the_old_snapshot_or_the_new_one_whole() {
+    for (seed, delta_bytes, is_killed) in
+        [(1, usize::MAX, false), (2, 4_000, false), (3, usize::MAX, false), (4, usize::MAX, true)]
+    {
         let settings = SnapshotSettings { delta_bytes, file_bytes: 4096, ..settings() };
         let (disk, old, new) = world(settings, seed);
         let (mut finished, mut kept_old, mut got_new) = (false, 0, 0);
@@ -36,7 +38,11 @@ fn a_power_cut_at_any_operation_leaves_the_old_snapshot_or_the_new_one_whole() {
             disk.die_at(disk.operations() + operation);
             finished = new.snapshot(&snapshots).is_ok();
             drop(snapshots);
-            disk.power_cut();
+            if is_killed {
+                disk.restart();
+            } else {
+                disk.power_cut();
+            }
 
             let snapshots = Snapshots::open(disk.clone(), settings).expect("open");
             assert!(snapshots.damaged().is_empty(), "operation {operation}");
@@ -77,6 +83,8 @@ fn a_failed_sync_or_a_full_disk_publishes_nothing_and_the_next_attempt_succeeds(
         let error = new.snapshot(&snapshots).expect_err("refused");
         assert!(!error.is_damage(), "{error}");
         assert_eq!(snapshots.covered(), old.last());
+        let left: usize = disk.names().iter().map(|name| disk.content(name).len()).sum();
+        assert_eq!(left, full, "the space was given back");
         disk.set_bytes_max(u64::MAX);
         new.snapshot(&snapshots).expect("the next attempt succeeds");
         assert_eq!(rows_of(&snapshots, new.last()), new.rows);

@@ -99,6 +99,9 @@ pub enum SnapshotError {
     /// Only one snapshot is made at a time.
     #[error("another snapshot is being made")]
     Busy,
+    /// An earlier piece of it failed.
+    #[error("an earlier piece of this snapshot failed")]
+    Stopped,
     /// Opened to be read only.
     #[error("the snapshots in {} were opened to be read only", path.display())]
     ReadOnly {
@@ -145,6 +148,12 @@ pub enum ManifestFault {
     Short {
         /// How many there are.
         bytes: usize,
+    },
+    /// Longer than any.
+    #[error("it has {bytes} bytes, too many for one")]
+    Long {
+        /// How many there are.
+        bytes: u64,
     },
     /// Not the bytes that were written.
     #[error("its checksum is {found:08x}, expected {expected:08x}")]
@@ -284,6 +293,7 @@ impl SnapshotError {
             | SnapshotError::JournalEnds { .. }
             | SnapshotError::Behind { .. }
             | SnapshotError::Busy
+            | SnapshotError::Stopped
             | SnapshotError::ReadOnly { .. }
             | SnapshotError::Journal(_)
             | SnapshotError::Group { .. }

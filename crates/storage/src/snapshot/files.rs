@@ -6,9 +6,16 @@
 
 use std::io;
 
+use piecework_core::Position;
+
 use crate::journal::{Disk, DiskFile};
 
-use super::error::SnapshotError;
+use super::error::{ManifestFault, PageFault, SnapshotError};
+use super::manifest::{Manifest, position_of};
+use super::page::PageEntry;
+
+/// A manifest of a ten million pages would be longer.
+const MANIFEST_BYTES_MAX: u64 = 1 << 30;
 
 /// What is behind a name that means nothing yet.
 const NEW: &str = ".new";
@@ -27,23 +34,76 @@ pub(super) fn put<D: Disk>(disk: &D, name: &str, bytes: &[u8]) -> Result<(), Sna
         file.sync_data()?;
         disk.rename(&new, name)
     };
-    write().map_err(|source| failed(disk, "write", name, source))
+    write().map_err(|source| {
+        // Only for the space: a name of this kind means nothing.
+        let _ = disk.remove(&new);
+        failed(disk, "write", name, source)
+    })
 }
 
-/// All of a file; `None`: there is none.
-pub(super) fn read<D: Disk>(disk: &D, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
-    let read = || -> io::Result<Vec<u8>> {
+/// What is found under a name.
+pub(super) enum Found {
+    Nothing,
+    /// More bytes than were asked for; none was read.
+    TooLong(u64),
+    Bytes(Vec<u8>),
+}
+
+/// All of a file of at most so many bytes: damage may have made it any length.
+pub(super) fn read<D: Disk>(disk: &D, name: &str, bytes_max: u64) -> Result<Found, SnapshotError> {
+    let read = || -> io::Result<Found> {
         let file = disk.open(name)?;
-        let length = usize::try_from(file.bytes()?).map_err(io::Error::other)?;
-        let mut bytes = vec![0; length];
+        let length = file.bytes()?;
+        if length > bytes_max {
+            return Ok(Found::TooLong(length));
+        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         let filled = file.read_at(&mut bytes, 0)?;
         bytes.truncate(filled);
-        Ok(bytes)
+        Ok(Found::Bytes(bytes))
     };
     match read() {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(failed(disk, "read", name, source)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        read => read.map_err(|source| failed(disk, "read", name, source)),
+    }
+}
+
+/// A manifest in a file of whatever name; `None`: there is no such file.
+pub(super) fn read_manifest<D: Disk>(
+    disk: &D,
+    name: &str,
+) -> Result<Option<Manifest>, SnapshotError> {
+    let manifest = match read(disk, name, MANIFEST_BYTES_MAX)? {
+        Found::Nothing => return Ok(None),
+        Found::TooLong(bytes) => Err(ManifestFault::Long { bytes }),
+        Found::Bytes(bytes) => Manifest::decode(&bytes),
+    };
+    // A name that tells a position is held to it.
+    let manifest = manifest.and_then(|manifest| match position_of(name) {
+        Some(expected) if expected != manifest.position => {
+            Err(ManifestFault::Misplaced { found: manifest.position, expected })
+        }
+        _ => Ok(manifest),
+    });
+    let file = disk.path(name);
+    manifest.map(Some).map_err(|source| SnapshotError::Manifest { file, source })
+}
+
+/// The file of a page of the snapshot at `position`, of the right length.
+pub(super) fn read_page<D: Disk>(
+    disk: &D,
+    position: Position,
+    page: &PageEntry,
+) -> Result<Vec<u8>, SnapshotError> {
+    let name = page.hash.file();
+    let (file, expected) = (disk.path(&name), page.stored_bytes);
+    match read(disk, &name, expected)? {
+        Found::Nothing => Err(SnapshotError::Missing { file, position }),
+        Found::TooLong(found) => {
+            let source = PageFault::Length { found, expected };
+            Err(SnapshotError::Page { file, source })
+        }
+        Found::Bytes(bytes) => Ok(bytes),
     }
 }
 

@@ -120,6 +120,13 @@ fn read(message: &pb::Snapshot) -> Result<Manifest, ManifestFault> {
     if !pages.is_sorted_by(|before, next| before.last < next.first) {
         return Err(ManifestFault::Field { field: "pages" });
     }
+    // No sum of ours overflows: a page has more bytes than rows.
+    let sum = |bytes: fn(&PageEntry) -> u64| {
+        pages.iter().try_fold(0_u64, |sum, page| sum.checked_add(bytes(page)))
+    };
+    if sum(|page| page.raw_bytes).is_none() || sum(|page| page.stored_bytes).is_none() {
+        return Err(ManifestFault::Field { field: "pages.bytes" });
+    }
     let manifest = Manifest {
         journal: JournalId(u128::from_le_bytes(array("journal", &message.journal)?)),
         position: Position(message.position),
@@ -224,6 +231,17 @@ mod tests {
         let mut wrong = manifest();
         wrong.pages.reverse();
         assert_eq!(Manifest::decode(&wrong.encode()), Err(ManifestFault::Field { field: "pages" }));
+    }
+
+    #[test]
+    fn sizes_without_measure_are_refused() {
+        let mut wrong = manifest();
+        (wrong.pages[0].rows, wrong.pages[0].raw_bytes) = (0, u64::MAX);
+        let refused = Manifest::decode(&wrong.encode());
+        assert_eq!(refused, Err(ManifestFault::Field { field: "pages.rows" }));
+        wrong.pages[0].rows = 1;
+        let refused = Manifest::decode(&wrong.encode());
+        assert_eq!(refused, Err(ManifestFault::Field { field: "pages.bytes" }));
     }
 
     #[test]

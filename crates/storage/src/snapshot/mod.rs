@@ -24,6 +24,10 @@ mod snapshotter;
 mod fold;
 mod verify;
 
+mod restore;
+
+#[cfg(any(test, feature = "testing"))]
+mod any_bytes;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
@@ -32,11 +36,18 @@ mod damage_tests;
 mod history;
 #[cfg(test)]
 mod model_tests;
+#[cfg(all(test, feature = "planted"))]
+mod planted_tests;
+#[cfg(test)]
+mod restore_tests;
 #[cfg(test)]
 mod sharing_tests;
 
+#[cfg(any(test, feature = "testing"))]
+pub use any_bytes::{read_any_manifest, read_any_page};
 pub use error::{ManifestFault, PageFault, SnapshotError};
 pub use fold::fold_digest;
+pub use restore::{Restored, restore};
 pub use snapshots::{SnapshotInfo, SnapshotSettings, Snapshots};
 pub use snapshotter::{ReadJournal, SnapshotProgress, Snapshotter};
 pub use verify::SnapshotRows;

@@ -5,6 +5,7 @@ use piecework_core::{Position, ProjectId, TaskId, TaskNumber};
 use proptest::prelude::*;
 
 use crate::journal::LyingDisk;
+use crate::tables::{Store, StoreSettings};
 
 use super::history::samples::{Dice, at, name};
 use super::history::{History, page_files, rows_of, settings};
@@ -71,6 +72,27 @@ proptest! {
                 let folded = fold_digest(&snapshots, from, &|p| history.read(p), history.last());
                 prop_assert_eq!(folded.expect("fold"), (info.digest, info.rows));
             }
+        }
+    }
+}
+
+#[test]
+fn snapshots_agree_with_the_tables_that_took_the_same_groups() {
+    for seed in 0..20 {
+        let store = Store::in_memory(&StoreSettings::default());
+        let snapshots = Snapshots::open(LyingDisk::new(1), settings()).expect("open");
+        let mut history = History::default();
+        for round in 0..3 {
+            let from = history.last().next();
+            history.go_on(seed * 3 + round, 20);
+            for group in history.read(from).expect("groups").map(|group| group.expect("group")) {
+                let (last, now) = (group.last(), group.now);
+                store.publish(&group.body.into(), last, now).expect("published");
+            }
+            store.checkpoint_now().expect("written");
+            let (position, _, digest) = store.applied_digest();
+            assert_eq!(position, history.last());
+            history.snapshot_expecting(&snapshots, Some(digest)).expect("they agree");
         }
     }
 }
@@ -144,7 +166,6 @@ fn a_differing_digest_publishes_nothing_and_leaves_the_old_snapshot() {
     let SnapshotError::Differs { position, snapshot, tables } = error else { panic!("{error}") };
     assert_eq!((position, snapshot, tables), (history.last(), history.digest(), stale));
     assert_eq!(snapshots.newest(), Some(first));
-    snapshots.sweep().expect("sweep");
     assert_eq!(disk.names(), before);
     history.snapshot(&snapshots).expect("the next one succeeds");
 }
@@ -177,6 +198,8 @@ fn a_journal_that_ends_too_early_is_named() {
         matches!(error, SnapshotError::JournalEnds { next, to: asked } if (next, asked) == (last.next(), to)),
         "{error}"
     );
+    let again = maker.step(&|from| history.read(from)).expect_err("no second try");
+    assert!(matches!(again, SnapshotError::Stopped), "{again}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ const MAGIC: [u8; 4] = *b"PWSR";
 const VERSION: u16 = 1;
 const LZ4_BLOCK: u16 = 1;
 const CRC_AT: usize = 24;
-const HEADER_BYTES: usize = 28;
+pub(super) const HEADER_BYTES: usize = 28;
 /// LZ4 makes at most this many bytes of one.
 const EXPANSION_MAX: u64 = 255;
 /// What a row takes besides key and value.
@@ -125,7 +125,7 @@ pub(super) fn decode(file: &[u8]) -> Result<Vec<SnapshotRow>, PageFault> {
     if header[..4] != MAGIC {
         return Err(PageFault::Magic);
     }
-    let found = crc32c::crc32c_append(crc32c::crc32c(&header[..CRC_AT]), packed);
+    let found = sum(file);
     let expected = u32::from_le_bytes(at(header, CRC_AT));
     if found != expected {
         return Err(PageFault::Checksum { found, expected });
@@ -145,6 +145,11 @@ pub(super) fn decode(file: &[u8]) -> Result<Vec<SnapshotRow>, PageFault> {
         return Err(PageFault::Length { found: raw.len() as u64, expected: raw_bytes });
     }
     unpack(&raw.into(), rows)
+}
+
+/// The checksum of a file with a whole header: of everything but itself.
+pub(super) fn sum(file: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&file[..CRC_AT]), &file[HEADER_BYTES..])
 }
 
 fn unpack(raw: &Bytes, count: u64) -> Result<Vec<SnapshotRow>, PageFault> {
@@ -273,7 +278,7 @@ mod tests {
     fn a_header_that_promises_too_much_is_refused_before_memory_is_taken() {
         let (_, mut file) = encode(&rows(1));
         file[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
-        let sum = crc32c::crc32c_append(crc32c::crc32c(&file[..CRC_AT]), &file[HEADER_BYTES..]);
+        let sum = sum(&file);
         file[CRC_AT..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(decode(&file), Err(PageFault::Compression));
     }

@@ -246,23 +246,19 @@ impl<D: Disk> Snapshots<D> {
         page: &PageEntry,
         all: bool,
     ) -> Result<Vec<SnapshotRow>, SnapshotError> {
-        let name = page.hash.file();
-        let file = self.disk().path(&name);
-        let read = match files::read(self.disk(), &name)? {
-            None => Err(SnapshotError::Missing { file, position }),
-            Some(bytes) => {
-                let rows = if all { page.read_all(&bytes) } else { page.read(&bytes) };
-                rows.map_err(|source| SnapshotError::Page { file, source })
-            }
-        };
-        if read.is_err() {
+        let read = files::read_page(self.disk(), position, page).and_then(|bytes| {
+            let rows = if all { page.read_all(&bytes) } else { page.read(&bytes) };
+            let file = self.disk().path(&page.hash.file());
+            rows.map_err(|source| SnapshotError::Page { file, source })
+        });
+        if read.as_ref().is_err_and(SnapshotError::is_damage) {
             self.catalog().doubt(page);
         }
         read
     }
 
     /// Puts a manifest in place; its pages are there, durably.
-    pub(super) fn publish(&self, manifest: Manifest) -> Result<SnapshotInfo, SnapshotError> {
+    pub(super) fn publish(&self, manifest: Manifest) -> Result<(), SnapshotError> {
         let position = manifest.position;
         let manifest = Arc::new(manifest);
         let publish = |is_whole: bool| {
@@ -272,13 +268,13 @@ impl<D: Disk> Snapshots<D> {
             if !is_whole {
                 catalog.doubted.insert(position);
             }
-            catalog.info(&manifest)
         };
         // If this fails half-way the manifest may be there: its pages must stay.
         publish(false);
         files::put(self.disk(), &file_of(position), &manifest.encode())?;
         files::sync_names(self.disk())?;
-        Ok(publish(true))
+        publish(true);
+        Ok(())
     }
 
     /// Removes the oldest snapshot that need not be kept, or, if there is none,
@@ -430,19 +426,11 @@ fn read_manifest<D: Disk>(
     position: Position,
 ) -> Result<Manifest, SnapshotError> {
     let name = file_of(position);
-    let file = disk.path(&name);
-    let Some(bytes) = files::read(disk, &name)? else {
-        return Err(SnapshotError::Absent { position });
-    };
-    let read = Manifest::decode(&bytes).and_then(|manifest| {
-        if manifest.position != position {
-            let found = manifest.position;
-            return Err(ManifestFault::Misplaced { found, expected: position });
-        }
-        if manifest.journal != journal {
-            return Err(ManifestFault::Foreign { found: manifest.journal, expected: journal });
-        }
-        Ok(manifest)
-    });
-    read.map_err(|source| SnapshotError::Manifest { file, source })
+    let manifest = files::read_manifest(disk, &name)?;
+    let manifest = manifest.ok_or(SnapshotError::Absent { position })?;
+    if manifest.journal != journal {
+        let source = ManifestFault::Foreign { found: manifest.journal, expected: journal };
+        return Err(SnapshotError::Manifest { file: disk.path(&name), source });
+    }
+    Ok(manifest)
 }

@@ -76,7 +76,9 @@ enum Stage {
     Round,
     Check(usize),
     Publish,
-    Retire(SnapshotInfo),
+    Retire,
+    Done(SnapshotInfo),
+    Failed,
 }
 
 impl<D: Disk> Snapshotter<D> {
@@ -131,25 +133,43 @@ impl<D: Disk> Snapshotter<D> {
     /// Where an older page is damaged its snapshot is no longer the newest
     /// whole one, and the next attempt begins with one before it.
     pub fn step(&mut self, read: ReadJournal<'_>) -> Result<SnapshotProgress, SnapshotError> {
-        let stage = mem::replace(&mut self.stage, Stage::Read);
-        self.stage = match stage {
-            Stage::Read => self.read_groups(read)?,
-            Stage::Derive(page) => self.derive(page)?,
-            Stage::Merge(merge) => self.merge(merge)?,
-            Stage::Round => self.end_round()?,
-            Stage::Check(page) => self.check(page)?,
-            Stage::Publish => self.publish()?,
-            Stage::Retire(info) => {
-                if !self.snapshots.retire()? {
-                    // Says again what is shared: an older one may be gone.
-                    let info = self.snapshots.newest().unwrap_or(info);
-                    self.stage = Stage::Retire(info.clone());
-                    return Ok(SnapshotProgress::Done(info));
-                }
-                Stage::Retire(info)
+        let stage = mem::replace(&mut self.stage, Stage::Failed);
+        match self.advance(stage, read) {
+            Ok(Stage::Done(info)) => {
+                self.stage = Stage::Done(info.clone());
+                Ok(SnapshotProgress::Done(info))
             }
-        };
-        Ok(SnapshotProgress::Working)
+            Ok(stage) => {
+                self.stage = stage;
+                Ok(SnapshotProgress::Working)
+            }
+            Err(error) => {
+                // Gives the space back; where that fails, the next one to begin does it.
+                self.pin.keep([]);
+                let _ = self.snapshots.sweep();
+                Err(error)
+            }
+        }
+    }
+
+    fn advance(&mut self, stage: Stage, read: ReadJournal<'_>) -> Result<Stage, SnapshotError> {
+        match stage {
+            Stage::Read => self.read_groups(read),
+            Stage::Derive(page) => self.derive(page),
+            Stage::Merge(merge) => self.merge(merge),
+            Stage::Round => self.end_round(),
+            Stage::Check(page) => self.check(page),
+            Stage::Publish => self.publish(),
+            Stage::Retire if self.snapshots.retire()? => Ok(Stage::Retire),
+            Stage::Retire => {
+                let position = self.to;
+                let made = self.snapshots.manifest(Some(position));
+                let made = made.ok_or(SnapshotError::Absent { position })?;
+                Ok(Stage::Done(self.snapshots.info(&made)))
+            }
+            Stage::Done(info) => Ok(Stage::Done(info)),
+            Stage::Failed => Err(SnapshotError::Stopped),
+        }
     }
 
     fn read_groups(&mut self, read: ReadJournal<'_>) -> Result<Stage, SnapshotError> {
@@ -236,7 +256,8 @@ impl<D: Disk> Snapshotter<D> {
         let journal = self.snapshots.settings().journal;
         let pages = self.pages.clone();
         let manifest = Manifest { journal, position, now: self.now, pages };
-        Ok(Stage::Retire(self.snapshots.publish(manifest)?))
+        self.snapshots.publish(manifest)?;
+        Ok(Stage::Retire)
     }
 }
 
