@@ -15,9 +15,9 @@ pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};
 pub use journal::{
-    Bounds, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
-    GroupReader, Journal, JournalError, JournalId, JournalSettings, MemoryJournal, MemoryStore,
-    OnDurable, RealDisk, Ticket,
+    Bounds, Cut, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
+    GroupReader, Inspection, Journal, JournalError, JournalId, JournalReader, JournalSettings,
+    MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{
@@ -25,8 +25,8 @@ pub use journal::{
     RecordingFile, Replay, SteppedJournal, conformance,
 };
 pub use tables::{
-    Applied, Batch, CHECKPOINT_EVERY, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue, Misread,
-    OnPublished, Progress, Room, Row, RowError, RowId, SledKeyValue, Store, StoreError,
-    StoreSettings, Tag, View, Visit,
+    Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
+    EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
+    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
+    StoreError, StoreSettings, Tag, View, Visit,
 };
