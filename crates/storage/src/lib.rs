@@ -11,6 +11,9 @@ mod group;
 mod journal;
 mod tables;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
+
 pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};

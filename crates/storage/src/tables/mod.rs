@@ -43,4 +43,8 @@ pub use store::{OnPublished, Store, StoreSettings};
 pub use values::{Applied, Misread};
 pub use view::{Direction, EVENTS_LOOKED_AT_MAX, Events, View};
 
+#[cfg(test)]
+pub(crate) use pages::page_key;
 pub(crate) use row::{Reader, write_change};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use values::checksum;
