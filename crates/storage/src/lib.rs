@@ -17,6 +17,9 @@ mod snapshot;
 mod space;
 mod tables;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
+
 pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};

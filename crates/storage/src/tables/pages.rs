@@ -39,6 +39,8 @@ pub(super) const TARGET_BYTES: usize = 4096;
 pub(super) const SHARED_ROW_BYTES_MAX: usize = 1024;
 /// A value over this lies in parts of this size.
 pub(super) const INLINE_BYTES_MAX: usize = 16 * 1024;
+/// Room made for a value in parts before any of them was read.
+const TRUSTED_BYTES: usize = 1024 * 1024;
 
 const PAGES: u8 = b'p';
 const PARTS: u8 = b'x';
@@ -78,7 +80,7 @@ impl Entry {
 }
 
 /// The key of the page that starts at `start`.
-pub(super) fn page_key(start: &[u8]) -> Vec<u8> {
+pub(crate) fn page_key(start: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(start.len() + 1);
     key.push(PAGES);
     key.extend_from_slice(start);
@@ -271,14 +273,17 @@ pub(super) fn resolve(
         Held::Inline(value) => return Ok(Some(value)),
         Held::Parts { bytes, version } => (bytes as usize, version),
     };
-    let mut value = Vec::with_capacity(bytes);
-    for part in 0..part_count(bytes) {
+    let damaged = |source| StoreError::Row { key: key.clone(), source };
+    // What a page says of its parts is not to be believed before they are there.
+    let parts = u16::try_from(bytes.div_ceil(INLINE_BYTES_MAX));
+    let parts = parts.map_err(|_| damaged(Misread::Part))?;
+    let mut value = Vec::with_capacity(bytes.min(TRUSTED_BYTES));
+    for part in 0..parts {
         match kv.get(&part_key(key, version, part))? {
             Some(part) => value.extend_from_slice(&part),
             None => return Ok(None),
         }
     }
-    let damaged = |source| StoreError::Row { key: key.clone(), source };
     if value.len() != bytes {
         return Err(damaged(Misread::Part));
     }
