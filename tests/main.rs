@@ -17,3 +17,4 @@ mod lifecycle;
 mod metrics;
 mod replay_kill;
 mod restart;
+mod upgrade;

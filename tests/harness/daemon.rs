@@ -74,12 +74,17 @@ impl Daemon {
 
     /// A fresh one with settings as environment variables.
     pub(crate) async fn with(settings: &[(&'static str, &str)]) -> Daemon {
+        let mut daemon = Daemon::not_started(settings);
+        daemon.resume().await;
+        daemon
+    }
+
+    /// One without data, or with data that the test puts in its place first.
+    pub(crate) fn not_started(settings: &[(&'static str, &str)]) -> Daemon {
         let home = tempfile::Builder::new().prefix("piecework-test-").tempdir().expect("temp");
         let all = SETTINGS.iter().chain(settings);
         let settings = all.map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let mut daemon = Daemon { home, settings, process: None };
-        daemon.resume().await;
-        daemon
+        Daemon { home, settings, process: None }
     }
 
     /// Starts it again on the same data.
