@@ -5,11 +5,12 @@
 //! LOCK      held exclusively by the one process that has the directory open; holds its pid
 //! journal/  the truth
 //! tables/   a checkpoint that can be rebuilt
+//! snapshots/ all rows at some positions, from which the tables are rebuilt
 //! ```
 //!
 //! Invariant: a directory of a newer format, or of anybody else, stays untouched.
 //!
-//! Not here: what lies inside `journal/` and `tables/`.
+//! Not here: what lies inside `journal/`, `tables/` and `snapshots/`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -29,6 +30,7 @@ const FORMAT_NEW: &str = "FORMAT.new";
 const LOCK: &str = "LOCK";
 const JOURNAL: &str = "journal";
 const TABLES: &str = "tables";
+const SNAPSHOTS: &str = "snapshots";
 /// The root of a fresh ext4 volume has it; it is nobody's data.
 const LOST_AND_FOUND: &str = "lost+found";
 
@@ -73,6 +75,12 @@ pub enum DirectoryError {
         /// What is missing.
         part: &'static str,
     },
+    /// Nothing of ours is there.
+    #[error("there is no data directory at {}", path.display())]
+    Absent {
+        /// Where we looked.
+        path: PathBuf,
+    },
     /// Something else lives there.
     #[error("directory {} is not ours: it holds {found:?}", path.display())]
     NotOurs {
@@ -111,6 +119,7 @@ pub struct DataDirectory {
     path: PathBuf,
     journal: JournalId,
     lock: Arc<DirectoryLock>,
+    is_read_only: bool,
 }
 
 impl DataDirectory {
@@ -136,7 +145,32 @@ impl DataDirectory {
         }
         // Tables can be rebuilt, so an operator may take them away.
         make_directory(&path.join(TABLES))?;
-        Ok(DataDirectory { path: path.to_owned(), journal, lock })
+        make_directory(&path.join(SNAPSHOTS))?;
+        Ok(DataDirectory { path: path.to_owned(), journal, lock, is_read_only: false })
+    }
+
+    /// Opens the data directory at `path` for a look: nothing in it is written,
+    /// not even who holds it, and its disks refuse every change. It is locked all
+    /// the same, so that nobody changes it meanwhile.
+    ///
+    /// # Errors
+    /// `Absent`, `NewerFormat`, `UnreadableFormat`, `Incomplete`, `InUse`, `InUseBy`.
+    pub fn inspect(path: &Path) -> Result<DataDirectory, DirectoryError> {
+        let journal = read_format(path)?;
+        let journal = journal.ok_or_else(|| DirectoryError::Absent { path: path.to_owned() })?;
+        let incomplete = |part| DirectoryError::Incomplete { path: path.to_owned(), part };
+        let lock = match OpenOptions::new().read(true).open(path.join(LOCK)) {
+            Ok(file) => hold(path, file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(incomplete(LOCK)),
+            Err(source) => {
+                return Err(DirectoryError::Io { what: "open", path: path.join(LOCK), source });
+            }
+        };
+        if !path.join(JOURNAL).is_dir() {
+            return Err(incomplete(JOURNAL));
+        }
+        let lock = Arc::new(DirectoryLock { _file: lock });
+        Ok(DataDirectory { path: path.to_owned(), journal, lock, is_read_only: true })
     }
 
     /// Where it is.
@@ -154,13 +188,34 @@ impl DataDirectory {
     /// The journal's directory as a disk; keeps this data directory locked.
     #[must_use]
     pub fn journal_disk(&self) -> RealDisk {
-        RealDisk::new(&self.path.join(JOURNAL), Arc::clone(&self.lock))
+        self.disk(JOURNAL)
     }
 
     /// Where the tables are.
     #[must_use]
     pub fn tables_path(&self) -> PathBuf {
         self.path.join(TABLES)
+    }
+
+    /// Where the snapshots are.
+    #[must_use]
+    pub fn snapshots_path(&self) -> PathBuf {
+        self.path.join(SNAPSHOTS)
+    }
+
+    /// The directory of snapshots as a disk; keeps this data directory locked.
+    #[must_use]
+    pub fn snapshots_disk(&self) -> RealDisk {
+        self.disk(SNAPSHOTS)
+    }
+
+    fn disk(&self, part: &str) -> RealDisk {
+        let (path, lock) = (self.path.join(part), Arc::clone(&self.lock));
+        if self.is_read_only {
+            RealDisk::read_only(&path, lock)
+        } else {
+            RealDisk::new(&path, lock)
+        }
     }
 }
 
@@ -213,7 +268,7 @@ fn check_vacant(path: &Path) -> Result<(), DirectoryError> {
         let name = entry.map_err(io)?.file_name();
         let half_made = match name.to_str() {
             Some(FORMAT_NEW | LOCK | LOST_AND_FOUND) => true,
-            Some(part @ (JOURNAL | TABLES)) => {
+            Some(part @ (JOURNAL | TABLES | SNAPSHOTS)) => {
                 std::fs::read_dir(path.join(part)).is_ok_and(|mut inside| inside.next().is_none())
             }
             _ => false,
@@ -239,24 +294,32 @@ fn take_lock(path: &Path) -> Result<DirectoryLock, DirectoryError> {
         .truncate(false)
         .open(&at)
         .map_err(io("open"))?;
+    file = hold(path, file)?;
+    file.set_len(0).map_err(io("write"))?;
+    file.rewind().map_err(io("write"))?;
+    writeln!(file, "{}", std::process::id()).map_err(io("write"))?;
+    Ok(DirectoryLock { _file: file })
+}
+
+/// Takes the lock that lies on LOCK, and leaves its content alone.
+fn hold(path: &Path, mut file: File) -> Result<File, DirectoryError> {
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
+        Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let mut text = String::new();
             let path = path.to_owned();
             // The holder may be just writing it; then we do not know it.
             let holder = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-            return Err(match holder {
+            Err(match holder {
                 Some(holder) => DirectoryError::InUseBy { path, holder },
                 None => DirectoryError::InUse { path },
-            });
+            })
         }
-        Err(errno) => return Err(io("lock")(errno.into())),
+        Err(errno) => {
+            let (path, source) = (path.join(LOCK), errno.into());
+            Err(DirectoryError::Io { what: "lock", path, source })
+        }
     }
-    file.set_len(0).map_err(io("write"))?;
-    file.rewind().map_err(io("write"))?;
-    writeln!(file, "{}", std::process::id()).map_err(io("write"))?;
-    Ok(DirectoryLock { _file: file })
 }
 
 /// Makes the parts and then, as the sign that all are there, FORMAT.
@@ -309,6 +372,7 @@ fn random_id() -> Result<JournalId, DirectoryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Disk as _;
 
     fn names(path: &Path) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(path)
@@ -327,7 +391,7 @@ mod tests {
             let first = DataDirectory::open(&path).expect("made");
             let id = first.journal_id();
             assert_ne!(id, JournalId(0));
-            assert_eq!(names(&path), ["FORMAT", "LOCK", "journal", "tables"]);
+            assert_eq!(names(&path), ["FORMAT", "LOCK", "journal", "snapshots", "tables"]);
             drop(first);
             assert_eq!(DataDirectory::open(&path).expect("opened").journal_id(), id);
             for name in ["FORMAT", "LOCK"] {
@@ -335,6 +399,7 @@ mod tests {
             }
             std::fs::remove_dir(path.join("journal")).expect("remove");
             std::fs::remove_dir(path.join("tables")).expect("remove");
+            std::fs::remove_dir(path.join("snapshots")).expect("remove");
         }
     }
 
@@ -364,6 +429,36 @@ mod tests {
     }
 
     #[test]
+    fn a_look_at_a_directory_changes_nothing_and_excludes_everybody() {
+        let temp = tempfile::tempdir().expect("temp");
+        let absent = DataDirectory::inspect(temp.path()).expect_err("nothing there");
+        assert!(matches!(absent, DirectoryError::Absent { .. }), "{absent}");
+        assert_eq!(names(temp.path()), Vec::<String>::new());
+        let open = DataDirectory::open(temp.path()).expect("made");
+        let id = open.journal_id();
+        let busy = DataDirectory::inspect(temp.path()).expect_err("held");
+        assert!(matches!(busy, DirectoryError::InUseBy { .. }), "{busy}");
+        drop(open);
+        std::fs::write(temp.path().join("LOCK"), "77\n").expect("write");
+        std::fs::remove_dir(temp.path().join("tables")).expect("remove");
+        let look = DataDirectory::inspect(temp.path()).expect("inspected");
+        assert_eq!(look.journal_id(), id);
+        assert_eq!(std::fs::read(temp.path().join("LOCK")).expect("read"), b"77\n");
+        assert_eq!(names(temp.path()), ["FORMAT", "LOCK", "journal", "snapshots"]);
+        for disk in [look.journal_disk(), look.snapshots_disk()] {
+            let refused = disk.create("new").expect_err("read only");
+            assert_eq!(refused.kind(), io::ErrorKind::ReadOnlyFilesystem);
+            assert_eq!(disk.list().expect("list"), Vec::<String>::new());
+        }
+        let held = DataDirectory::open(temp.path()).expect_err("being looked at");
+        assert!(matches!(held, DirectoryError::InUseBy { holder: 77, .. }), "{held}");
+        drop(look);
+        std::fs::remove_file(temp.path().join("LOCK")).expect("remove");
+        let error = DataDirectory::inspect(temp.path()).expect_err("incomplete");
+        assert!(error.to_string().ends_with("has no LOCK any more"), "{error}");
+    }
+
+    #[test]
     fn a_directory_of_others_is_refused_untouched() {
         let temp = tempfile::tempdir().expect("temp");
         std::fs::write(temp.path().join("thesis.tex"), "x").expect("write");
@@ -375,7 +470,7 @@ mod tests {
     #[test]
     fn a_half_made_directory_is_finished() {
         let temp = tempfile::tempdir().expect("temp");
-        for part in ["journal", "tables", "lost+found"] {
+        for part in ["journal", "tables", "snapshots", "lost+found"] {
             std::fs::create_dir(temp.path().join(part)).expect("mkdir");
         }
         std::fs::write(temp.path().join("FORMAT.new"), "piecew").expect("write");

@@ -9,21 +9,23 @@ mod digest;
 mod directory;
 mod group;
 mod journal;
+mod space;
 mod tables;
 
 pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};
 pub use journal::{
-    Bounds, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
-    GroupReader, Journal, JournalError, JournalId, JournalSettings, MemoryJournal, MemoryStore,
-    OnDurable, RealDisk, Ticket,
+    Bounds, Cut, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
+    GroupReader, Inspection, Journal, JournalError, JournalId, JournalReader, JournalSettings,
+    MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
+pub use space::free_bytes;
 pub use tables::{
-    Applied, Batch, CHECKPOINT_EVERY, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue, Misread,
-    OnPublished, Progress, Room, Row, RowError, RowId, SledKeyValue, Store, StoreError,
-    StoreSettings, Tag, View, Visit,
+    Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
+    EXIT_START_AGAIN, Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError,
+    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
+    SledKeyValue, Store, StoreError, StoreSettings, Tag, View, Visit,
 };

@@ -169,6 +169,7 @@ fn open_tables(config: &Config, directory: &DataDirectory) -> Result<Store, Reco
         overlay_bytes: usize::try_from(config.overlay_bytes).unwrap_or(usize::MAX),
         cache_bytes: config.cache_bytes,
         open_patience: Duration::from_millis(config.open_tables_within_ms),
+        ..StoreSettings::default()
     };
     Ok(Store::open(&directory.tables_path(), &settings)?)
 }

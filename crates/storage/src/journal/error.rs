@@ -76,6 +76,14 @@ pub enum JournalError {
         /// The last position that was completed.
         synced: Position,
     },
+    /// A journal cannot begin where something is already.
+    #[error("a journal cannot begin in {}: it holds {found:?}", path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files in it.
+        found: String,
+    },
     /// The position was given up.
     #[error("position {asked} was trimmed from the journal; the oldest is {oldest}")]
     Trimmed {

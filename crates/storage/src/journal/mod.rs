@@ -23,7 +23,9 @@ use std::fmt;
 use piecework_core::{Now, Position};
 
 pub use error::{Damage, JournalError};
-pub use file::{Disk, DiskFile, FileJournal, JournalSettings, RealDisk};
+pub use file::{
+    Cut, Disk, DiskFile, FileJournal, Inspection, JournalReader, JournalSettings, RealDisk, inspect,
+};
 #[cfg(any(test, feature = "testing"))]
 pub use file::{LyingDisk, LyingFile, SteppedJournal};
 pub use frame::FrameFault;

@@ -3,22 +3,28 @@
 //! `freeze → write batches → sync → write how far it goes → sync → thaw`. Only
 //! the last but one makes the rest count, so a crash before it costs nothing but
 //! replaying more of the journal: rows are absolute.
+//!
+//! Whoever holds the [`Checkpoint`] is the only writer of the store, and knows
+//! what its rows add up to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use piecework_core::Position;
-use prost::Message;
 
 use super::error::StoreError;
 use super::fold::fold;
+use super::key_value::KeyValue;
 use super::keys::Key;
 use super::merged::Tables;
-use super::overlay::Map;
-use super::pages::APPLIED;
-use super::values::{Applied, checksum, write_applied};
+use super::overlay::{Map, Slot};
+use super::scrub::{Checked, Scrub, Scrubbed, check_all};
+use super::standing::{Standing, has_pages, read_standing, write_end, write_rows};
+use super::values::Applied;
+use crate::digest::RowsDigest;
 
 /// Bytes of one batch, about: large enough that sled's cost per batch vanishes.
-const BATCH_BYTES: usize = 512 * 1024;
+pub(super) const BATCH_BYTES: usize = 512 * 1024;
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +37,16 @@ pub enum Progress {
     Done(Applied),
 }
 
-/// Where a checkpoint stands.
-#[derive(Default)]
-pub(super) enum Checkpoint {
+/// The writer of the store: where its checkpoint stands.
+pub(super) struct Checkpoint {
+    stage: Stage,
+    /// How far the last checkpoint went, and the digest of the rows that lie in the store.
+    standing: Standing,
+    scrub: Option<Scrub>,
+}
+
+enum Stage {
     /// None is under way.
-    #[default]
     Idle,
     /// Rows behind `done` are to be written.
     Writing { map: Arc<Map>, done: Option<Key> },
@@ -48,45 +59,149 @@ pub(super) enum Checkpoint {
 }
 
 impl Checkpoint {
-    /// Does the next piece. `applied`: how far the last checkpoint went.
-    pub(super) fn step(
-        &mut self,
-        tables: &Tables,
-        applied: Position,
-    ) -> Result<Progress, StoreError> {
+    pub(super) fn new(standing: Standing) -> Checkpoint {
+        Checkpoint { stage: Stage::Idle, standing, scrub: None }
+    }
+
+    /// The digest of the rows that lie in the store.
+    pub(super) fn rows(&self) -> RowsDigest {
+        self.standing.rows
+    }
+
+    /// Does the next piece.
+    pub(super) fn step(&mut self, tables: &Tables) -> Result<Progress, StoreError> {
         // An error leaves it failed: nothing more is written after one.
-        let (next, progress) = match std::mem::replace(self, Checkpoint::Failed) {
-            Checkpoint::Idle => match tables.overlay.freeze(applied) {
-                None => (Checkpoint::Idle, Progress::Idle),
-                Some(map) => (Checkpoint::Writing { map, done: None }, Progress::Working),
+        let (next, progress) = match std::mem::replace(&mut self.stage, Stage::Failed) {
+            Stage::Idle => match tables.overlay.freeze(self.standing.applied.position) {
+                None => (Stage::Idle, Progress::Idle),
+                Some(map) => (Stage::Writing { map, done: None }, Progress::Working),
             },
-            Checkpoint::Writing { map, done } => {
-                let kv = &*tables.kv;
-                let folded = fold(kv, &map.rows, done.as_ref(), map.last, BATCH_BYTES)?;
-                if !folded.batch.is_empty() {
-                    kv.apply_batch(&folded.batch)?;
-                }
-                let next = match folded.done {
-                    None => Checkpoint::Written { map },
-                    done => Checkpoint::Writing { map, done },
+            Stage::Writing { map, done } => {
+                let next = match self.write(tables, &map.rows, done.as_ref(), map.last)? {
+                    None => Stage::Written { map },
+                    done => Stage::Writing { map, done },
                 };
                 (next, Progress::Working)
             }
-            Checkpoint::Written { map } => {
+            Stage::Written { map } => {
                 tables.kv.flush()?;
-                (Checkpoint::Synced { map }, Progress::Working)
+                (Stage::Synced { map }, Progress::Working)
             }
-            Checkpoint::Synced { map } => {
-                let applied = Applied { position: map.last, now: map.now };
-                let mut value = write_applied(applied).encode_to_vec();
-                value.extend_from_slice(&checksum(APPLIED, &value).to_le_bytes());
-                tables.kv.apply_batch(&vec![(APPLIED.to_vec(), Some(value))])?;
-                tables.kv.flush()?;
-                (Checkpoint::Idle, Progress::Done(applied))
+            Stage::Synced { map } => {
+                let rows = self.standing.rows;
+                let applied = Applied { position: map.last, now: map.now, rows };
+                self.end(tables, applied)?;
+                (Stage::Idle, Progress::Done(applied))
             }
-            Checkpoint::Failed => return Err(StoreError::Stopped),
+            Stage::Failed => return Err(StoreError::Stopped),
         };
-        *self = next;
+        self.stage = next;
         Ok(progress)
+    }
+
+    /// From here until [`Checkpoint::end_import`] nothing but an import may write.
+    pub(super) fn begin_import(&mut self, tables: &Tables) -> Result<(), StoreError> {
+        if !matches!(self.stage, Stage::Idle) {
+            return Err(StoreError::Stopped);
+        }
+        if self.standing.applied.position > Position(0) || has_pages(&*tables.kv)? {
+            return Err(StoreError::NotEmpty);
+        }
+        self.stage = Stage::Failed;
+        Ok(())
+    }
+
+    /// All rows are written: syncs them, and says how far they go if they add up.
+    pub(super) fn end_import(
+        &mut self,
+        tables: &Tables,
+        applied: Applied,
+    ) -> Result<(), StoreError> {
+        tables.kv.flush()?;
+        let (found, expected) = (self.standing.rows, applied.rows);
+        if found != expected {
+            return Err(StoreError::DigestDiffers { found, expected });
+        }
+        self.end(tables, applied)?;
+        self.stage = Stage::Idle;
+        Ok(())
+    }
+
+    /// Writes the next batch of `rows`, those behind `done`. Returns the last row
+    /// that it took; `None`: there was nothing left.
+    pub(super) fn write(
+        &mut self,
+        tables: &Tables,
+        rows: &BTreeMap<Key, Slot>,
+        done: Option<&Key>,
+        as_of: Position,
+    ) -> Result<Option<Key>, StoreError> {
+        let scrubbed = self.scrub.as_ref().map_or(&[][..], Scrub::below);
+        let folded = fold(&*tables.kv, rows, done, as_of, BATCH_BYTES, scrubbed)?;
+        let mut digest = self.standing.rows;
+        digest.join(folded.change);
+        write_rows(&*tables.kv, folded.batch, digest)?;
+        self.standing.rows = digest;
+        if let Some(scrub) = &mut self.scrub {
+            scrub.join(folded.scrubbed_change);
+        }
+        Ok(folded.done)
+    }
+
+    /// Checks the next pages, of about `budget` bytes; begins anew behind the last.
+    pub(super) fn scrub_step(
+        &mut self,
+        tables: &Tables,
+        budget: usize,
+    ) -> Result<Scrubbed, StoreError> {
+        self.check_running()?;
+        let kv = &*tables.kv;
+        let mut scrub = self.scrub.take().unwrap_or_default();
+        if !scrub.step(kv, budget)? {
+            self.scrub = Some(scrub);
+            return Ok(Scrubbed::Working);
+        }
+        let (found, checked) = scrub.sum();
+        let expected = self.stored_digest(kv)?;
+        if found != expected {
+            return Err(StoreError::DigestDiffers { found, expected });
+        }
+        Ok(Scrubbed::Done(checked))
+    }
+
+    /// Checks all pages at once.
+    pub(super) fn check_pages(
+        &self,
+        tables: &Tables,
+        feed: &dyn Fn(),
+    ) -> Result<Checked, StoreError> {
+        self.check_running()?;
+        let kv = &*tables.kv;
+        check_all(kv, self.stored_digest(kv)?, feed)
+    }
+
+    /// The digest on disk, which must still be the one that we wrote there.
+    fn stored_digest(&self, kv: &dyn KeyValue) -> Result<RowsDigest, StoreError> {
+        let (found, expected) = (read_standing(kv)?.rows, self.standing.rows);
+        if found != expected {
+            return Err(StoreError::DigestDiffers { found, expected });
+        }
+        Ok(expected)
+    }
+
+    fn check_running(&self) -> Result<(), StoreError> {
+        match self.stage {
+            Stage::Failed => Err(StoreError::Stopped),
+            Stage::Idle | Stage::Writing { .. } | Stage::Written { .. } | Stage::Synced { .. } => {
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self, tables: &Tables, applied: Applied) -> Result<(), StoreError> {
+        write_end(&*tables.kv, applied)?;
+        tables.kv.flush()?;
+        self.standing.applied = applied;
+        Ok(())
     }
 }

@@ -1,14 +1,25 @@
 //! The thread that writes checkpoints: when the overlay is half full, and every
-//! so often when anything was published.
+//! so often when anything was published. In between it scrubs tables that were
+//! too large to be checked at the open. On a disk that is nearly full it writes
+//! nothing and looks again every so often.
 
 use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::checkpoint::Progress;
 use super::error::StoreError;
+use super::scrub::{Checked, Scrubbed};
 use super::store::Store;
+
+/// A scrub reads this much at a time, and rests this long after each piece: it
+/// takes some percent of one core and of the disk.
+const SCRUB_BYTES: usize = 1024 * 1024;
+const SCRUB_REST: Duration = Duration::from_millis(20);
+
+/// How long a disk that is nearly full is left alone.
+const SPACE_RETRY: Duration = Duration::from_millis(500);
 
 /// How often a checkpoint is written when the overlay does not fill before.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
@@ -40,15 +51,33 @@ impl Bell {
         self.rung.notify_all();
     }
 
-    /// Waits for a ring or for `every`. False: it is over.
-    fn wait(&self, every: Duration) -> bool {
+    /// Waits for the end or for `at_most`; rings go on to wait. False: it is over.
+    fn pause(&self, at_most: Duration) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let woken = self.rung.wait_timeout_while(state, at_most, |state| !state.is_over);
+        !woken.unwrap_or_else(PoisonError::into_inner).0.is_over
+    }
+
+    /// Waits for a ring, the end or for `at_most`.
+    fn wait(&self, at_most: Duration) -> Woken {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let quiet = |state: &mut BellState| !state.is_rung && !state.is_over;
-        let woken = self.rung.wait_timeout_while(state, every, quiet);
+        let woken = self.rung.wait_timeout_while(state, at_most, quiet);
         let (mut state, _) = woken.unwrap_or_else(PoisonError::into_inner);
-        state.is_rung = false;
-        !state.is_over
+        let is_rung = std::mem::take(&mut state.is_rung);
+        if state.is_over {
+            return Woken::Over;
+        }
+        if is_rung { Woken::Rung } else { Woken::Quiet }
     }
+}
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    Rung,
+    Quiet,
+    Over,
 }
 
 /// The running thread. Dropping it ends it, without a last checkpoint.
@@ -60,7 +89,8 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Starts it; one for a store. `on_error` hears of the first failure, which
-    /// is fatal: nothing more is written, the overlay will fill up.
+    /// is fatal: nothing more is written, the overlay will fill up. Where it means
+    /// damage the tables are condemned already, so that the next open sets them aside.
     ///
     /// # Errors
     /// No thread can be had.
@@ -71,25 +101,30 @@ impl Checkpointer {
     ) -> io::Result<Checkpointer> {
         let working = store.clone();
         let run = move || {
-            while working.shared.bell.wait(every) {
-                if let Err(error) = write_one(&working) {
-                    on_error(error);
-                    return;
+            if let Err(error) = work(&working, every) {
+                if error.is_damage()
+                    && let Err(error) = working.condemn()
+                {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "damaged tables could not be condemned");
                 }
+                on_error(error);
             }
         };
         let thread = thread::Builder::new().name("checkpointer".to_owned()).spawn(run)?;
         Ok(Checkpointer { store, thread: Some(thread) })
     }
 
-    /// Ends the thread, then writes everything published so far.
+    /// Ends the thread, then writes everything published so far; on a disk that
+    /// is nearly full it leaves the rest to the journal.
     ///
     /// # Errors
     /// The store failed.
     pub fn finish(self) -> Result<(), StoreError> {
         let store = self.store.clone();
         drop(self);
-        store.checkpoint_now().map(|_| ())
+        while store.applied() < store.published() && write_one(&store, || false)? {}
+        Ok(())
     }
 }
 
@@ -103,7 +138,40 @@ impl Drop for Checkpointer {
     }
 }
 
-fn write_one(store: &Store) -> Result<(), StoreError> {
-    while store.checkpoint_step()? == Progress::Working {}
-    Ok(())
+fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
+    let mut written = Instant::now();
+    loop {
+        let until_due = every.saturating_sub(written.elapsed());
+        let is_scrubbing = store.is_scrub_due();
+        let at_most = if is_scrubbing { until_due.min(SCRUB_REST) } else { until_due };
+        let woken = store.shared.bell.wait(at_most);
+        if woken == Woken::Over {
+            return Ok(());
+        }
+        if woken == Woken::Rung || written.elapsed() >= every {
+            if !write_one(store, || store.shared.bell.pause(SPACE_RETRY))? {
+                return Ok(());
+            }
+            written = Instant::now();
+        }
+        if is_scrubbing && let Scrubbed::Done(checked) = store.scrub_step(SCRUB_BYTES)? {
+            let Checked { rows, pages, bytes } = checked;
+            tracing::info!(rows, pages, bytes, "all rows of the tables are there");
+        }
+    }
+}
+
+/// Writes a checkpoint, if there is anything to write. `wait`: called while the
+/// disk is nearly full; says whether to look again. False: it said no.
+fn write_one(store: &Store, wait: impl Fn() -> bool) -> Result<bool, StoreError> {
+    loop {
+        while !store.shared.reserve.look() {
+            if !wait() {
+                return Ok(false);
+            }
+        }
+        if store.checkpoint_step()? != Progress::Working {
+            return Ok(true);
+        }
+    }
 }

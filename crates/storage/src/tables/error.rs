@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::key_value::KeyValueError;
 use super::keys::{Key, KeyError};
 use super::values::Misread;
+use crate::digest::RowsDigest;
 use crate::group::GroupError;
 
 /// The tables failed us. They can be rebuilt from the journal.
@@ -41,6 +42,20 @@ pub enum StoreError {
     /// How far the tables are cannot be read.
     #[error("how far the tables are complete cannot be read")]
     Applied(#[source] Misread),
+    /// The stored digest of all rows cannot be read.
+    #[error("the digest of the tables' rows cannot be read")]
+    Digest(#[source] Misread),
+    /// The tables hold rows, or say how far they are, but not what they add up to.
+    #[error("the tables hold rows but no digest of them")]
+    NoDigest,
+    /// Rows were lost, or changed in a way that their checksums do not show.
+    #[error("the tables' rows have digest {found}, expected {expected}")]
+    DigestDiffers {
+        /// That of the rows that are there.
+        found: RowsDigest,
+        /// What it should be.
+        expected: RowsDigest,
+    },
     /// The body of a group cannot be read.
     #[error("a group could not be published")]
     Group(#[from] GroupError),
@@ -55,6 +70,9 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// Only empty tables can be filled.
+    #[error("the tables to be filled are not empty")]
+    NotEmpty,
     /// An earlier checkpoint failed.
     #[error("an earlier checkpoint of the tables failed")]
     Stopped,
@@ -70,10 +88,14 @@ impl StoreError {
             | StoreError::Key(_)
             | StoreError::Orphan { .. }
             | StoreError::Applied(_)
+            | StoreError::Digest(_)
+            | StoreError::NoDigest
+            | StoreError::DigestDiffers { .. }
             | StoreError::KeyValue(KeyValueError::Damaged { .. }) => true,
             StoreError::KeyValue(KeyValueError::Io { .. })
             | StoreError::Group(_)
             | StoreError::Io { .. }
+            | StoreError::NotEmpty
             | StoreError::Stopped => false,
         }
     }

@@ -18,11 +18,14 @@ use piecework_core::Position;
 use super::error::StoreError;
 use super::key_value::{Batch, KeyValue};
 use super::keys::{Key, above, after};
+use super::merged::misread;
 use super::overlay::Slot;
 use super::pages::{
     Entry, Held, INLINE_BYTES_MAX, Page, SHARED_ROW_BYTES_MAX, TARGET_BYTES, covering, page_key,
-    part_count, part_key, write_page,
+    part_count, part_key, resolve, write_page,
 };
+use super::values::Misread;
+use crate::digest::RowsDigest;
 
 /// A page that got rows in between is cut only above this.
 const LOOSE_BYTES_MAX: usize = TARGET_BYTES * 3 / 2;
@@ -33,20 +36,37 @@ pub(super) struct Folded {
     pub(super) batch: Batch,
     /// Where to go on; `None`: there was nothing left.
     pub(super) done: Option<Key>,
+    /// What to join to the digest of all rows.
+    pub(super) change: RowsDigest,
+    /// The same of rows below `scrubbed` only.
+    pub(super) scrubbed_change: RowsDigest,
 }
 
 /// Folds rows behind `done` until the batch has about `budget` bytes.
+///
+/// `scrubbed`: the key that a scrub has come to (`scrub.rs`); empty: none.
 pub(super) fn fold(
     kv: &dyn KeyValue,
     rows: &BTreeMap<Key, Slot>,
     done: Option<&Key>,
     as_of: Position,
     budget: usize,
+    scrubbed: &[u8],
 ) -> Result<Folded, StoreError> {
     let from = done.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_bytes()));
     let mut rows = rows.range::<[u8], _>((from, Bound::Unbounded)).peekable();
-    let mut fold =
-        Fold { kv, as_of, budget, batch: Vec::new(), bytes: 0, is_full: false, done: None };
+    let mut fold = Fold {
+        kv,
+        as_of,
+        budget,
+        batch: Vec::new(),
+        bytes: 0,
+        is_full: false,
+        done: None,
+        scrubbed,
+        change: RowsDigest::default(),
+        scrubbed_change: RowsDigest::default(),
+    };
     // A page that was cut short is not looked at again before the batch is
     // applied: it would be read as it was before.
     while !fold.is_full
@@ -56,7 +76,8 @@ pub(super) fn fold(
         fold.fold_page(&key, &mut rows)?;
     }
     fold.batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(Folded { batch: fold.batch, done: fold.done })
+    let Fold { batch, done, change, scrubbed_change, .. } = fold;
+    Ok(Folded { batch, done, change, scrubbed_change })
 }
 
 struct Fold<'a> {
@@ -67,6 +88,9 @@ struct Fold<'a> {
     bytes: usize,
     is_full: bool,
     done: Option<Key>,
+    scrubbed: &'a [u8],
+    change: RowsDigest,
+    scrubbed_change: RowsDigest,
 }
 
 /// A row of the page to be, and whether this fold brings it.
@@ -97,7 +121,11 @@ impl Fold<'_> {
             }
             appends &= last_old.as_ref().is_none_or(|last| last < key);
             let replaced = old.next_if(|entry| entry.key == *key);
+            if let Some(entry) = &replaced {
+                self.forget(entry)?;
+            }
             if let Some(value) = slot {
+                self.change_of(key).for_each(|digest| digest.add(key.as_bytes(), value));
                 taken += value.len() + key.as_bytes().len();
                 let held = self.hold(key, value);
                 self.drop_parts(replaced.as_ref(), Some(&held));
@@ -114,6 +142,22 @@ impl Fold<'_> {
         merged.extend(old.map(|entry| (entry, false)));
         self.write(&start, old_rows, &merged, appends);
         Ok(())
+    }
+
+    /// Takes a row that the store holds out of the digest. After a crash it may
+    /// be the very one that this checkpoint brings again.
+    fn forget(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let Entry { key, held } = entry;
+        let value = resolve(self.kv, key, held.clone())?;
+        let value = value.ok_or_else(|| misread(key, Misread::Part))?;
+        self.change_of(key).for_each(|digest| digest.remove(key.as_bytes(), &value));
+        Ok(())
+    }
+
+    /// The digests that a row counts in.
+    fn change_of(&mut self, key: &Key) -> impl Iterator<Item = &mut RowsDigest> {
+        let is_scrubbed = key.as_bytes() < self.scrubbed;
+        std::iter::once(&mut self.change).chain(is_scrubbed.then_some(&mut self.scrubbed_change))
     }
 
     /// Where the page behind the one of `key` starts.
@@ -211,21 +255,29 @@ mod tests {
     use super::*;
     use crate::tables::keys::RowId;
     use crate::tables::memory::MemoryKeyValue;
+    use crate::tables::values::{CHECKSUM_BYTES, checksum};
 
     fn key(number: u32) -> Key {
         let task = TaskId { project: ProjectId(1), number: TaskNumber(number) };
         Key::new(TenantId(1), RowId::Spec(task))
     }
 
+    /// So many bytes with the checksum that a value has.
+    fn value(number: u32, bytes: usize) -> Bytes {
+        let mut value = vec![7; bytes - CHECKSUM_BYTES];
+        value.extend_from_slice(&checksum(key(number).as_bytes(), &value).to_le_bytes());
+        value.into()
+    }
+
     fn put(kv: &MemoryKeyValue, numbers: impl Iterator<Item = u32>, bytes: usize, budget: usize) {
-        let slot = |number| (key(number), Some(Bytes::from(vec![7; bytes])));
+        let slot = |number| (key(number), Some(value(number, bytes)));
         write(kv, &numbers.map(slot).collect(), budget);
     }
 
     fn write(kv: &MemoryKeyValue, rows: &BTreeMap<Key, Slot>, budget: usize) {
         let mut done = None;
         loop {
-            let folded = fold(kv, rows, done.as_ref(), Position(1), budget).unwrap();
+            let folded = fold(kv, rows, done.as_ref(), Position(1), budget, &[]).unwrap();
             assert!(folded.batch.is_sorted_by(|(a, _), (b, _)| a < b));
             kv.apply_batch(&folded.batch).unwrap();
             done = folded.done;
@@ -292,7 +344,7 @@ mod tests {
         put(&kv, 1..=3, SHARED_ROW_BYTES_MAX, 1 << 20);
         assert_eq!(kv.keys().len(), 3);
         let rows = BTreeMap::from([(key(4), Some(Bytes::from_static(b"small")))]);
-        let folded = fold(&kv, &rows, None, Position(2), 1 << 20).unwrap();
+        let folded = fold(&kv, &rows, None, Position(2), 1 << 20, &[]).unwrap();
         assert_eq!(folded.batch.len(), 1, "only the new page is written");
     }
 
@@ -301,8 +353,8 @@ mod tests {
         let kv = MemoryKeyValue::new();
         put(&kv, 1..=2, 100_000, 1 << 20);
         assert_eq!(kv.keys().len(), 1 + 2 * 7);
-        let shorter = BTreeMap::from([(key(1), Some(Bytes::from(vec![1; 20_000])))]);
-        let folded = fold(&kv, &shorter, None, Position(2), 1 << 20).unwrap();
+        let shorter = BTreeMap::from([(key(1), Some(value(1, 20_000)))]);
+        let folded = fold(&kv, &shorter, None, Position(2), 1 << 20, &[]).unwrap();
         kv.apply_batch(&folded.batch).unwrap();
         assert_eq!(kv.keys().len(), 1 + 7 + 2);
         write(&kv, &BTreeMap::from([(key(1), None), (key(2), None)]), 1 << 20);

@@ -19,6 +19,7 @@ use super::keys::{GROUP_BYTES, Key, KeyError, RowId, Tag, above};
 use super::merged::{Cursor, misread};
 use super::store::Store;
 use super::values::{self, Misread, parse};
+use crate::digest::RowsDigest;
 
 /// Kinds before the tasks, in the order of `ImageRow`.
 const KINDS: [Tag; 11] = [
@@ -69,22 +70,20 @@ impl Store {
             .try_for_each(|(project, tenant)| self.load_tasks(tenant, project, at, take))
     }
 
-    /// BLAKE3 over all rows in key order, each with its length: equal rows,
-    /// equal digest, however they lie in pages.
+    /// The digest of all rows as published, overlay included, added up anew.
+    ///
+    /// Cost: reads every row.
     ///
     /// # Errors
     /// The tables are damaged or cannot be read.
-    pub fn digest(&self) -> Result<[u8; 32], StoreError> {
-        let mut hasher = blake3::Hasher::new();
+    pub fn digest(&self) -> Result<RowsDigest, StoreError> {
+        let mut digest = RowsDigest::default();
         self.shared.tables.scan(&[], &[u8::MAX; GROUP_BYTES], &mut |key, value| {
             self.feed();
-            for part in [key.as_bytes(), value] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part);
-            }
+            digest.add(key.as_bytes(), value);
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(*hasher.finalize().as_bytes())
+        Ok(digest)
     }
 
     /// Tenants and the kinds of rows they have. A kind that we do not know stops a start.

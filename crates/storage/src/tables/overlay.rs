@@ -72,6 +72,13 @@ impl Overlay {
         }
     }
 
+    /// Everything up to `last` has come into the store without passing through here.
+    pub(super) fn begin_at(&self, last: Position, now: Now) {
+        let mut maps = self.write();
+        assert!(maps.active.rows.is_empty(), "nothing was published before");
+        maps.active = Map { last, now, ..Map::default() };
+    }
+
     /// Takes the rows of one group, whole.
     pub(super) fn publish(&self, rows: Vec<(Key, Slot)>, last: Position, now: Now) {
         let bytes = rows.iter().map(|(_, slot)| ROW_BYTES + slot.as_ref().map_or(0, Bytes::len));

@@ -14,6 +14,7 @@
 //!                            checksum u32 over the page's key and everything before
 //! "x" key version u64 BE part u16 BE    a part of a large value
 //! "a"                      how far the tables are complete
+//! "d"                      digest of all rows that lie here now (`standing.rs`)
 //! ```
 //!
 //! A value over `INLINE_BYTES_MAX` lies in parts beside its page: sled keeps up to
@@ -32,8 +33,6 @@ use super::key_value::KeyValue;
 use super::keys::{GROUP_BYTES, Key};
 use super::values::{CHECKSUM_BYTES, Misread, checked, checksum};
 
-/// Where it is written how far the tables are complete.
-pub(crate) const APPLIED: &[u8] = b"a";
 /// A page is closed at about so many bytes.
 pub(super) const TARGET_BYTES: usize = 4096;
 /// A row over this has a page of its own.
@@ -84,6 +83,11 @@ pub(super) fn page_key(start: &[u8]) -> Vec<u8> {
     key.push(PAGES);
     key.extend_from_slice(start);
     key
+}
+
+/// Below and above the keys of all pages.
+pub(super) fn page_bounds() -> (Vec<u8>, Vec<u8>) {
+    (vec![PAGES], vec![PAGES + 1])
 }
 
 /// The key of one part of a large value.

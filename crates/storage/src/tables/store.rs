@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -22,12 +22,16 @@ use super::memory::MemoryKeyValue;
 use super::merged::Tables;
 use super::opening::{Place, Watchdog, end_process};
 use super::overlay::{Overlay, Room};
-use super::pages::APPLIED;
+use super::reserve::{FreeBytes, Reserve};
 use super::row::Row;
+use super::scrub::{Checked, Scrubbed, check_all};
 use super::sled::SledKeyValue;
-use super::values::{Applied, parse, read_applied};
+use super::standing::{Standing, read_standing};
+use super::values::Applied;
 use super::view::View;
+use crate::digest::RowsDigest;
 use crate::group::group_rows;
+use crate::space::free_bytes;
 
 /// Sizes and times of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,11 @@ pub struct StoreSettings {
     pub cache_bytes: u64,
     /// Opening or loading may stand still for this long.
     pub open_patience: Duration,
+    /// Tables up to this size on disk are checked row by row before they are
+    /// used; larger ones by the checkpointer, in pieces, while they are.
+    pub check_at_open_bytes: u64,
+    /// No checkpoint is written while less than this is free on the disk.
+    pub reserve_bytes: u64,
 }
 
 impl Default for StoreSettings {
@@ -46,6 +55,8 @@ impl Default for StoreSettings {
             overlay_bytes: 64 * 1024 * 1024,
             cache_bytes: 256 * 1024 * 1024,
             open_patience: Duration::from_secs(60),
+            check_at_open_bytes: 256 * 1024 * 1024,
+            reserve_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -63,6 +74,8 @@ pub(super) struct Shared {
     pub(super) tables: Tables,
     pub(super) checkpoint: Mutex<Checkpoint>,
     pub(super) bell: Bell,
+    pub(super) reserve: Reserve,
+    scrub_due: AtomicBool,
     applied: RwLock<Applied>,
     published: AtomicU64,
     watchers: RwLock<Vec<OnPublished>>,
@@ -101,13 +114,18 @@ impl Store {
         let watchdog = Watchdog::start(settings.open_patience, bark).map_err(|source| {
             StoreError::Io { doing: "watch the opening of", path: directory.to_owned(), source }
         })?;
-        let open = || -> Result<(Arc<dyn KeyValue>, Applied), StoreError> {
+        let open = || -> Result<(Arc<dyn KeyValue>, Standing, bool), StoreError> {
             let kv: Arc<dyn KeyValue> =
                 Arc::new(SledKeyValue::open(&place.pages(), settings.cache_bytes)?);
-            let applied = stored_applied(&*kv)?;
-            Ok((kv, applied))
+            watchdog.feed();
+            let standing = read_standing(&*kv)?;
+            let scrub_due = kv.size_on_disk()? > settings.check_at_open_bytes;
+            if !scrub_due {
+                check_all(&*kv, standing.rows, &|| watchdog.feed())?;
+            }
+            Ok((kv, standing, scrub_due))
         };
-        let (kv, applied) = open().or_else(|error| {
+        let (kv, standing, scrub_due) = open().or_else(|error| {
             if !error.is_damage() {
                 return Err(error);
             }
@@ -115,7 +133,12 @@ impl Store {
             place.set_aside()?;
             open()
         })?;
-        Ok(Store::new(kv, applied, settings, Some((place, watchdog))))
+        let at = directory.to_owned();
+        let free: FreeBytes = Box::new(move || free_bytes(&at));
+        let store = Store::new(kv, standing, settings, Some(free), Some((place, watchdog)));
+        store.shared.reserve.look();
+        store.shared.scrub_due.store(scrub_due, Ordering::Relaxed);
+        Ok(store)
     }
 
     /// Opens tables that lie in `kv`.
@@ -126,28 +149,45 @@ impl Store {
         kv: Arc<dyn KeyValue>,
         settings: &StoreSettings,
     ) -> Result<Store, StoreError> {
-        let applied = stored_applied(&*kv)?;
-        Ok(Store::new(kv, applied, settings, None))
+        let standing = read_standing(&*kv)?;
+        Ok(Store::new(kv, standing, settings, None, None))
+    }
+
+    /// The same, on a disk that has as much room as `free` says.
+    ///
+    /// # Errors
+    /// How far they are cannot be read.
+    pub fn with_space(
+        kv: Arc<dyn KeyValue>,
+        settings: &StoreSettings,
+        free: FreeBytes,
+    ) -> Result<Store, StoreError> {
+        let standing = read_standing(&*kv)?;
+        Ok(Store::new(kv, standing, settings, Some(free), None))
     }
 
     /// Empty tables that go with the process.
     #[must_use]
     pub fn in_memory(settings: &StoreSettings) -> Store {
-        Store::new(Arc::new(MemoryKeyValue::new()), Applied::default(), settings, None)
+        Store::new(Arc::new(MemoryKeyValue::new()), Standing::default(), settings, None, None)
     }
 
     fn new(
         kv: Arc<dyn KeyValue>,
-        applied: Applied,
+        standing: Standing,
         settings: &StoreSettings,
+        free: Option<FreeBytes>,
         opening: Option<(Place, Watchdog)>,
     ) -> Store {
+        let applied = standing.applied;
         let overlay = Overlay::new(settings.overlay_bytes, applied.position, applied.now);
         let (place, watchdog) = opening.unzip();
         let shared = Shared {
             tables: Tables { kv, overlay },
-            checkpoint: Mutex::new(Checkpoint::default()),
+            checkpoint: Mutex::new(Checkpoint::new(standing)),
             bell: Bell::default(),
+            reserve: Reserve::new(settings.reserve_bytes, free),
+            scrub_due: AtomicBool::new(false),
             applied: RwLock::new(applied),
             published: AtomicU64::new(applied.position.0),
             watchers: RwLock::new(Vec::new()),
@@ -189,6 +229,24 @@ impl Store {
     #[must_use]
     pub fn applied_now(&self) -> Now {
         self.applied_at().now
+    }
+
+    /// Position, times and rows' digest of one and the same moment: the end of the
+    /// last finished checkpoint. What a checkpoint after it has written already is
+    /// not in this digest, also after a crash in its middle: the record of how far
+    /// the tables are carries it. Compare it with a snapshot's at that position.
+    #[must_use]
+    pub fn applied_digest(&self) -> (Position, Now, RowsDigest) {
+        let Applied { position, now, rows } = self.applied_at();
+        (position, now, rows)
+    }
+
+    /// The digest of the rows that lie in the store of keys and values at this
+    /// moment, in the middle of a checkpoint or not; kept up to date batch by
+    /// batch. Cost: waits for the piece of a checkpoint that is being written.
+    #[must_use]
+    pub fn rows_digest(&self) -> RowsDigest {
+        self.checkpoint().rows()
     }
 
     /// The newest position that readers see.
@@ -240,6 +298,27 @@ impl Store {
         self.shared.tables.overlay.room()
     }
 
+    /// Writes checkpoints until everything may come in again. For a replay, before
+    /// a [`super::Checkpointer`] runs. On a disk that is nearly full it writes
+    /// nothing: what is replayed then stays in the overlay, whatever its size.
+    ///
+    /// # Errors
+    /// The store failed. It stays so: drop it and start again.
+    pub fn make_room(&self) -> Result<(), StoreError> {
+        while self.room() != Room::Free && self.shared.reserve.look() {
+            self.checkpoint_step()?;
+        }
+        Ok(())
+    }
+
+    /// Whether checkpoints wait because the disk has less than
+    /// [`StoreSettings::reserve_bytes`] free, as last looked at: every second
+    /// while it is so. The overlay then fills, and [`Store::room`] with it.
+    #[must_use]
+    pub fn space_low(&self) -> bool {
+        self.shared.reserve.is_low()
+    }
+
     /// Bytes of published rows that the next checkpoint will write.
     #[must_use]
     pub fn overlay_bytes(&self) -> u64 {
@@ -253,13 +332,13 @@ impl Store {
     }
 
     /// Does one piece of a checkpoint: begins one if there is anything to write,
-    /// or writes a batch, or syncs, or ends it.
+    /// or writes a batch, or syncs, or ends it. Does not look at the disk's space.
     ///
     /// # Errors
     /// The store failed. It stays so: drop it and start again.
     pub fn checkpoint_step(&self) -> Result<Progress, StoreError> {
-        let mut checkpoint = self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
-        let progress = checkpoint.step(&self.shared.tables, self.applied())?;
+        let mut checkpoint = self.checkpoint();
+        let progress = checkpoint.step(&self.shared.tables)?;
         if let Progress::Done(applied) = progress {
             *self.shared.applied.write().unwrap_or_else(PoisonError::into_inner) = applied;
             self.shared.tables.overlay.thaw();
@@ -280,6 +359,37 @@ impl Store {
         Ok(self.applied())
     }
 
+    /// Reads every page in the store and checks that all rows are there: their
+    /// checksums, their order, their parts, and that they add up to the stored
+    /// digest. The overlay is not looked at. Holds off checkpoints meanwhile.
+    ///
+    /// # Errors
+    /// What is damaged (`StoreError::is_damage`), or the store cannot be read.
+    pub fn check_pages(&self) -> Result<Checked, StoreError> {
+        self.checkpoint().check_pages(&self.shared.tables, &|| self.feed())
+    }
+
+    /// The same in pieces of about `budget` bytes, between pieces of checkpoints:
+    /// begins, goes on, ends. Called again after that, it begins anew.
+    ///
+    /// # Errors
+    /// As [`Store::check_pages`].
+    pub fn scrub_step(&self, budget: usize) -> Result<Scrubbed, StoreError> {
+        let scrubbed = self.checkpoint().scrub_step(&self.shared.tables, budget)?;
+        if let Scrubbed::Done(_) = scrubbed {
+            self.shared.scrub_due.store(false, Ordering::Relaxed);
+        }
+        self.feed();
+        Ok(scrubbed)
+    }
+
+    /// Whether these tables were too large to be checked at the open and the
+    /// checkpointer has not got through with it yet.
+    #[must_use]
+    pub fn is_scrub_due(&self) -> bool {
+        self.shared.scrub_due.load(Ordering::Relaxed)
+    }
+
     /// Bytes taken on disk.
     ///
     /// # Errors
@@ -295,6 +405,17 @@ impl Store {
         }
     }
 
+    /// An import ended: this is how far the tables are.
+    pub(super) fn begin_at(&self, applied: Applied) {
+        self.shared.tables.overlay.begin_at(applied.position, applied.now);
+        *self.shared.applied.write().unwrap_or_else(PoisonError::into_inner) = applied;
+        self.shared.published.store(applied.position.0, Ordering::Release);
+    }
+
+    pub(super) fn checkpoint(&self) -> MutexGuard<'_, Checkpoint> {
+        self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn watchdog(&self) -> MutexGuard<'_, Option<Watchdog>> {
         self.shared.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -302,10 +423,4 @@ impl Store {
     fn applied_at(&self) -> Applied {
         *self.shared.applied.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn stored_applied(kv: &dyn KeyValue) -> Result<Applied, StoreError> {
-    let stored = kv.get(APPLIED)?;
-    let message = stored.map(|value| parse(APPLIED, &value)).transpose();
-    Ok(message.map_err(StoreError::Applied)?.map(read_applied).unwrap_or_default())
 }

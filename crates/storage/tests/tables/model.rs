@@ -7,7 +7,7 @@ use bytes::Bytes;
 use piecework_core::change::Change;
 use piecework_core::{LeaseId, Position, ProjectId, WorkerId};
 use piecework_storage::{
-    Key, KeyValue as _, MemoryKeyValue, Row, RowId, Store, StoreSettings, decode_group,
+    Key, KeyValue as _, MemoryKeyValue, Row, RowId, RowsDigest, Store, StoreSettings, decode_group,
 };
 use proptest::prelude::*;
 
@@ -22,6 +22,8 @@ enum Step {
     Piece,
     /// A whole one.
     Checkpoint,
+    /// A piece of a scrub.
+    Scrub { budget: usize },
     /// The store of keys and values syncs of its own accord.
     Flush,
     /// All is forgotten but what was synced and the first so many batches since.
@@ -33,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (any::<u64>(), 0..8_u32).prop_map(|(seed, changes)| Step::Publish { seed, changes }),
         6 => Just(Step::Piece),
         1 => Just(Step::Checkpoint),
+        4 => (0..20_000_usize).prop_map(|budget| Step::Scrub { budget }),
         1 => Just(Step::Flush),
         2 => (0..4_usize).prop_map(|kept| Step::Crash { kept }),
     ]
@@ -87,15 +90,10 @@ impl Model {
         derived.map(|derived| self.rows.remove(&derived));
     }
 
-    fn digest(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        for (key, value) in &self.rows {
-            for part in [key.as_bytes(), value] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part);
-            }
-        }
-        *hasher.finalize().as_bytes()
+    fn digest(&self) -> RowsDigest {
+        let mut digest = RowsDigest::default();
+        self.rows.iter().for_each(|(key, value)| digest.add(key.as_bytes(), value));
+        digest
     }
 }
 
@@ -104,12 +102,20 @@ struct World {
     store: Store,
     journal: Vec<Bytes>,
     model: Model,
+    /// The model's digest at every position, from 0.
+    digests: Vec<RowsDigest>,
 }
 
 impl World {
     fn new() -> World {
         let kv = MemoryKeyValue::new();
-        World { store: open(&kv), kv, journal: Vec::new(), model: Model::default() }
+        World {
+            store: open(&kv),
+            kv,
+            journal: Vec::new(),
+            model: Model::default(),
+            digests: vec![RowsDigest::default()],
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -118,6 +124,7 @@ impl World {
                 let mut dice = Dice(seed);
                 let changes: Vec<Change> = (0..changes).map(|_| dice.change()).collect();
                 changes.iter().for_each(|change| self.model.apply(change));
+                self.digests.push(self.model.digest());
                 self.journal.push(body(changes));
                 self.publish(self.journal.len());
             }
@@ -127,6 +134,9 @@ impl World {
             Step::Checkpoint => {
                 let applied = self.store.checkpoint_now().unwrap();
                 assert_eq!(applied, self.store.published());
+            }
+            Step::Scrub { budget } => {
+                self.store.scrub_step(budget).unwrap();
             }
             Step::Flush => self.kv.flush().unwrap(),
             Step::Crash { kept } => self.crash(kept),
@@ -152,6 +162,13 @@ impl World {
 
     fn check(&self) {
         assert_eq!(self.store.digest().unwrap(), self.model.digest());
+        let (position, _, rows) = self.store.applied_digest();
+        assert_eq!(position, self.store.applied());
+        assert_eq!(rows, self.digests[usize::try_from(position.0).unwrap()]);
+        // Adds up what lies in the store.
+        let bare = open(&self.kv);
+        assert_eq!(bare.rows_digest(), self.store.rows_digest());
+        bare.check_pages().unwrap();
         for (key, value) in &self.model.rows {
             // Every row is found by its key too, not only in passing.
             if let RowId::Spec(task) = key.row().unwrap().1 {
@@ -183,6 +200,9 @@ proptest! {
         world.check();
         world.take(&Step::Checkpoint);
         world.check();
+        prop_assert_eq!(world.store.rows_digest(), world.model.digest());
+        let checked = world.store.check_pages().unwrap();
+        prop_assert_eq!(checked.rows, world.model.rows.len() as u64);
     }
 }
 

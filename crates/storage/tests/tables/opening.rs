@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use piecework_core::change::Change;
 use piecework_core::{Position, ProjectId, TaskId, TaskNumber};
-use piecework_storage::{Store, StoreSettings};
+use piecework_storage::{RowsDigest, Store, StoreSettings};
 
 use crate::samples::{Dice, TENANT, at, body};
 
@@ -19,7 +19,7 @@ fn open(directory: &Path) -> Store {
     Store::open(directory, &settings()).unwrap()
 }
 
-fn fill(store: &Store) -> [u8; 32] {
+fn fill(store: &Store) -> RowsDigest {
     for position in 1..=20 {
         let mut dice = Dice(position);
         let changes: Vec<Change> = (0..20).map(|_| dice.change()).collect();

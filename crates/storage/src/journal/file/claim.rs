@@ -75,6 +75,11 @@ impl Claim {
         }
     }
 
+    /// Whether a file of this name is a claim that was never finished.
+    pub(super) fn is_unfinished(name: &str) -> bool {
+        name == CLAIM_NEW
+    }
+
     /// Makes this the claim of the journal on `disk`, durably.
     ///
     /// # Errors

@@ -103,12 +103,22 @@ pub(super) fn is_no_space(error: &io::Error) -> bool {
 #[derive(Debug)]
 pub struct RealDisk {
     path: PathBuf,
+    is_read_only: bool,
     _lock: Arc<DirectoryLock>,
 }
 
 impl RealDisk {
     pub(crate) fn new(path: &Path, lock: Arc<DirectoryLock>) -> RealDisk {
-        RealDisk { path: path.to_owned(), _lock: lock }
+        RealDisk { path: path.to_owned(), is_read_only: false, _lock: lock }
+    }
+
+    /// One that refuses every change, and can do without the right to write.
+    pub(crate) fn read_only(path: &Path, lock: Arc<DirectoryLock>) -> RealDisk {
+        RealDisk { path: path.to_owned(), is_read_only: true, _lock: lock }
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        if self.is_read_only { Err(io::ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(()) }
     }
 }
 
@@ -126,6 +136,7 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
+        self.check_writable()?;
         OpenOptions::new()
             .read(true)
             .write(true)
@@ -135,18 +146,21 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).open(self.path.join(name))
+        OpenOptions::new().read(true).write(!self.is_read_only).open(self.path.join(name))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.check_writable()?;
         std::fs::rename(self.path.join(from), self.path.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.check_writable()?;
         std::fs::remove_file(self.path.join(name))
     }
 
     fn sync_directory(&self) -> io::Result<()> {
+        self.check_writable()?;
         let directory = File::open(&self.path)?;
         Ok(rustix::fs::fsync(directory)?)
     }

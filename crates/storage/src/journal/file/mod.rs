@@ -19,6 +19,9 @@ mod walk;
 mod recover;
 mod scan;
 
+mod found;
+mod inspect;
+
 mod batch;
 mod desk;
 mod keeper;
@@ -38,6 +41,8 @@ mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod inspect_tests;
+#[cfg(test)]
 mod space_tests;
 
 use std::time::Duration;
@@ -46,11 +51,12 @@ use super::JournalId;
 use super::frame::BLOCK_BYTES;
 
 pub use disk::{Disk, DiskFile, RealDisk};
+pub use inspect::{Cut, Inspection, inspect};
 #[cfg(any(test, feature = "testing"))]
 pub use lying::{LyingDisk, LyingFile};
 #[cfg(any(test, feature = "testing"))]
 pub use stepped::SteppedJournal;
-pub use threads::FileJournal;
+pub use threads::{FileJournal, JournalReader};
 
 /// How a file journal is run. Tiny values suit a simulator.
 #[derive(Debug, Clone, PartialEq, Eq)]

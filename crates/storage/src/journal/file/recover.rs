@@ -57,11 +57,8 @@ pub(super) fn recover<D: Disk>(
     settings: &JournalSettings,
     trusted: Position,
 ) -> Result<Recovered<D::File>, JournalError> {
-    let names = disk.list().map_err(unavailable("list", disk.path("")))?;
-    let claim = read_claim(disk, settings, &names, trusted)?;
-    let mut opening = Opening::open(disk, settings, claim, &names)?;
-    let scan = opening.scan(trusted)?;
-    opening.remove_unlisted(&names, scan.chain.next)?;
+    let (mut opening, scan) = examine(disk, settings, trusted)?;
+    opening.remove_leftovers()?;
     opening.claim.epoch = Epoch(opening.claim.epoch.0 + 1);
     let last = before(scan.chain.next);
     if scan.has_torn_tail() {
@@ -89,13 +86,33 @@ pub(super) fn recover<D: Disk>(
     })
 }
 
-/// A journal being opened.
-struct Opening<'a, D: Disk> {
+/// Reads all that a recovery has to know, and changes nothing.
+///
+/// # Errors
+/// `Corrupt` when something synced cannot be read back.
+pub(super) fn examine<'a, D: Disk>(
     disk: &'a D,
     settings: &'a JournalSettings,
-    claim: Claim,
-    segments: Vec<Segment<D::File>>,
-    spares: Vec<Spare<D::File>>,
+    trusted: Position,
+) -> Result<(Opening<'a, D>, Scan), JournalError> {
+    let names = disk.list().map_err(unavailable("list", disk.path("")))?;
+    let claim = read_claim(disk, settings, &names, trusted)?;
+    let mut opening = Opening::open(disk, settings, claim, &names)?;
+    let scan = opening.scan(trusted)?;
+    opening.leftovers = opening.find_leftovers(names, scan.chain.next)?;
+    Ok((opening, scan))
+}
+
+/// A journal being opened.
+pub(super) struct Opening<'a, D: Disk> {
+    disk: &'a D,
+    settings: &'a JournalSettings,
+    pub(super) claim: Claim,
+    /// As listed, with the groups that the scan found in them.
+    pub(super) segments: Vec<Segment<D::File>>,
+    pub(super) spares: Vec<Spare<D::File>>,
+    /// Files of ours that the claim does not list.
+    leftovers: Vec<String>,
     next_number: u64,
 }
 
@@ -160,10 +177,10 @@ impl<'a, D: Disk> Opening<'a, D> {
         }
         let numbers = names.iter().filter_map(|name| number_in(name));
         let next_number = numbers.max().unwrap_or(0) + 1;
-        Ok(Opening { disk, settings, claim, segments, spares, next_number })
+        Ok(Opening { disk, settings, claim, segments, spares, leftovers: Vec::new(), next_number })
     }
 
-    fn path(&self, segment: usize) -> PathBuf {
+    pub(super) fn path(&self, segment: usize) -> PathBuf {
         let name = self.segments.get(segment).map(|s| file_name(s.number));
         self.disk.path(name.as_deref().unwrap_or(CLAIM))
     }
@@ -171,12 +188,8 @@ impl<'a, D: Disk> Opening<'a, D> {
     /// Reads everything and refuses when less is there than was synced once.
     fn scan(&mut self, trusted: Position) -> Result<Scan, JournalError> {
         let claim = &self.claim;
-        let chain = Chain { next: claim.oldest, head: claim.after, epoch: Epoch(0) };
-        let segments =
-            self.segments.iter().map(|s| readable(s, self.disk.path(&file_name(s.number))));
-        let walk = Walk::new(segments.collect(), claim.journal, claim.epoch, chain);
         let proven = trusted.max(claim.synced).max(before(claim.oldest));
-        let scan = scan(walk, proven)?;
+        let scan = scan(self.walk(), proven)?;
         if scan.proven >= scan.chain.next {
             return Err(JournalError::Corrupt {
                 file: self.path(scan.broken_at.segment),
@@ -191,14 +204,28 @@ impl<'a, D: Disk> Opening<'a, D> {
         Ok(scan)
     }
 
-    /// Removes what crashes left over: files that were made or given up
-    /// without being listed. One with groups that we do not have is no such file.
-    fn remove_unlisted(&self, names: &[String], next: Position) -> Result<(), JournalError> {
+    /// From the oldest group on.
+    pub(super) fn walk(&self) -> Walk<D::File> {
+        let claim = &self.claim;
+        let chain = Chain { next: claim.oldest, head: claim.after, epoch: Epoch(0) };
+        let segments =
+            self.segments.iter().map(|s| readable(s, self.disk.path(&file_name(s.number))));
+        Walk::new(segments.collect(), claim.journal, claim.epoch, chain)
+    }
+
+    /// What crashes left over: files that were made or given up without being
+    /// listed. One with groups that we do not have is no such file.
+    fn find_leftovers(
+        &self,
+        mut names: Vec<String>,
+        next: Position,
+    ) -> Result<Vec<String>, JournalError> {
         let listed = self.segments.iter().map(|s| s.number);
         let listed: Vec<u64> = listed.chain(self.spares.iter().map(|s| s.number)).collect();
-        for name in names {
-            let Some(number) = number_in(name).filter(|n| !listed.contains(n)) else { continue };
+        names.retain(|name| number_in(name).is_some_and(|number| !listed.contains(&number)));
+        for name in &names {
             let path = self.disk.path(name);
+            let number = number_in(name).expect("only such names were retained");
             let file = open_file(self.disk, number)?.file;
             let mut block = [0; BLOCK];
             let read = file.read_at(&mut block, 0).map_err(unavailable("read", path.clone()))?;
@@ -211,8 +238,15 @@ impl<'a, D: Disk> Opening<'a, D> {
                         what: Damage::Unlisted,
                     });
                 }
-                _ => self.disk.remove(name).map_err(unavailable("remove", path))?,
+                _ => {}
             }
+        }
+        Ok(names)
+    }
+
+    fn remove_leftovers(&mut self) -> Result<(), JournalError> {
+        for name in std::mem::take(&mut self.leftovers) {
+            self.disk.remove(&name).map_err(unavailable("remove", self.disk.path(&name)))?;
         }
         Ok(())
     }
@@ -376,6 +410,6 @@ fn open_file<D: Disk>(disk: &D, number: u64) -> Result<Spare<D::File>, JournalEr
     Ok(Spare { number, file: Arc::new(file), bytes })
 }
 
-fn before(position: Position) -> Position {
+pub(super) fn before(position: Position) -> Position {
     Position(position.0 - 1)
 }

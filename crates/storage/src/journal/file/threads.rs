@@ -108,6 +108,12 @@ impl<D: Disk> FileJournal<D> {
         Ok(journal)
     }
 
+    /// A handle for threads that only read.
+    #[must_use]
+    pub fn reader(&self) -> JournalReader<D> {
+        JournalReader { shared: Arc::clone(&self.shared) }
+    }
+
     fn start(
         &mut self,
         name: &str,
@@ -128,6 +134,39 @@ impl<D: Disk> FileJournal<D> {
         self.shared.work.notify_all();
         self.shared.job.notify_all();
         self.threads.drain(..).map(JoinHandle::join).collect()
+    }
+}
+
+/// Reads an open journal from any thread. Clones read the same one.
+///
+/// Outlives the journal, and then still reads what was durable at its end; the
+/// data directory stays locked as long.
+#[derive(Debug)]
+pub struct JournalReader<D: Disk = RealDisk> {
+    shared: Arc<Shared<D>>,
+}
+
+impl<D: Disk> Clone for JournalReader<D> {
+    fn clone(&self) -> JournalReader<D> {
+        JournalReader { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<D: Disk> JournalReader<D> {
+    /// As [`Journal::bounds`].
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.shared.lock().desk.bounds()
+    }
+
+    /// As [`Journal::read`]: the durable groups from the one that holds `from` on.
+    ///
+    /// Panics when `from` lies beyond the next position.
+    ///
+    /// # Errors
+    /// `Trimmed` when `from` is no longer kept.
+    pub fn read(&self, from: Position) -> Result<GroupReader, JournalError> {
+        self.shared.read(from)
     }
 }
 
@@ -166,9 +205,7 @@ impl<D: Disk> Journal for FileJournal<D> {
     }
 
     fn read(&self, from: Position) -> Result<GroupReader, JournalError> {
-        let state = self.shared.lock();
-        let reader = open_reader(&state.desk, &self.shared.disk, &self.shared.settings, from)?;
-        Ok(Box::new(reader))
+        self.shared.read(from)
     }
 
     fn trim(&mut self, below: Position) -> Result<Position, JournalError> {
@@ -219,6 +256,11 @@ const NO_PANIC: &str = "no journal thread panicked";
 impl<D: Disk> Shared<D> {
     fn lock(&self) -> MutexGuard<'_, State<D>> {
         self.state.lock().expect(NO_PANIC)
+    }
+
+    fn read(&self, from: Position) -> Result<GroupReader, JournalError> {
+        let reader = open_reader(&self.lock().desk, &self.disk, &self.settings, from)?;
+        Ok(Box::new(reader))
     }
 
     fn wake_keeper(&self, state: &State<D>) {
@@ -382,6 +424,38 @@ mod tests {
         let settings = JournalSettings::new(JournalId(9));
         let opened = FileJournal::open(disk, settings, Position(0), heard.callback());
         assert!(matches!(opened, Err(JournalError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_reader_on_another_thread_sees_every_durable_group_and_outlives_the_journal() {
+        let disk = LyingDisk::new(1);
+        let heard = Heard::default();
+        let mut journal = open(&disk, heard.callback());
+        let reader = journal.reader();
+        let reading = thread::spawn(move || {
+            let (mut next, mut looks) = (Position(1), 0);
+            while next <= Position(300) {
+                looks += 1;
+                for group in reader.read(next).expect("kept") {
+                    let group = group.expect("whole");
+                    assert_eq!(group.first, next);
+                    next = group.last().next();
+                }
+                assert!(next <= reader.bounds().synced.next());
+            }
+            (reader, looks)
+        });
+        for _ in 0..100 {
+            journal.append(group_at(&journal.bounds(), 3, 3_000)).expect("taken");
+        }
+        let (reader, looks) = reading.join().expect("every group was as appended");
+        assert!(looks > 0);
+        let oldest = journal.trim(Position(200)).expect("trimmed");
+        let trimmed = reader.read(Position(1)).err().expect("given up");
+        assert!(matches!(trimmed, JournalError::Trimmed { .. }), "{trimmed}");
+        journal.close().expect("closed");
+        let left = reader.read(oldest).expect("kept");
+        assert_eq!(left.map(|g| g.expect("whole").last()).last(), Some(Position(300)));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The partition's own row, remembered creates, names, and how far tables are.
 
+use bytes::Bytes;
 use piecework_core::change::{CreateKeyId, CreateKeyRow, PartitionRow};
 use piecework_core::{EngineTime, Now, Position, Sequence, WallTime};
 use piecework_proto::storage::v1 as pb;
 
-use super::{halves, whole};
+use super::{Misread, halves, whole};
+use crate::digest::RowsDigest;
 
 /// How far the tables are complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +15,8 @@ pub struct Applied {
     pub position: Position,
     /// The times of its group.
     pub now: Now,
+    /// The digest of all rows at that position.
+    pub rows: RowsDigest,
 }
 
 pub(crate) fn write_applied(applied: Applied) -> pb::Applied {
@@ -20,14 +24,19 @@ pub(crate) fn write_applied(applied: Applied) -> pb::Applied {
         position: applied.position.0,
         engine_ms: applied.now.engine.0,
         wall_ms: applied.now.wall.0,
+        rows_digest: Bytes::copy_from_slice(&applied.rows.to_bytes()),
     }
 }
 
-pub(crate) fn read_applied(message: pb::Applied) -> Applied {
-    Applied {
+pub(crate) fn read_applied(message: &pb::Applied) -> Result<Applied, Misread> {
+    let rows = <[u8; 16]>::try_from(message.rows_digest.as_ref());
+    Ok(Applied {
         position: Position(message.position),
         now: Now { engine: EngineTime(message.engine_ms), wall: WallTime(message.wall_ms) },
-    }
+        rows: rows
+            .map(RowsDigest::from_bytes)
+            .map_err(|_| Misread::Field { field: "rows_digest" })?,
+    })
 }
 
 pub(crate) fn write_partition(row: &PartitionRow) -> pb::Partition {

@@ -1,0 +1,96 @@
+//! Where the store of keys and values stands: two keys beside the pages.
+//!
+//! `"a"` says up to which position the tables are complete, and is written at the
+//! end of a checkpoint. `"d"` is the digest of all rows that lie in the pages now;
+//! every batch that changes rows moves it along in the same batch. So whatever
+//! part of a checkpoint a crash leaves, `"d"` is the digest of just that.
+//!
+//! Invariant: where there are rows, or an `"a"`, there is a `"d"`.
+//!
+//! Not here: adding the rows up again (`scrub.rs`).
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::error::StoreError;
+use super::key_value::{Batch, KeyValue, KeyValueError};
+use super::pages::page_bounds;
+use super::values::{Applied, Misread, checked, checksum, parse, read_applied, write_applied};
+use crate::digest::RowsDigest;
+
+const APPLIED: &[u8] = b"a";
+const DIGEST: &[u8] = b"d";
+
+/// What a store says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Standing {
+    /// Up to where it is complete.
+    pub(super) applied: Applied,
+    /// The digest of the rows that lie in it.
+    pub(super) rows: RowsDigest,
+}
+
+/// Reads it. That of an empty store is all zero.
+pub(super) fn read_standing(kv: &dyn KeyValue) -> Result<Standing, StoreError> {
+    let applied = kv.get(APPLIED)?;
+    let applied = applied
+        .map(|value| {
+            parse(APPLIED, &value).and_then(|m| read_applied(&m)).map_err(StoreError::Applied)
+        })
+        .transpose()?;
+    let rows = kv.get(DIGEST)?;
+    let rows = rows.map(|value| read_digest(&value).map_err(StoreError::Digest)).transpose()?;
+    if rows.is_none() && (applied.is_some() || has_pages(kv)?) {
+        return Err(StoreError::NoDigest);
+    }
+    Ok(Standing { applied: applied.unwrap_or_default(), rows: rows.unwrap_or_default() })
+}
+
+/// Writes a batch of pages and parts, after which the rows have this digest.
+pub(super) fn write_rows(
+    kv: &dyn KeyValue,
+    mut batch: Batch,
+    rows: RowsDigest,
+) -> Result<(), KeyValueError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    // Its key is below those of pages and parts.
+    batch.insert(0, digest_pair(rows));
+    kv.apply_batch(&batch)
+}
+
+/// Writes that everything up to `applied` is there.
+pub(super) fn write_end(kv: &dyn KeyValue, applied: Applied) -> Result<(), KeyValueError> {
+    let value = sealed(APPLIED, write_applied(applied).encode_to_vec());
+    kv.apply_batch(&vec![(APPLIED.to_vec(), Some(value)), digest_pair(applied.rows)])
+}
+
+/// Whether there is any page.
+pub(super) fn has_pages(kv: &dyn KeyValue) -> Result<bool, KeyValueError> {
+    let (from, below) = page_bounds();
+    let mut is_there = false;
+    kv.scan(&from, &below, &mut |_, _| {
+        is_there = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(is_there)
+}
+
+fn digest_pair(rows: RowsDigest) -> (Vec<u8>, Option<Vec<u8>>) {
+    (DIGEST.to_vec(), Some(sealed(DIGEST, rows.to_bytes().to_vec())))
+}
+
+fn read_digest(value: &Bytes) -> Result<RowsDigest, Misread> {
+    let bytes = checked(DIGEST, value)?;
+    let bytes = bytes.as_ref().try_into().map_err(|_| Misread::Checksum)?;
+    Ok(RowsDigest::from_bytes(bytes))
+}
+
+fn sealed(key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(key, &value);
+    value.extend_from_slice(&sum.to_le_bytes());
+    value
+}
