@@ -13,6 +13,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod crowd;
+mod full_disk;
 mod lifecycle;
 mod metrics;
 mod replay_kill;

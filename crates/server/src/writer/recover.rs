@@ -15,7 +15,7 @@ use bytes::Bytes;
 use piecework_core::{Engine, Now, Position, Restore};
 use piecework_storage::{
     CHECKPOINT_EVERY, Checkpointer, DataDirectory, DirectoryError, FileJournal, Journal,
-    JournalError, JournalSettings, Room, Store, StoreError, StoreSettings,
+    JournalError, JournalSettings, Store, StoreError, StoreSettings,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -169,6 +169,7 @@ fn open_tables(config: &Config, directory: &DataDirectory) -> Result<Store, Reco
         overlay_bytes: usize::try_from(config.overlay_bytes).unwrap_or(usize::MAX),
         cache_bytes: config.cache_bytes,
         open_patience: Duration::from_millis(config.open_tables_within_ms),
+        reserve_bytes: config.reserve_bytes,
         ..StoreSettings::default()
     };
     Ok(Store::open(&directory.tables_path(), &settings)?)
@@ -190,9 +191,7 @@ fn replay(store: &Store, journal: &FileJournal) -> Result<(u64, Now), RecoverErr
         let last = group.last();
         now = group.now;
         store.publish(&Bytes::from(group.body), last, now)?;
-        while store.room() != Room::Free {
-            store.checkpoint_step()?;
-        }
+        store.make_room()?;
     }
     Ok((bounds.next.0 - 1 - applied.0, now))
 }
