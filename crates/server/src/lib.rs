@@ -18,4 +18,6 @@ mod writer;
 
 pub use config::{Config, Log, LogFormat, Times};
 pub use serve::{Ready, ServeError, serve};
+#[cfg(feature = "testing")]
+pub use writer::stepped;
 pub use writer::{CommitError, RecoverError};

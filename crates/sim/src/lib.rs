@@ -5,3 +5,5 @@
 //! naive model then says what should have happened.
 //!
 //! Not here: real processes and real disks (`tests/` at the top).
+
+pub mod powercut;

@@ -5,10 +5,15 @@
 //!
 //! Not here: what a group means; the writer in `piecework-server` decides that.
 
+// Rows for tests are made by a file that the tests outside share.
+#[cfg(test)]
+extern crate self as piecework_storage;
+
 mod digest;
 mod directory;
 mod group;
 mod journal;
+mod snapshot;
 mod space;
 mod tables;
 
@@ -21,7 +26,14 @@ pub use journal::{
     MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
-pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
+pub use journal::{
+    LyingDisk, LyingFile, Note, Operation, PowerCut, Recorded, Recording, RecordingDisk,
+    RecordingFile, Replay, SteppedJournal, conformance,
+};
+pub use snapshot::{
+    ManifestFault, PageFault, ReadJournal, SnapshotError, SnapshotInfo, SnapshotProgress,
+    SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest,
+};
 pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,

@@ -6,11 +6,21 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use piecework_core::planted::{self, Mistake};
 use piecework_core::{EngineTime, Now, WallTime};
 use rustix::time::{ClockId, clock_gettime};
 
 /// The most that engine time grows in one turn, in milliseconds.
 const TURN_MS_MAX: u64 = 2_000;
+
+/// What the machine's clocks say.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Milliseconds since the machine was started, sleep included.
+    pub boot_ms: u64,
+    /// The calendar clock, which may step.
+    pub wall: WallTime,
+}
 
 /// Counts engine time.
 pub(crate) struct Clock {
@@ -20,17 +30,23 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// Goes on from the last logged engine time.
-    pub(crate) fn from(last: EngineTime) -> Clock {
-        Clock { engine: last, read: boot_ms() }
+    pub(crate) fn from(last: EngineTime, reading: Reading) -> Clock {
+        Clock { engine: last, read: reading.boot_ms }
     }
 
-    /// Both times now. Engine time never goes back.
-    pub(crate) fn turn(&mut self) -> Now {
-        let read = boot_ms();
-        self.engine.0 += read.saturating_sub(self.read).min(TURN_MS_MAX);
-        self.read = read;
-        Now { engine: self.engine, wall: wall() }
+    /// Both times of a turn. Engine time never goes back.
+    pub(crate) fn turn(&mut self, reading: Reading) -> Now {
+        let grown = reading.boot_ms.saturating_sub(self.read);
+        let jumps = planted::is(Mistake::ClockJump);
+        self.engine.0 += if jumps { grown } else { grown.min(TURN_MS_MAX) };
+        self.read = reading.boot_ms;
+        Now { engine: self.engine, wall: reading.wall }
     }
+}
+
+/// Both clocks of this machine, now.
+pub(crate) fn read() -> Reading {
+    Reading { boot_ms: boot_ms(), wall: wall() }
 }
 
 /// The calendar clock.
@@ -51,9 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_sleep_counts_as_two_seconds() {
-        let mut clock = Clock::from(EngineTime(10_000));
-        clock.read = boot_ms().saturating_sub(3_600_000);
-        assert_eq!(clock.turn().engine, EngineTime(12_000));
+    fn a_long_sleep_counts_as_two_seconds_and_a_step_back_as_none() {
+        let reading = |boot_ms| Reading { boot_ms, wall: WallTime(7) };
+        let mut clock = Clock::from(EngineTime(10_000), reading(500));
+        assert_eq!(clock.turn(reading(3_600_500)).engine, EngineTime(12_000));
+        assert_eq!(clock.turn(reading(100)).engine, EngineTime(12_000));
+        assert_eq!(clock.turn(reading(150)), Now { engine: EngineTime(12_050), wall: WallTime(7) });
     }
 }

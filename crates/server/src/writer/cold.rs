@@ -28,19 +28,36 @@ pub(crate) struct Warmed {
 pub(crate) struct ColdReader {
     ask: Sender<Cold>,
     warmed: Arc<Mutex<Vec<Warmed>>>,
-    pub(crate) away: usize,
+    away: usize,
+}
+
+/// The reader itself: it fetches when it is told to.
+pub(crate) struct Fetcher {
+    store: Store,
+    asked: Receiver<Cold>,
+    warmed: Arc<Mutex<Vec<Warmed>>>,
 }
 
 impl ColdReader {
-    /// Starts the reader's thread; it ends when this is dropped.
-    pub(crate) fn start(store: Store, inbox: Inbox) -> std::io::Result<ColdReader> {
+    /// Both ends, without a thread.
+    pub(crate) fn new(store: Store) -> (ColdReader, Fetcher) {
         let (ask, asked) = channel();
         let warmed = Arc::new(Mutex::new(Vec::new()));
-        let out = Arc::clone(&warmed);
-        thread::Builder::new()
-            .name("cold-reader".into())
-            .spawn(move || read(&store, &inbox, &asked, &out))?;
-        Ok(ColdReader { ask, warmed, away: 0 })
+        let fetcher = Fetcher { store, asked, warmed: Arc::clone(&warmed) };
+        (ColdReader { ask, warmed, away: 0 }, fetcher)
+    }
+
+    /// Starts the reader's thread; it ends when this is dropped.
+    pub(crate) fn start(store: Store, inbox: Inbox) -> std::io::Result<ColdReader> {
+        let (reader, fetcher) = ColdReader::new(store);
+        let run = move || {
+            while let Ok(cold) = fetcher.asked.recv() {
+                fetcher.fetch(cold);
+                inbox.nudge();
+            }
+        };
+        thread::Builder::new().name("cold-reader".into()).spawn(run)?;
+        Ok(reader)
     }
 
     /// Sends a command off to wait for its tasks.
@@ -62,11 +79,17 @@ impl ColdReader {
     }
 }
 
-fn read(store: &Store, inbox: &Inbox, asked: &Receiver<Cold>, out: &Mutex<Vec<Warmed>>) {
-    while let Ok(cold) = asked.recv() {
-        let found = fetch(store, cold.waiting.request.tenant, &cold.tasks);
-        out.lock().unwrap_or_else(PoisonError::into_inner).push(Warmed { cold, found });
-        inbox.nudge();
+impl Fetcher {
+    /// Fetches for one command. False: none asked.
+    #[cfg(feature = "testing")]
+    pub(crate) fn step(&self) -> bool {
+        self.asked.try_recv().map(|cold| self.fetch(cold)).is_ok()
+    }
+
+    fn fetch(&self, cold: Cold) {
+        let found = fetch(&self.store, cold.waiting.request.tenant, &cold.tasks);
+        let mut warmed = self.warmed.lock().unwrap_or_else(PoisonError::into_inner);
+        warmed.push(Warmed { cold, found });
     }
 }
 

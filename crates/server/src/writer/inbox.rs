@@ -130,11 +130,15 @@ impl Inbox {
     ) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let bytes = size_of(&request.command);
-        self.push(Waiting { request, wait, reply, bytes })?;
+        self.put(Waiting { request, wait, reply, bytes })?;
         answer.await.unwrap_or(Err(Unanswered::Stopped))
     }
 
-    fn push(&self, waiting: Waiting) -> Result<(), Unanswered> {
+    /// Puts a request into its lane.
+    ///
+    /// # Errors
+    /// Nothing happened; nobody will answer it.
+    pub(crate) fn put(&self, waiting: Waiting) -> Result<(), Unanswered> {
         let lane = Lane::of(&waiting.request.command);
         let limits = self.shared.limits;
         let mut lanes = self.lock();

@@ -7,6 +7,8 @@ mod meter;
 mod parked;
 mod recover;
 mod release;
+#[cfg(feature = "testing")]
+pub mod stepped;
 mod thread;
 mod turn;
 

@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use piecework_core::{Engine, Now, Position, Restore};
+use piecework_core::{Engine, Limits, Now, Position, Restore};
 use piecework_storage::{
     CHECKPOINT_EVERY, Checkpointer, DataDirectory, DirectoryError, FileJournal, Journal,
-    JournalError, JournalSettings, Store, StoreError, StoreSettings,
+    JournalError, JournalSettings, OnDurable, Store, StoreError, StoreSettings,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::cold::ColdReader;
 use super::inbox::{Inbox, LaneLimits, Unanswered};
 use super::release::{Releases, Reply};
@@ -106,78 +106,115 @@ pub(crate) struct Running {
 pub(crate) fn start(
     config: &Config,
 ) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
-    let directory = DataDirectory::open(&config.data_dir)?;
-    match open(config, &directory) {
-        Ok(opened) => run(opened, directory),
+    let home = DirectoryHome { config, directory: DataDirectory::open(&config.data_dir)? };
+    let recovered = recover(&home, config.limits())?;
+    run(recovered, home.directory)
+}
+
+/// Where the state of a writer lies, and how its parts are opened.
+pub(crate) trait Home {
+    /// The journal.
+    type Journal: Journal;
+
+    /// Opens the tables, or sets doubtful ones aside and starts with empty ones.
+    fn tables(&self) -> Result<Store, StoreError>;
+
+    /// Opens the journal. `trusted`: a position known to have been durable.
+    fn journal(
+        &self,
+        trusted: Position,
+        on_durable: OnDurable,
+    ) -> Result<Self::Journal, JournalError>;
+}
+
+/// A data directory of this machine.
+struct DirectoryHome<'a> {
+    config: &'a Config,
+    directory: DataDirectory,
+}
+
+impl Home for DirectoryHome<'_> {
+    type Journal = FileJournal;
+
+    fn tables(&self) -> Result<Store, StoreError> {
+        let settings = StoreSettings {
+            overlay_bytes: usize::try_from(self.config.overlay_bytes).unwrap_or(usize::MAX),
+            cache_bytes: self.config.cache_bytes,
+            open_patience: Duration::from_millis(self.config.open_tables_within_ms),
+            reserve_bytes: self.config.reserve_bytes,
+            ..StoreSettings::default()
+        };
+        Store::open(&self.directory.tables_path(), &settings)
+    }
+
+    fn journal(
+        &self,
+        trusted: Position,
+        on_durable: OnDurable,
+    ) -> Result<FileJournal, JournalError> {
+        let settings = JournalSettings {
+            segment_bytes: self.config.segment_bytes,
+            ..JournalSettings::new(self.directory.journal_id())
+        };
+        FileJournal::open(self.directory.journal_disk(), settings, trusted, on_durable)
+    }
+}
+
+/// All that a writer is made of.
+pub(crate) struct Recovered<J> {
+    pub(crate) store: Store,
+    pub(crate) inbox: Inbox,
+    pub(crate) releases: Arc<Releases>,
+    pub(crate) replies: mpsc::UnboundedReceiver<Vec<Reply>>,
+    pub(crate) journal: J,
+    pub(crate) engine: Engine,
+    /// The last logged times.
+    pub(crate) now: Now,
+}
+
+/// From what lies at home to all that a writer is made of.
+///
+/// # Errors
+/// See [`RecoverError`].
+pub(crate) fn recover<H: Home>(
+    home: &H,
+    limits: Limits,
+) -> Result<Recovered<H::Journal>, RecoverError> {
+    match open(home, limits.clone()) {
         Err(RecoverError::Tables(error)) if error.is_damage() => {
             // The marker still stands: opened again, the tables are set aside
             // and rebuilt from the journal.
             let error = &error as &dyn std::error::Error;
             warn!(error, "the tables are damaged and are rebuilt from the journal");
-            let opened = open(config, &directory)?;
-            run(opened, directory)
+            open(home, limits)
         }
-        Err(error) => Err(error),
+        opened => opened,
     }
 }
 
-/// All that a writer is made of.
-struct Opened {
-    store: Store,
-    inbox: Inbox,
-    published: watch::Receiver<Position>,
-    releases: Arc<Releases>,
-    replies: mpsc::UnboundedReceiver<Vec<Reply>>,
-    journal: FileJournal,
-    engine: Engine,
-    clock: Clock,
-}
-
-fn open(config: &Config, directory: &DataDirectory) -> Result<Opened, RecoverError> {
+fn open<H: Home>(home: &H, limits: Limits) -> Result<Recovered<H::Journal>, RecoverError> {
     let begun = Instant::now();
-    let store = open_tables(config, directory)?;
+    let store = home.tables()?;
     let inbox = Inbox::new(LANES);
     let (runtime, replies) = mpsc::unbounded_channel();
     let releases = Releases::new(store.clone(), inbox.clone(), runtime);
     let completions = Arc::clone(&releases);
-    let settings = JournalSettings {
-        segment_bytes: config.segment_bytes,
-        ..JournalSettings::new(directory.journal_id())
-    };
     let on_durable = Box::new(move |result| completions.durable(result));
-    let journal =
-        FileJournal::open(directory.journal_disk(), settings, store.applied(), on_durable)?;
+    let journal = home.journal(store.applied(), on_durable)?;
     let (replayed, now) = replay(&store, &journal)?;
-    let mut restore = Restore::new(config.limits(), now);
+    let mut restore = Restore::new(limits, now);
     store.load(now.engine, &mut |row| restore.row(row))?;
     let engine = restore.finish();
     store.opened()?;
-
-    let (publish, published) = watch::channel(store.published());
-    store.subscribe(Box::new(move |position| {
-        publish.send_replace(position);
-    }));
-    let clock = Clock::from(now.engine);
     let took_ms = begun.elapsed().as_millis();
     let position = store.published();
-    info!(%position, replayed, took_ms, directory = %config.data_dir.display(), "recovered");
-    Ok(Opened { store, inbox, published, releases, replies, journal, engine, clock })
-}
-
-fn open_tables(config: &Config, directory: &DataDirectory) -> Result<Store, RecoverError> {
-    let settings = StoreSettings {
-        overlay_bytes: usize::try_from(config.overlay_bytes).unwrap_or(usize::MAX),
-        cache_bytes: config.cache_bytes,
-        open_patience: Duration::from_millis(config.open_tables_within_ms),
-        reserve_bytes: config.reserve_bytes,
-        ..StoreSettings::default()
-    };
-    Ok(Store::open(&directory.tables_path(), &settings)?)
+    info!(%position, replayed, took_ms, "recovered");
+    Ok(Recovered { store, inbox, releases, replies, journal, engine, now })
 }
 
 /// Shows readers, and so the engine's image, what the tables do not have yet.
 /// Returns how many commands that were and the last logged times.
-fn replay(store: &Store, journal: &FileJournal) -> Result<(u64, Now), RecoverError> {
+fn replay(store: &Store, journal: &impl Journal) -> Result<(u64, Now), RecoverError> {
     let bounds = journal.bounds();
     let (applied, mut now) = (store.applied(), store.applied_now());
     if applied.next() < bounds.oldest {
@@ -197,10 +234,14 @@ fn replay(store: &Store, journal: &FileJournal) -> Result<(u64, Now), RecoverErr
 }
 
 fn run(
-    opened: Opened,
+    recovered: Recovered<FileJournal>,
     directory: DataDirectory,
 ) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
-    let Opened { store, inbox, published, releases, replies, journal, engine, clock } = opened;
+    let Recovered { store, inbox, releases, replies, journal, engine, now } = recovered;
+    let (publish, published) = watch::channel(store.published());
+    store.subscribe(Box::new(move |position| {
+        publish.send_replace(position);
+    }));
     let cold = ColdReader::start(store.clone(), inbox.clone()).map_err(RecoverError::Thread)?;
     let failing = Arc::clone(&releases);
     let on_error = move |source: StoreError| failing.fail(CommitError::Checkpoint { source });
@@ -211,10 +252,11 @@ fn run(
     let stop = Arc::new(AtomicBool::new(false));
     let (tell, ended) = oneshot::channel();
     let (own_inbox, own_stop) = (inbox.clone(), Arc::clone(&stop));
+    let mut clock = Clock::from(now.engine, clock::read());
     let body = move || {
         let result = writer
-            .begin(clock)
-            .and_then(|clock| thread::run(writer, clock, &own_inbox, &own_stop, &publish));
+            .begin(clock.turn(clock::read()))
+            .and_then(|()| thread::run(writer, clock, &own_inbox, &own_stop, &publish));
         drop(own_inbox.close(Unanswered::Stopped));
         // Nobody listens when the daemon has given up already.
         let _ = tell.send(result);

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use piecework_core::planted::{self, Mistake};
 use piecework_core::{Now, Position};
 use piecework_storage::{Durable, JournalError, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -56,7 +57,14 @@ impl Releases {
     }
 
     /// Queues what the next append will release.
-    pub(crate) fn push(&self, release: Release) {
+    pub(crate) fn push(&self, mut release: Release) {
+        if planted::is(Mistake::ReplyBeforeDurable) {
+            self.say(std::mem::take(&mut release.replies));
+        }
+        if planted::is(Mistake::PublishBeforeDurable) {
+            let body = std::mem::take(&mut release.body);
+            self.store.publish(&body, release.last, release.now).expect("only when planted");
+        }
         lock(&self.queue).push_back(release);
     }
 
@@ -66,6 +74,9 @@ impl Releases {
         let mut queue = lock(&self.queue);
         if self.over.load(Ordering::Acquire) {
             return;
+        }
+        if planted::is(Mistake::ReadBeforeDurable) {
+            return self.say(replies);
         }
         match queue.back_mut() {
             Some(release) => release.replies.extend(replies),
@@ -115,6 +126,9 @@ impl Releases {
         // Dropped senders tell the callers that they must ask again.
         let mut queue = lock(&self.queue);
         self.over.store(true, Ordering::Release);
+        if planted::is(Mistake::ReplyAfterError) {
+            queue.drain(..).for_each(|release| self.say(release.replies));
+        }
         queue.clear();
         *lock(&self.failed) = Some(error);
         drop(queue);

@@ -11,7 +11,7 @@ use piecework_core::{Due, Now};
 use piecework_storage::Journal;
 use tokio::sync::watch;
 
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::inbox::{Inbox, Unanswered};
 use super::turn::{CommitError, Writer, WriterFacts};
 use crate::metrics;
@@ -39,7 +39,7 @@ pub(crate) fn run<J: Journal>(
     let mut gauged = Instant::now();
     let mut requests = Vec::with_capacity(GROUP_MAX);
     // Read once a turn: each reading may add two seconds to engine time, no more.
-    let mut now = clock.turn();
+    let mut now = clock.turn(clock::read());
     loop {
         let stopping = stop.load(Ordering::Acquire);
         let idle = !writer.is_busy() && !stopping;
@@ -48,7 +48,7 @@ pub(crate) fn run<J: Journal>(
         if stopping && requests.is_empty() {
             break;
         }
-        now = clock.turn();
+        now = clock.turn(clock::read());
         let turned = writer.turn(now, std::mem::take(&mut requests));
         if let Err(error) = turned {
             drop(inbox.close(Unanswered::Stopped));

@@ -23,7 +23,6 @@ use piecework_storage::{
     Bounds, CommandHeader, Group, Journal, JournalError, Room, Store, StoreError, encode_command,
 };
 
-use super::clock::Clock;
 use super::cold::{Cold, ColdReader, Warmed};
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::meter;
@@ -85,6 +84,9 @@ pub(crate) struct Writer<J> {
     last: Position,
     /// The times of the last turn.
     now: Now,
+    /// Sees every command as it was applied.
+    #[cfg(feature = "testing")]
+    pub(crate) tap: Option<super::stepped::Tap>,
 }
 
 /// What a turn collects on the way.
@@ -123,7 +125,20 @@ impl<J: Journal> Writer<J> {
     ) -> Writer<J> {
         let last = Position(journal.bounds().next.0 - 1);
         let lot = Lot::default();
-        Writer { engine, journal, store, inbox, releases, cold, lot, last, now: Now::default() }
+        let now = Now::default();
+        Writer {
+            engine,
+            journal,
+            store,
+            inbox,
+            releases,
+            cold,
+            lot,
+            last,
+            now,
+            #[cfg(feature = "testing")]
+            tap: None,
+        }
     }
 
     /// Applies one group of requests, hands it to the journal and lets replies
@@ -276,10 +291,22 @@ impl<J: Journal> Writer<J> {
         changes: &[Changed],
     ) {
         meter::count(&request.command, outcome, changes);
+        if !changes.is_empty() {
+            self.last = self.last.next();
+        }
+        #[cfg(feature = "testing")]
+        if let Some(tap) = &mut self.tap {
+            tap(super::stepped::Seen {
+                position: self.last,
+                now: turn.now,
+                request,
+                outcome,
+                changes,
+            });
+        }
         if changes.is_empty() {
             return;
         }
-        self.last = self.last.next();
         turn.commands += 1;
         let header = CommandHeader {
             tenant: request.tenant,
@@ -315,14 +342,14 @@ impl<J: Journal> Writer<J> {
 
     /// The first turn of a run: nothing expires for one heartbeat, if there is
     /// anything at all.
-    pub(crate) fn begin(&mut self, mut clock: Clock) -> Result<Clock, CommitError> {
-        if self.last > Position(0) {
-            let begun = Instant::now();
-            let mut turn = Collected::new(clock.turn(), self.last.next());
-            self.own(&mut turn, Command::Restarted);
-            self.commit(turn, begun)?;
+    pub(crate) fn begin(&mut self, now: Now) -> Result<(), CommitError> {
+        if self.last == Position(0) {
+            return Ok(());
         }
-        Ok(clock)
+        let begun = Instant::now();
+        let mut turn = Collected::new(now, self.last.next());
+        self.own(&mut turn, Command::Restarted);
+        self.commit(turn, begun)
     }
 
     /// Counts for metrics and status.
@@ -333,6 +360,18 @@ impl<J: Journal> Writer<J> {
             bounds: self.journal.bounds(),
             now: self.now,
         }
+    }
+
+    /// The journal, for whoever steps it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn journal(&mut self) -> &mut J {
+        &mut self.journal
+    }
+
+    /// Holds the engine's indexes against its rows.
+    #[cfg(feature = "testing")]
+    pub(crate) fn check(&self) -> Result<(), piecework_core::Broken> {
+        self.engine.check(self.now)
     }
 
     /// Ends in good order: everything appended becomes durable, a marker says so.

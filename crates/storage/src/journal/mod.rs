@@ -27,7 +27,10 @@ pub use file::{
     Cut, Disk, DiskFile, FileJournal, Inspection, JournalReader, JournalSettings, RealDisk, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
-pub use file::{LyingDisk, LyingFile, SteppedJournal};
+pub use file::{
+    LyingDisk, LyingFile, Note, Operation, PowerCut, Recorded, Recording, RecordingDisk,
+    RecordingFile, Replay, SteppedJournal,
+};
 pub use frame::FrameFault;
 pub use memory::{MemoryJournal, MemoryStore};
 

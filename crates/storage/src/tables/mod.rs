@@ -46,3 +46,4 @@ pub use values::{Applied, Misread};
 pub use view::{Direction, EVENTS_LOOKED_AT_MAX, Events, View};
 
 pub(crate) use row::{Reader, write_change};
+pub(crate) use values::{checked, parse, read_answer_of, read_name, read_project_name};

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::journal::conformance::{Heard, group_at};
 use crate::journal::{Group, Journal, JournalError, JournalId};
 
-use super::{JournalSettings, LyingDisk, SteppedJournal};
+use super::{JournalSettings, LyingDisk, Operation, RecordingDisk, SteppedJournal};
 
 /// What must be true of the journal, whatever happens to it.
 struct World {
@@ -98,7 +98,7 @@ impl World {
 
     fn crash(&mut self) {
         match self.below(2) {
-            0 => self.disk.power_cut(),
+            0 => _ = self.disk.power_cut(),
             _ => self.disk.restart(),
         }
     }
@@ -225,6 +225,45 @@ fn groups_read_from_the_page_cache_only_are_made_durable_before_serving() {
     drop(journal);
     disk.power_cut();
     assert_eq!(open(&Heard::default()).bounds().synced, recovered);
+}
+
+/// A trimmed segment is a spare in the claim that a killed process had only
+/// renamed; recovery must not zero it while the claim before may come back.
+#[test]
+fn a_spare_is_not_reused_before_the_claim_that_calls_it_one_is_durable() {
+    let settings =
+        JournalSettings { segment_bytes: 16 * 1024, ..JournalSettings::new(JournalId(9)) };
+    let disk = RecordingDisk::new(LyingDisk::new(1)).expect("empty");
+    let nobody = || Heard::default().callback();
+    let mut journal =
+        SteppedJournal::open(disk.clone(), settings.clone(), Position(0), nobody()).expect("new");
+    for _ in 0..6 {
+        journal.append(group_at(&journal.bounds(), 1, 5_000)).expect("taken");
+        while journal.step_sync(false) || journal.step_keeper() {}
+    }
+    assert!(journal.trim(Position(5)).expect("trimmed") > Position(1));
+    let trimmed = disk.recording().operations().len();
+    journal.step_keeper();
+    journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
+    journal.step_sync(false);
+    let recording = disk.recording();
+    let released = &recording.operations()[trimmed..];
+    let renamed = released.iter().position(|r| matches!(r.operation, Operation::Rename { .. }));
+    let written = released.iter().rfind(|r| matches!(r.operation, Operation::Write { .. }));
+    // The claim is renamed and the group written at about the same time.
+    let mut replay = recording.replay();
+    replay.advance(trimmed + renamed.expect("claimed") + 1);
+    for (seed, died) in (0..8).flat_map(|seed| (1..24).map(move |died| (seed, died))) {
+        let disk = replay.killed(seed, false);
+        disk.redo(&written.expect("the group").operation);
+        disk.die_at(disk.operations() + died);
+        let open = || SteppedJournal::open(disk.clone(), settings.clone(), Position(0), nobody());
+        drop(open());
+        disk.power_cut();
+        let opened = open().map(|journal| journal.bounds().next);
+        let next = opened.unwrap_or_else(|error| panic!("seed {seed}, died at {died}: {error}"));
+        assert!(next >= Position(7), "seed {seed}, died at {died}: {next}");
+    }
 }
 
 #[test]

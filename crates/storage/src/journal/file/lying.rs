@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::disk::{Disk, DiskFile};
+use super::recording::Operation;
 
 const SECTOR: usize = 512;
 
@@ -34,6 +35,8 @@ struct State {
     names: BTreeMap<String, usize>,
     names_on_disk: BTreeMap<String, usize>,
     unsynced_names: Vec<NameChange>,
+    /// Changes of names that have become durable.
+    synced_names: usize,
     nodes: Vec<Node>,
     random: u64,
     operations: u64,
@@ -57,6 +60,21 @@ struct Node {
     cached: Vec<u8>,
     on_disk: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
+    /// Writes that were synced or lost, each in its turn.
+    settled: usize,
+}
+
+/// What a power cut left of the writes that were not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PowerCut {
+    /// Writes that are wholly there.
+    pub kept: usize,
+    /// Writes of which nothing is there.
+    pub lost: usize,
+    /// Writes of which some sectors are there.
+    pub torn: usize,
+    /// Created, renamed and removed names that are as before.
+    pub names_lost: usize,
 }
 
 impl LyingDisk {
@@ -67,6 +85,7 @@ impl LyingDisk {
             names: BTreeMap::new(),
             names_on_disk: BTreeMap::new(),
             unsynced_names: Vec::new(),
+            synced_names: 0,
             nodes: Vec::new(),
             random: seed,
             operations: 0,
@@ -104,23 +123,26 @@ impl LyingDisk {
     }
 
     /// The power fails and comes back. Drop the journal first.
-    pub fn power_cut(&self) {
+    pub fn power_cut(&self) -> PowerCut {
         let mut state = self.lock();
         let state = &mut *state;
         state.fuse = None;
         state.sync_fails = false;
-        let kept = state.unsynced_names.len() as u64 + 1;
-        let kept = next_random(&mut state.random) % kept;
-        for change in state.unsynced_names.drain(..).take(usize::try_from(kept).unwrap_or(0)) {
+        let mut cut = PowerCut::default();
+        let names = state.unsynced_names.len();
+        let kept = next_random(&mut state.random) % (names as u64 + 1);
+        let kept = usize::try_from(kept).expect("at most as many as there are");
+        cut.names_lost = names - kept;
+        state.synced_names += names;
+        for change in state.unsynced_names.drain(..).take(kept) {
             apply(&mut state.names_on_disk, change);
         }
         state.names = state.names_on_disk.clone();
         for node in &mut state.nodes {
-            for (at, bytes) in std::mem::take(&mut node.unsynced) {
-                write_some(&mut node.on_disk, at, &bytes, &mut state.random);
-            }
+            node.lose_some(&mut state.random, &mut cut);
             node.cached = node.on_disk.clone();
         }
+        cut
     }
 
     /// The next sync of a file fails: some of what it should have kept is on
@@ -137,6 +159,54 @@ impl LyingDisk {
     /// Files together may hold this much.
     pub fn set_bytes_max(&self, bytes: u64) {
         self.lock().bytes_max = bytes;
+    }
+
+    /// From now on chance goes on from `seed`.
+    pub(super) fn reseed(&self, seed: u64) {
+        self.lock().random = seed;
+    }
+
+    /// The number behind each name, the writes to each file so far, and the
+    /// changes of names so far.
+    pub(super) fn numbering(&self) -> (BTreeMap<String, usize>, Vec<usize>, usize) {
+        let state = self.lock();
+        let writes = state.nodes.iter().map(Node::writes).collect();
+        (state.names.clone(), writes, state.synced_names + state.unsynced_names.len())
+    }
+
+    /// Does what was once recorded.
+    pub(super) fn redo(&self, operation: &Operation) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        match operation {
+            Operation::Create { name } => {
+                state.nodes.push(Node::default());
+                let node = state.nodes.len() - 1;
+                state.rename(NameChange::Put { name: name.clone(), node });
+            }
+            Operation::Allocate { file, bytes } => {
+                let have = state.nodes[*file].cached.len();
+                let more = index(*bytes).saturating_sub(have);
+                state.nodes[*file].write(have, vec![0; more]);
+            }
+            Operation::Write { file, at, bytes } => {
+                state.nodes[*file].write(index(*at), bytes.clone());
+            }
+            Operation::Sync { file, writes } => state.nodes[*file].sync(*writes),
+            Operation::Rename { from, to } => {
+                state.rename(NameChange::Move { from: from.clone(), to: to.clone() });
+            }
+            Operation::Remove { name } => state.rename(NameChange::Remove { name: name.clone() }),
+            Operation::SyncDirectory { renames } => state.sync_names(*renames),
+            Operation::Open { .. } | Operation::Note(_) => {}
+        }
+    }
+
+    /// A sync of this file has just failed.
+    pub(super) fn fail_sync_of(&self, file: usize) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.nodes[file].lose_some(&mut state.random, &mut PowerCut::default());
     }
 
     /// The names there are.
@@ -158,8 +228,9 @@ impl LyingDisk {
         match content {
             Some(bytes) => {
                 let node = state.names[name];
-                state.nodes[node] =
-                    Node { cached: bytes.clone(), on_disk: bytes, unsynced: Vec::new() };
+                let settled = state.nodes[node].settled + state.nodes[node].unsynced.len();
+                let (cached, on_disk) = (bytes.clone(), bytes);
+                state.nodes[node] = Node { cached, on_disk, unsynced: Vec::new(), settled };
             }
             None => {
                 state.names.remove(name);
@@ -199,15 +270,61 @@ impl State {
 
     fn write(&mut self, node: usize, at: usize, bytes: &[u8]) -> io::Result<()> {
         self.check_space(node, at + bytes.len())?;
-        let node = &mut self.nodes[node];
-        write_all(&mut node.cached, at, bytes);
-        node.unsynced.push((at, bytes.to_vec()));
+        self.nodes[node].write(at, bytes.to_vec());
         Ok(())
     }
 
     fn rename(&mut self, change: NameChange) {
         apply(&mut self.names, change.clone());
         self.unsynced_names.push(change);
+    }
+
+    /// The first `count` changes of names, ever, are durable.
+    fn sync_names(&mut self, count: usize) {
+        let count = count.saturating_sub(self.synced_names).min(self.unsynced_names.len());
+        self.synced_names += count;
+        for change in self.unsynced_names.drain(..count) {
+            apply(&mut self.names_on_disk, change);
+        }
+    }
+}
+
+impl Node {
+    fn write(&mut self, at: usize, bytes: Vec<u8>) {
+        write_all(&mut self.cached, at, &bytes);
+        self.unsynced.push((at, bytes));
+    }
+
+    /// Writes to this file so far.
+    fn writes(&self) -> usize {
+        self.settled + self.unsynced.len()
+    }
+
+    /// The first `count` writes, ever, are durable.
+    fn sync(&mut self, count: usize) {
+        let count = count.saturating_sub(self.settled).min(self.unsynced.len());
+        self.settled += count;
+        for (at, bytes) in self.unsynced.drain(..count) {
+            write_all(&mut self.on_disk, at, &bytes);
+        }
+    }
+
+    /// Of the writes that are not durable some come through, and some in parts.
+    fn lose_some(&mut self, random: &mut u64, cut: &mut PowerCut) {
+        self.settled += self.unsynced.len();
+        let unsynced = std::mem::take(&mut self.unsynced);
+        for (at, bytes) in &unsynced {
+            match write_some(&mut self.on_disk, *at, bytes, random) {
+                Part::All => cut.kept += 1,
+                Part::None => cut.lost += 1,
+                Part::Some => cut.torn += 1,
+            }
+        }
+        // The length may have come through where the bytes have not.
+        if !unsynced.is_empty() && next_random(random).is_multiple_of(4) {
+            let bytes = self.cached.len().max(self.on_disk.len());
+            self.on_disk.resize(bytes, 0);
+        }
     }
 }
 
@@ -250,9 +367,7 @@ impl Disk for LyingDisk {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        let mut state = self.change()?;
-        state.unsynced_names.clear();
-        state.names_on_disk = state.names.clone();
+        self.change()?.sync_names(usize::MAX);
         Ok(())
     }
 }
@@ -289,14 +404,10 @@ impl DiskFile for LyingFile {
         }
         let node = &mut state.nodes[self.node];
         if std::mem::take(&mut state.sync_fails) {
-            for (at, bytes) in std::mem::take(&mut node.unsynced) {
-                write_some(&mut node.on_disk, at, &bytes, &mut state.random);
-            }
+            node.lose_some(&mut state.random, &mut PowerCut::default());
             return Err(io::Error::other("the disk did not take it"));
         }
-        for (at, bytes) in std::mem::take(&mut node.unsynced) {
-            write_all(&mut node.on_disk, at, &bytes);
-        }
+        node.sync(usize::MAX);
         Ok(())
     }
 }
@@ -325,12 +436,19 @@ fn write_all(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     file[at..end].copy_from_slice(bytes);
 }
 
+/// How much of a write came through.
+enum Part {
+    All,
+    None,
+    Some,
+}
+
 /// Writes all of it, none of it, a first part, or any sectors of it.
-fn write_some(file: &mut Vec<u8>, at: usize, bytes: &[u8], random: &mut u64) {
+fn write_some(file: &mut Vec<u8>, at: usize, bytes: &[u8], random: &mut u64) -> Part {
     let fate = next_random(random) % 4;
     let sectors = bytes.len().div_ceil(SECTOR) as u64;
     let cut = if sectors == 0 { 0 } else { next_random(random) % sectors };
-    let mut done = 0;
+    let (mut done, mut written) = (0, 0);
     // Sectors are of the disk, not of the write.
     while done < bytes.len() {
         let piece = (SECTOR - (at + done) % SECTOR).min(bytes.len() - done);
@@ -342,8 +460,14 @@ fn write_some(file: &mut Vec<u8>, at: usize, bytes: &[u8], random: &mut u64) {
         };
         if keep {
             write_all(file, at + done, &bytes[done..done + piece]);
+            written += piece;
         }
         done += piece;
+    }
+    match written {
+        all if all == bytes.len() => Part::All,
+        0 => Part::None,
+        _ => Part::Some,
     }
 }
 

@@ -32,6 +32,8 @@ mod threads;
 #[cfg(any(test, feature = "testing"))]
 mod lying;
 #[cfg(any(test, feature = "testing"))]
+mod recording;
+#[cfg(any(test, feature = "testing"))]
 mod stepped;
 
 #[cfg(test)]
@@ -53,7 +55,9 @@ use super::frame::BLOCK_BYTES;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use inspect::{Cut, Inspection, inspect};
 #[cfg(any(test, feature = "testing"))]
-pub use lying::{LyingDisk, LyingFile};
+pub use lying::{LyingDisk, LyingFile, PowerCut};
+#[cfg(any(test, feature = "testing"))]
+pub use recording::{Note, Operation, Recorded, Recording, RecordingDisk, RecordingFile, Replay};
 #[cfg(any(test, feature = "testing"))]
 pub use stepped::SteppedJournal;
 pub use threads::{FileJournal, JournalReader};

@@ -1,0 +1,233 @@
+//! The writer as step functions: a simulator decides who moves when.
+//!
+//! The same engine, turns, releases and recovery as in the daemon; only threads
+//! and clocks are missing. Whoever drives it steps the journal, the checkpoints
+//! and the reader of settled tasks itself.
+//!
+//! Not here: calls over the wire.
+
+use std::time::Duration;
+
+use piecework_core::change::Changed;
+use piecework_core::{Due, Limits, Now, Outcome, Position, Refusal, Request};
+use piecework_storage::{Journal, JournalError, OnDurable, Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::Clock;
+use super::cold::{ColdReader, Fetcher};
+use super::inbox::{Answer, Inbox, Unanswered, Waiting};
+use super::recover::{Home, recover};
+use super::release::Reply;
+use super::turn::Writer;
+use super::{CommitError, RecoverError};
+
+pub use super::clock::Reading;
+
+/// A command as the engine took it, refused ones and reads included.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Its own position; without changes, that of the newest command before it.
+    pub position: Position,
+    /// The times of its turn.
+    pub now: Now,
+    /// What was asked.
+    pub request: &'a Request,
+    /// What was said, perhaps later.
+    pub outcome: &'a Result<Outcome, Refusal>,
+    /// What it changed.
+    pub changes: &'a [Changed],
+}
+
+/// Sees every command as it is applied, before it is durable.
+pub type Tap = Box<dyn FnMut(Seen<'_>) + Send>;
+
+/// Where the state of a simulated daemon lies.
+pub trait Place {
+    /// The journal.
+    type Journal: Journal;
+
+    /// Opens the tables, or starts with empty ones where they are in doubt.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn tables(&self) -> Result<Store, StoreError>;
+
+    /// Opens the journal. `trusted`: a position known to have been durable.
+    ///
+    /// # Errors
+    /// As the journal says.
+    fn journal(
+        &self,
+        trusted: Position,
+        on_durable: OnDurable,
+    ) -> Result<Self::Journal, JournalError>;
+}
+
+struct At<'a, P>(&'a P);
+
+impl<P: Place> Home for At<'_, P> {
+    type Journal = P::Journal;
+
+    fn tables(&self) -> Result<Store, StoreError> {
+        self.0.tables()
+    }
+
+    fn journal(
+        &self,
+        trusted: Position,
+        on_durable: OnDurable,
+    ) -> Result<P::Journal, JournalError> {
+        self.0.journal(trusted, on_durable)
+    }
+}
+
+/// Why there is no daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// What lies there does not become a state.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The first command of the run could not be appended.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// A daemon without threads, clocks and sockets.
+pub struct SteppedWriter<J> {
+    writer: Writer<J>,
+    clock: Clock,
+    fetcher: Fetcher,
+    inbox: Inbox,
+    replies: mpsc::UnboundedReceiver<Vec<Reply>>,
+    store: Store,
+}
+
+/// The callers' end of one request.
+pub struct Pending(oneshot::Receiver<Result<Answer, Unanswered>>);
+
+/// What a caller hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// An outcome or a refusal.
+    pub outcome: Result<Outcome, Refusal>,
+    /// The position that the answer saw.
+    pub position: Position,
+    /// The times of its turn.
+    pub now: Now,
+}
+
+/// Why there will be no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untold {
+    /// Refused before anything happened.
+    NothingHappened,
+    /// Whether it took effect is not known.
+    Unknown,
+}
+
+impl Pending {
+    /// The answer, if it has come.
+    pub fn poll(&mut self) -> Option<Result<Told, Untold>> {
+        match self.0.try_recv() {
+            Ok(Ok(Answer { outcome, position, now })) => Some(Ok(Told { outcome, position, now })),
+            Ok(Err(Unanswered::Stopped)) => Some(Err(Untold::Unknown)),
+            Ok(Err(_)) => Some(Err(Untold::NothingHappened)),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(Untold::Unknown)),
+        }
+    }
+}
+
+impl<J: Journal> SteppedWriter<J> {
+    /// Recovers what lies at `place`, and takes the first turn.
+    ///
+    /// # Errors
+    /// As the daemon's start.
+    pub fn open<P: Place<Journal = J>>(
+        place: &P,
+        limits: Limits,
+        reading: Reading,
+        tap: Tap,
+    ) -> Result<SteppedWriter<J>, NotStarted> {
+        let recovered = recover(&At(place), limits)?;
+        let (cold, fetcher) = ColdReader::new(recovered.store.clone());
+        let (store, inbox) = (recovered.store, recovered.inbox);
+        let mut writer = Writer::new(
+            recovered.engine,
+            recovered.journal,
+            store.clone(),
+            inbox.clone(),
+            recovered.releases,
+            cold,
+        );
+        writer.tap = Some(tap);
+        let mut clock = Clock::from(recovered.now.engine, reading);
+        writer.begin(clock.turn(reading))?;
+        let replies = recovered.replies;
+        Ok(SteppedWriter { writer, clock, fetcher, inbox, replies, store })
+    }
+
+    /// Sends a request to its lane. `None`: refused before anything happened.
+    pub fn send(&mut self, request: Request, wait: Duration) -> Option<Pending> {
+        let (reply, answer) = oneshot::channel();
+        let waiting = Waiting { request, wait, reply, bytes: 512 };
+        self.inbox.put(waiting).ok().map(|()| Pending(answer))
+    }
+
+    /// One turn over at most `most` requests. Returns its times.
+    ///
+    /// # Errors
+    /// The writer has died: drop it and recover.
+    pub fn turn(&mut self, reading: Reading, most: usize) -> Result<Now, CommitError> {
+        let mut requests = Vec::new();
+        self.inbox.take(&mut requests, most, most, Duration::ZERO);
+        let now = self.clock.turn(reading);
+        self.writer.turn(now, requests).map(|()| now)
+    }
+
+    /// Fetches the settled tasks of one waiting command. False: none waits.
+    pub fn step_cold(&mut self) -> bool {
+        self.fetcher.step()
+    }
+
+    /// Fires the replies that were released.
+    pub fn deliver(&mut self) {
+        while let Ok(batch) = self.replies.try_recv() {
+            for reply in batch {
+                // A caller that has gone needs no answer.
+                let _ = reply.to.send(Ok(reply.answer));
+            }
+        }
+    }
+
+    /// When a turn is due though nothing arrives, and whether work is left.
+    pub fn due(&self) -> (Due, bool) {
+        (self.writer.due(), self.writer.is_busy())
+    }
+
+    /// The journal, to be stepped.
+    pub fn journal(&mut self) -> &mut J {
+        self.writer.journal()
+    }
+
+    /// The tables, to be read and checkpointed.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Holds the engine's indexes against its rows.
+    ///
+    /// # Errors
+    /// What disagrees.
+    pub fn check(&self) -> Result<(), String> {
+        self.writer.check().map_err(|broken| broken.to_string())
+    }
+
+    /// Ends in good order.
+    ///
+    /// # Errors
+    /// Something appended did not become durable.
+    pub fn close(self) -> Result<(), CommitError> {
+        self.writer.close()
+    }
+}
