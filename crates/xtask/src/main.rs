@@ -8,6 +8,7 @@
 
 mod ci;
 mod command;
+mod process;
 mod proto;
 mod step;
 mod tidy;
@@ -24,6 +25,11 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                 --fast leaves out the slow ones
   tidy          the rules of the house that no ready-made tool checks
   lint-proto    buf lint, and buf breaking against the newest release
+  crash [--kills N] [--seed SEED]
+                a daemon under load that is killed N times (50 if not said)
+  full-disk     a daemon on a small disk that fills up
+  fixture NAME  makes tests/data/NAME, a data directory of this release, to be
+                opened by every later one
 ";
 
 fn main() -> ExitCode {
@@ -34,14 +40,19 @@ fn main() -> ExitCode {
         ["ci", "--fast"] => Workspace::find().and_then(|workspace| ci::run(&workspace, true)),
         ["tidy"] => Workspace::find().and_then(|workspace| tidy::run(&workspace)),
         ["lint-proto"] => Workspace::find().and_then(|workspace| proto::run(&workspace)),
+        ["crash", options @ ..] => match process::Crash::parse(options) {
+            Some(crash) => Workspace::find().and_then(|workspace| crash.run(&workspace)),
+            None => return misused(),
+        },
+        ["full-disk"] => Workspace::find().and_then(|workspace| process::full_disk(&workspace)),
+        ["fixture", name] => {
+            Workspace::find().and_then(|workspace| process::fixture(&workspace, name))
+        }
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
         }
-        _ => {
-            eprint!("{USAGE}");
-            return ExitCode::from(2);
-        }
+        _ => return misused(),
     };
     match done {
         Ok(step::Done::Passed) => ExitCode::SUCCESS,
@@ -54,4 +65,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn misused() -> ExitCode {
+    eprint!("{USAGE}");
+    ExitCode::from(2)
 }

@@ -18,6 +18,9 @@ use super::store::Store;
 const SCRUB_BYTES: usize = 1024 * 1024;
 const SCRUB_REST: Duration = Duration::from_millis(20);
 
+/// How often it is looked whether the disk is nearly full: the writer asks, and
+/// refuses new tasks.
+const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// How long a disk that is nearly full is left alone.
 const SPACE_RETRY: Duration = Duration::from_millis(500);
 
@@ -141,7 +144,8 @@ impl Drop for Checkpointer {
 fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
     let mut written = Instant::now();
     loop {
-        let until_due = every.saturating_sub(written.elapsed());
+        store.shared.reserve.look();
+        let until_due = every.saturating_sub(written.elapsed()).min(SPACE_EVERY);
         let is_scrubbing = store.is_scrub_due();
         let at_most = if is_scrubbing { until_due.min(SCRUB_REST) } else { until_due };
         let woken = store.shared.bell.wait(at_most);

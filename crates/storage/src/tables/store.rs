@@ -313,7 +313,7 @@ impl Store {
 
     /// Whether checkpoints wait because the disk has less than
     /// [`StoreSettings::reserve_bytes`] free, as last looked at: every second
-    /// while it is so. The overlay then fills, and [`Store::room`] with it.
+    /// by a [`super::Checkpointer`]. The overlay then fills, and [`Store::room`] with it.
     #[must_use]
     pub fn space_low(&self) -> bool {
         self.shared.reserve.is_low()
