@@ -5,3 +5,10 @@
 //! naive model then says what should have happened.
 //!
 //! Not here: real processes and real disks (`tests/` at the top).
+
+mod random;
+
+pub mod bare;
+pub mod workload;
+
+pub use random::Random;
