@@ -6,4 +6,13 @@
 //!
 //! Not here: real processes and real disks (`tests/` at the top).
 
+mod random;
+
+pub mod bare;
+pub mod model;
 pub mod powercut;
+pub mod run;
+pub mod workload;
+pub mod world;
+
+pub use random::Random;

@@ -48,6 +48,6 @@ pub use view::{Direction, EVENTS_LOOKED_AT_MAX, Events, View};
 #[cfg(test)]
 pub(crate) use pages::page_key;
 pub(crate) use row::{Reader, write_change};
-pub(crate) use values::{checked, parse, read_answer_of, read_name, read_project_name};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use values::checksum;
+pub(crate) use values::{checked, parse, read_answer_of, read_name, read_project_name};
