@@ -14,6 +14,7 @@ mod directory;
 mod group;
 mod journal;
 mod snapshot;
+mod space;
 mod tables;
 
 pub use digest::RowsDigest;
@@ -32,9 +33,10 @@ pub use snapshot::{
 };
 #[cfg(any(test, feature = "testing"))]
 pub use snapshot::{read_any_manifest, read_any_page};
+pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
-    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
-    StoreError, StoreSettings, Tag, View, Visit,
+    EXIT_START_AGAIN, Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError,
+    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
+    SledKeyValue, Store, StoreError, StoreSettings, Tag, View, Visit,
 };
