@@ -28,7 +28,8 @@ fn round() -> impl Strategy<Value = Round> {
 }
 
 fn sizes() -> impl Strategy<Value = SnapshotSettings> {
-    let (file, delta) = (prop_oneof![300..5_000_usize, Just(100_000)], 1..40_000_usize);
+    let file = prop_oneof![300..5_000_usize, Just(100_000)];
+    let delta = prop_oneof![1..200_usize, 200..40_000_usize];
     (file, delta, 1..4_usize).prop_map(|(file_bytes, delta_bytes, kept)| SnapshotSettings {
         file_bytes,
         delta_bytes,
