@@ -10,7 +10,8 @@
 //!
 //! Not here: how it meets the older pages (`merge.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -26,6 +27,8 @@ use super::page::{PageEntry, SnapshotRow};
 
 /// What an entry takes in a map besides its value.
 const ROW_BYTES: usize = 96;
+/// What a key takes in a set.
+const DERIVED_BYTES: usize = 40;
 
 /// Changes behind a position, up to another.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub(super) struct Delta {
     slots: BTreeMap<Key, Option<Bytes>>,
     /// First and last of ranges that are gone. None overlaps another.
     ranges: BTreeMap<Key, Key>,
+    /// Older rows that go with those they were derived from, where no newer one stands.
+    derived: BTreeSet<Key>,
     /// Older names that go if they lead to one of these projects.
     names: BTreeMap<Key, Vec<ProjectId>>,
     bytes: usize,
@@ -137,14 +142,23 @@ impl Delta {
             return Ok(());
         }
         let Some((derived, project)) = derived_of(key, value)? else { return Ok(()) };
-        // A derived row that is here was written with a newer source.
-        if !self.slots.contains_key(&derived) {
-            match project {
-                None => self.set(derived, None),
-                Some(project) => self.names.entry(derived).or_default().push(project),
+        match project {
+            None => {
+                self.derived.insert(derived);
             }
+            Some(project) => self.names.entry(derived).or_default().push(project),
         }
         Ok(())
+    }
+
+    /// What the derived rows that were found to be gone take in memory, about.
+    pub(super) fn derived_bytes(&self) -> usize {
+        self.derived.len() * DERIVED_BYTES
+    }
+
+    /// Only these rows, to be merged before the rest; they leave this map.
+    pub(super) fn take_derived(&mut self) -> Delta {
+        Delta { derived: mem::take(&mut self.derived), ..Delta::default() }
     }
 
     /// Whether a page would change: else it may be taken over unread.
@@ -159,6 +173,7 @@ impl Delta {
                 .range::<Key, _>(..=&page.last)
                 .next_back()
                 .is_some_and(|(_, l)| *l >= page.first)
+            || self.derived.range::<Key, _>(inside.clone()).next().is_some()
             || self.names.range::<Key, _>(inside).next().is_some()
     }
 
@@ -183,7 +198,11 @@ impl Delta {
                     continue;
                 }
                 Some((_, None)) => true,
-                None => self.covers(&key) || self.unnames(&key, &value)?,
+                None => {
+                    self.covers(&key)
+                        || self.derived.contains(&key)
+                        || self.unnames(&key, &value)?
+                }
             };
             if !is_gone || planted::is(Mistake::SnapshotKeepsGone) {
                 merged.push((key, value));

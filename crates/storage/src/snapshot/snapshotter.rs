@@ -22,6 +22,7 @@ use piecework_core::{Now, Position};
 use crate::digest::RowsDigest;
 use crate::group::group_rows;
 use crate::journal::{Disk, GroupReader, JournalError};
+use crate::tables::Key;
 
 use super::delta::Delta;
 use super::error::SnapshotError;
@@ -70,8 +71,10 @@ pub struct Snapshotter<D: Disk> {
 #[derive(Debug)]
 enum Stage {
     Read,
-    /// The next page to look through for rows from which others were derived.
-    Derive(usize),
+    /// Looking for older rows from which others were derived, behind this one.
+    Derive(Option<Key>),
+    /// Found more of these than fit: they are merged before the search goes on.
+    MergeDerived(Merge, Delta, Key),
     Merge(Merge),
     Round,
     Check(usize),
@@ -155,7 +158,10 @@ impl<D: Disk> Snapshotter<D> {
     fn advance(&mut self, stage: Stage, read: ReadJournal<'_>) -> Result<Stage, SnapshotError> {
         match stage {
             Stage::Read => self.read_groups(read),
-            Stage::Derive(page) => self.derive(page),
+            Stage::Derive(behind) => self.derive(behind.as_ref()),
+            Stage::MergeDerived(merge, derived, behind) => {
+                self.merge_derived(merge, derived, behind)
+            }
             Stage::Merge(merge) => self.merge(merge),
             Stage::Round => self.end_round(),
             Stage::Check(page) => self.check(page),
@@ -182,7 +188,7 @@ impl<D: Disk> Snapshotter<D> {
         for _ in 0..STEP_GROUPS {
             self.at = take_group(reader, &mut self.delta, self.at, to, &mut bytes)?;
             if self.at == to || self.delta.bytes() >= delta_bytes {
-                return Ok(Stage::Derive(0));
+                return Ok(Stage::Derive(None));
             }
             if bytes >= STEP_BYTES {
                 break;
@@ -191,19 +197,51 @@ impl<D: Disk> Snapshotter<D> {
         Ok(Stage::Read)
     }
 
-    fn derive(&mut self, from: usize) -> Result<Stage, SnapshotError> {
-        let next = (from..self.pages.len()).find(|at| self.delta.takes_sources(&self.pages[*at]));
-        let Some(next) = next else {
-            let pages = mem::take(&mut self.pages);
-            return Ok(Stage::Merge(Merge::new(pages, self.snapshots.settings().file_bytes)));
+    fn derive(&mut self, behind: Option<&Key>) -> Result<Stage, SnapshotError> {
+        let is_next = |page: &&PageEntry| {
+            behind.is_none_or(|behind| page.last > *behind) && self.delta.takes_sources(page)
         };
-        for (key, value) in self.snapshots.read_page(self.base, &self.pages[next], false)? {
+        let Some(page) = self.pages.iter().find(is_next).cloned() else {
+            return Ok(Stage::Merge(self.begin_merge()));
+        };
+        for (key, value) in self.snapshots.read_page(self.base, &page, false)? {
             self.delta.forget_derived(&key, &value)?;
         }
-        Ok(Stage::Derive(next + 1))
+        if self.delta.derived_bytes() < self.snapshots.settings().delta_bytes {
+            return Ok(Stage::Derive(Some(page.last)));
+        }
+        let derived = self.delta.take_derived();
+        Ok(Stage::MergeDerived(self.begin_merge(), derived, page.last))
+    }
+
+    fn merge_derived(
+        &mut self,
+        mut merge: Merge,
+        derived: Delta,
+        behind: Key,
+    ) -> Result<Stage, SnapshotError> {
+        if self.merge_page(&mut merge, &derived)? {
+            return Ok(Stage::MergeDerived(merge, derived, behind));
+        }
+        self.pages = merge.into_pages();
+        self.drop_intermediate()?;
+        Ok(Stage::Derive(Some(behind)))
     }
 
     fn merge(&mut self, mut merge: Merge) -> Result<Stage, SnapshotError> {
+        if self.merge_page(&mut merge, &self.delta)? {
+            return Ok(Stage::Merge(merge));
+        }
+        self.pages = merge.into_pages();
+        self.delta = Delta::default();
+        Ok(Stage::Round)
+    }
+
+    fn begin_merge(&mut self) -> Merge {
+        Merge::new(mem::take(&mut self.pages), self.snapshots.settings().file_bytes)
+    }
+
+    fn merge_page(&self, merge: &mut Merge, delta: &Delta) -> Result<bool, SnapshotError> {
         let (snapshots, base, pin) = (&self.snapshots, self.base, &self.pin);
         let read = |page: &PageEntry| snapshots.read_page(base, page, false);
         let write = |rows: &[SnapshotRow]| {
@@ -212,18 +250,17 @@ impl<D: Disk> Snapshotter<D> {
             files::put(snapshots.disk(), &page.hash.file(), &bytes)?;
             Ok(page)
         };
-        if merge.step(&self.delta, &read, &write)? {
-            return Ok(Stage::Merge(merge));
-        }
-        self.pages = merge.into_pages();
-        self.delta = Delta::default();
-        Ok(Stage::Round)
+        merge.step(delta, &read, &write)
     }
 
-    /// What was needed on the way only goes; the names of the rest are kept.
-    fn end_round(&mut self) -> Result<Stage, SnapshotError> {
+    /// Pages that were needed on the way only go.
+    fn drop_intermediate(&self) -> Result<(), SnapshotError> {
         self.pin.keep(&self.pages);
-        self.snapshots.sweep()?;
+        self.snapshots.sweep()
+    }
+
+    fn end_round(&mut self) -> Result<Stage, SnapshotError> {
+        self.drop_intermediate()?;
         if self.at < self.to {
             return Ok(Stage::Read);
         }
