@@ -6,9 +6,10 @@ mod small_disk;
 use std::time::{Duration, Instant};
 
 use piecework_client::proto::v1::{CreateTasksRequest, ErrorReason as Reason, NewTask, Verdict};
+use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use crate::harness::{Daemon, refused, wait_until};
+use crate::harness::{Daemon, in_time, refused, wait_until};
 
 use self::small_disk::SmallDisk;
 
@@ -23,6 +24,10 @@ const SETTINGS: [(&str, &str); 3] = [
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// Answers that are taken while nothing is free, each in a group of its own.
 const ANSWERS: usize = 40;
+/// Answers for which its prepared segments have no room.
+const BEYOND: usize = 190;
+/// So long no answer: it waits for room.
+const STANDSTILL: Duration = Duration::from_secs(3);
 
 /// A daemon on a small disk, and what was acknowledged.
 struct OnSmallDisk {
@@ -121,6 +126,36 @@ async fn a_full_disk_refuses_intake_takes_answers_and_is_over_when_there_is_room
         back_after.as_millis(),
         on.created + on.answered,
     );
+}
+
+#[tokio::test]
+async fn answers_beyond_the_reserve_wait_for_room_and_the_daemon_lives() {
+    let Some(mut on) = OnSmallDisk::start().await else { return };
+    on.fill().await;
+    // More than the journal has prepared: somewhere on the way there is no block left.
+    let (platform, worker, project) = (on.daemon.platform(), on.worker.clone(), on.project.clone());
+    let (told, mut answered) = tokio::sync::watch::channel(0);
+    let answering = tokio::spawn(async move {
+        for answer in 1..=BEYOND {
+            platform.answer_one(&worker, &project, "a").await;
+            told.send_replace(answer);
+        }
+    });
+    // It stands still for as long as there is no room.
+    let still = async {
+        while timeout(STANDSTILL, answered.changed()).await.is_ok_and(|changed| changed.is_ok()) {}
+        *answered.borrow()
+    };
+    let taken = in_time("the reserve is used up", still).await;
+    assert!((ANSWERS..BEYOND).contains(&taken), "{taken} answers from the reserve");
+    assert!(!answering.is_finished(), "the next one waits");
+
+    on.disk.empty();
+    in_time("the rest is taken", answering).await.expect("no answer is refused");
+    on.answered += BEYOND;
+    assert_eq!(on.daemon.log().matches("INFO serving").count(), 1, "without a restart");
+    on.daemon.restart().await;
+    on.check().await;
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ const GROUP_MAX: usize = 1_024;
 const INTAKE_MAX: usize = 128;
 /// The longest sleep.
 const PATIENCE_MAX: Duration = Duration::from_secs(1);
+/// How often a journal that found the disk full is tried again.
+const SPACE_EVERY: Duration = Duration::from_millis(200);
 /// How often gauges are set.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
@@ -42,10 +44,17 @@ pub(crate) fn run<J: Journal>(
     let mut now = clock.turn(clock::read());
     loop {
         let stopping = stop.load(Ordering::Acquire);
+        let has_space =
+            writer.has_space().inspect_err(|_| drop(inbox.close(Unanswered::Stopped)))?;
+        if !has_space && !stopping {
+            // Requests wait in their lanes, which are bounded.
+            thread::sleep(SPACE_EVERY);
+            continue;
+        }
         let idle = !writer.is_busy() && !stopping;
         let patience = if idle { patience(writer.due(), now) } else { Duration::ZERO };
         inbox.take(&mut requests, GROUP_MAX, INTAKE_MAX, patience);
-        if stopping && requests.is_empty() {
+        if stopping && (requests.is_empty() || !has_space) {
             break;
         }
         now = clock.turn(clock::read());

@@ -84,6 +84,8 @@ pub(crate) struct Writer<J> {
     last: Position,
     /// The times of the last turn.
     now: Now,
+    /// A group that the journal had no space for. Nothing is decided before it is taken.
+    stalled: Option<Group>,
     /// Sees every command as it was applied.
     #[cfg(feature = "testing")]
     pub(crate) tap: Option<super::stepped::Tap>,
@@ -136,6 +138,7 @@ impl<J: Journal> Writer<J> {
             lot,
             last,
             now,
+            stalled: None,
             #[cfg(feature = "testing")]
             tap: None,
         }
@@ -152,6 +155,10 @@ impl<J: Journal> Writer<J> {
     pub(crate) fn turn(&mut self, now: Now, inbox: Vec<Waiting>) -> Result<(), CommitError> {
         if let Some(error) = self.releases.take_failure() {
             return Err(error);
+        }
+        if !self.has_space()? {
+            // Unanswered: they were not looked at, and who asks again is served.
+            return Ok(());
         }
         let begun = Instant::now();
         self.now = now;
@@ -327,10 +334,35 @@ impl<J: Journal> Writer<J> {
         }
         let Collected { now, body, replies, first, commands } = turn;
         let shared = Bytes::from(body.clone());
+        let kept = shared.clone();
         self.releases.push(Release { last: self.last, now, body: shared, replies, begun });
-        let group = Group { first, count: commands, now, body };
-        let appended = self.journal.append(group);
-        appended.map(drop).map_err(|source| CommitError::Append { commands, source })
+        match self.journal.append(Group { first, count: commands, now, body }) {
+            Ok(_) => Ok(()),
+            // The journal lives on, and so do the replies that wait for this group.
+            Err(JournalError::Full { .. }) => {
+                self.stalled = Some(Group { first, count: commands, now, body: kept.to_vec() });
+                Ok(())
+            }
+            Err(source) => Err(CommitError::Append { commands, source }),
+        }
+    }
+
+    /// Tries once more to append a group that found the disk full. False: it
+    /// still is; take no turn.
+    ///
+    /// # Errors
+    /// As `turn`.
+    pub(crate) fn has_space(&mut self) -> Result<bool, CommitError> {
+        let Some(group) = self.stalled.take() else { return Ok(true) };
+        let commands = group.count;
+        match self.journal.append(group.clone()) {
+            Ok(_) => Ok(true),
+            Err(JournalError::Full { .. }) => {
+                self.stalled = Some(group);
+                Ok(false)
+            }
+            Err(source) => Err(CommitError::Append { commands, source }),
+        }
     }
 
     /// Intake is refused first, then leases; answers never.
