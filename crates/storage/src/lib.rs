@@ -33,7 +33,6 @@ pub use journal::{
     LyingDisk, LyingFile, Note, Operation, PowerCut, Recorded, Recording, RecordingDisk,
     RecordingFile, Replay, SteppedJournal, conformance,
 };
-pub use journal::{LyingDisk, LyingFile, SteppedJournal, conformance};
 pub use snapshot::{
     ManifestFault, PageFault, ReadJournal, Restored, SnapshotError, SnapshotInfo, SnapshotProgress,
     SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest, restore,

@@ -14,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 const TURN_MS_MAX: u64 = 2_000;
 
 /// What the machine's clocks say.
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "the simulator's"))]
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
     /// Milliseconds since the machine was started, sleep included.

@@ -16,6 +16,9 @@ use super::inbox::{Inbox, Waiting};
 pub(crate) struct Cold {
     pub(crate) waiting: Waiting,
     pub(crate) tasks: Vec<TaskId>,
+    /// Asked for before and held in memory since: what one round brings must
+    /// not be forgotten while the next one is away.
+    pub(crate) held: Vec<TaskId>,
 }
 
 /// The same, with what storage has.

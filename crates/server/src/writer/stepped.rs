@@ -179,6 +179,9 @@ impl<J: Journal> SteppedWriter<J> {
     /// # Errors
     /// The writer has died: drop it and recover.
     pub fn turn(&mut self, reading: Reading, most: usize) -> Result<Now, CommitError> {
+        if !self.writer.has_space()? {
+            return Ok(self.writer.now());
+        }
         let mut requests = Vec::new();
         self.inbox.take(&mut requests, most, most, Duration::ZERO);
         let now = self.clock.turn(reading);

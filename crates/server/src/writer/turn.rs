@@ -17,7 +17,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use piecework_core::change::Changed;
 use piecework_core::{
-    Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TenantId,
+    Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TaskId, TenantId,
 };
 use piecework_storage::{
     Bounds, CommandHeader, Group, Journal, JournalError, Room, Store, StoreError, encode_command,
@@ -168,7 +168,7 @@ impl<J: Journal> Writer<J> {
             self.warmed(&mut turn, warmed)?;
         }
         for waiting in inbox {
-            self.one(&mut turn, waiting);
+            self.one(&mut turn, waiting, Vec::new());
         }
         self.parked(&mut turn);
         self.commit(turn, begun)?;
@@ -213,8 +213,8 @@ impl<J: Journal> Writer<J> {
         }
     }
 
-    /// Applies a caller's request, or parks it.
-    fn one(&mut self, turn: &mut Collected, waiting: Waiting) {
+    /// Applies a caller's request, or parks it. `held`: tasks that were fetched for it.
+    fn one(&mut self, turn: &mut Collected, waiting: Waiting, held: Vec<TaskId>) {
         match self.engine.apply(self.last.next(), turn.now, &waiting.request) {
             Step::Done { outcome, changes } => {
                 self.take(turn, &waiting.request, &outcome, &changes);
@@ -225,18 +225,19 @@ impl<J: Journal> Writer<J> {
                     turn.replies.push(Reply { to: waiting.reply, answer });
                 }
             }
-            Step::NeedCold(tasks) => self.cold.fetch(Cold { waiting, tasks }),
+            Step::NeedCold(tasks) => return self.cold.fetch(Cold { waiting, tasks, held }),
         }
+        self.engine.unpin(&held);
     }
 
     /// A request whose settled tasks have come.
     fn warmed(&mut self, turn: &mut Collected, warmed: Warmed) -> Result<(), CommitError> {
-        let Warmed { cold, found } = warmed;
+        let Warmed { cold: Cold { waiting, tasks, mut held }, found } = warmed;
         for task in found.map_err(|source| CommitError::Cold { source })? {
             self.engine.warm(turn.now, task);
         }
-        self.one(turn, cold.waiting);
-        self.engine.unpin(&cold.tasks);
+        held.extend(tasks);
+        self.one(turn, waiting, held);
         Ok(())
     }
 
@@ -250,12 +251,12 @@ impl<J: Journal> Writer<J> {
         if self.inbox.is_draining() {
             // Nobody needs to wait for work here: an empty answer, and why.
             for parked in self.lot.clear() {
-                self.one(turn, parked.waiting);
+                self.one(turn, parked.waiting, Vec::new());
             }
             return;
         }
         for parked in self.lot.over(turn.now.engine) {
-            self.one(turn, parked.waiting);
+            self.one(turn, parked.waiting, Vec::new());
         }
         let engine = &self.engine;
         let id = |p: &Parked| p.worker().and_then(|(tenant, name)| engine.worker_id(tenant, name));
@@ -277,7 +278,9 @@ impl<J: Journal> Writer<J> {
                 let answer = Answer { outcome, position: self.last, now: turn.now };
                 turn.replies.push(Reply { to: parked.waiting.reply, answer });
             }
-            Step::NeedCold(tasks) => self.cold.fetch(Cold { waiting: parked.waiting, tasks }),
+            Step::NeedCold(tasks) => {
+                self.cold.fetch(Cold { waiting: parked.waiting, tasks, held: Vec::new() });
+            }
         }
     }
 
@@ -399,6 +402,12 @@ impl<J: Journal> Writer<J> {
     #[cfg(feature = "testing")]
     pub(crate) fn journal(&mut self) -> &mut J {
         &mut self.journal
+    }
+
+    /// The times of the last turn.
+    #[cfg(feature = "testing")]
+    pub(crate) fn now(&self) -> Now {
+        self.now
     }
 
     /// Holds the engine's indexes against its rows.

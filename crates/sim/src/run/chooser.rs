@@ -4,6 +4,8 @@
 //! them. Then the faults stop, clients behave, and everything must drain.
 
 use crate::Random;
+use std::fmt;
+
 use crate::workload::{self, Workload};
 use crate::world::{Crash, Heard, Step, Tables, World};
 
@@ -237,6 +239,13 @@ impl Chooser {
             tables,
             again_at: chance(&mut self.random, faults.again).then(|| 1 + self.random.below(12)),
         })
+    }
+}
+
+impl fmt::Debug for Chooser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (held, clients) = (self.held.len(), self.workload.is_settled());
+        write!(f, "{held} held back, clients settled: {clients}")
     }
 }
 

@@ -81,8 +81,15 @@ fn go(chooser: &mut Chooser, world: &mut World, steps: &mut Vec<Step>) -> Result
             }
             Next::Over => return drained(world),
             Next::Stuck => {
-                let what = "clients behave, faults have stopped, and it does not drain";
-                return Err(Failure::new("stuck", what.to_owned()));
+                let what = format!(
+                    "clients behave, faults have stopped, and it does not drain: waits: {:?}, \
+                     {chooser:?}, due in {:?} ms at {:?}, {:?}",
+                    world.oldest_pending(),
+                    world.due_in(),
+                    world.now(),
+                    world.events(),
+                );
+                return Err(Failure::new("stuck", what));
             }
         }
     }

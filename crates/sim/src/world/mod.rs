@@ -177,6 +177,12 @@ impl World {
         self.pending.len()
     }
 
+    /// The call that has waited longest.
+    #[must_use]
+    pub fn oldest_pending(&self) -> Option<(u64, &Request)> {
+        self.pending.iter().next().map(|(call, waits)| (*call, &waits.request))
+    }
+
     /// When something is due though nobody asks, in milliseconds from now.
     #[must_use]
     pub fn due_in(&self) -> Option<u64> {

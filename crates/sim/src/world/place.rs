@@ -50,6 +50,7 @@ impl Place {
     /// The process has died; its memory is gone. Drop the writer first.
     pub(super) fn crash(&self, crash: Crash) {
         self.opened.set(0);
+        self.disk.set_bytes_max(u64::MAX);
         if crash.power {
             self.disk.power_cut();
         } else {
@@ -110,11 +111,6 @@ impl Place {
             hasher.update(&tables.get(&key).expect("memory").unwrap_or_default());
         }
     }
-
-    /// Where the journal lies, for messages.
-    pub(super) fn path(&self) -> std::path::PathBuf {
-        self.disk.path("")
-    }
 }
 
 impl stepped::Place for Place {
@@ -128,7 +124,10 @@ impl stepped::Place for Place {
         let settings =
             StoreSettings { overlay_bytes: self.sizes.overlay_bytes, ..StoreSettings::default() };
         let tables: Arc<dyn KeyValue> = Arc::new(self.tables.borrow().clone());
-        Store::with_key_value(tables, &settings)
+        let store = Store::with_key_value(tables, &settings)?;
+        // As the daemon does with tables of this size.
+        store.check_pages()?;
+        Ok(store)
     }
 
     fn journal(
