@@ -8,6 +8,7 @@
 
 mod ci;
 mod command;
+mod fuzz;
 mod proto;
 mod step;
 mod tidy;
@@ -24,6 +25,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                 --fast leaves out the slow ones
   tidy          the rules of the house that no ready-made tool checks
   lint-proto    buf lint, and buf breaking against the newest release
+  fuzz [--seconds 60]
+                every fuzz target in turn, for so long each
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +37,10 @@ fn main() -> ExitCode {
         ["ci", "--fast"] => Workspace::find().and_then(|workspace| ci::run(&workspace, true)),
         ["tidy"] => Workspace::find().and_then(|workspace| tidy::run(&workspace)),
         ["lint-proto"] => Workspace::find().and_then(|workspace| proto::run(&workspace)),
+        ["fuzz"] => Workspace::find().and_then(|workspace| fuzz::run(&workspace, None)),
+        ["fuzz", "--seconds", seconds] => {
+            Workspace::find().and_then(|workspace| fuzz::run(&workspace, Some(seconds)))
+        }
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -89,13 +89,36 @@ pub fn seeds() -> Vec<(usize, Vec<u8>)> {
     seeds
 }
 
-/// Requests that make the world: two answers wanted of each task, one given.
+/// Requests that make the world: two workers with leases, one answer given.
 fn prepared() -> Vec<(&'static str, Vec<u8>)> {
     let requester = v1::CreateRequesterRequest {
         requester: Some(v1::Requester { display_name: "Acme".into(), ..Default::default() }),
         requester_id: "acme".into(),
         request_id: "r1".into(),
     };
+    let answer = v1::Answer {
+        lease: "projects/cats/tasks/t1/leases/1".into(),
+        answer: Bytes::from_static(br#"{"label":"a"}"#),
+        ..Default::default()
+    };
+    let submit = v1::SubmitAnswersRequest {
+        worker: "workers/ann".into(),
+        answers: vec![answer],
+        ..Default::default()
+    };
+    vec![
+        ("/CreateRequester", requester.encode_to_vec()),
+        ("/CreateProject", project().encode_to_vec()),
+        ("/CreateTasks", tasks().encode_to_vec()),
+        ("/CreateWorker", worker("ann").encode_to_vec()),
+        ("/CreateWorker", worker("bob").encode_to_vec()),
+        ("/Lease", lease("ann", 2).encode_to_vec()),
+        ("/Lease", lease("bob", 1).encode_to_vec()),
+        ("/SubmitAnswers", submit.encode_to_vec()),
+    ]
+}
+
+fn project() -> v1::CreateProjectRequest {
     let field = v1::AnswerField {
         name: "label".into(),
         kind: v1::AnswerFieldKind::Choice.into(),
@@ -109,56 +132,42 @@ fn prepared() -> Vec<(&'static str, Vec<u8>)> {
         schema: Some(v1::AnswerSchema { fields: vec![field] }),
         ..Default::default()
     };
-    let project = v1::CreateProjectRequest {
+    v1::CreateProjectRequest {
         project: Some(project),
         project_id: "cats".into(),
         request_id: "p1".into(),
-    };
+    }
+}
+
+fn tasks() -> v1::CreateTasksRequest {
     let task = |id: &str| v1::NewTask {
         task_id: id.into(),
         payload: vec![1, 2, 3].into(),
         ..Default::default()
     };
-    let tasks = v1::CreateTasksRequest {
+    v1::CreateTasksRequest {
         parent: "projects/cats".into(),
-        tasks: vec![task("t1"), task("t2"), task(""), task("")],
+        tasks: ["t1", "t2", "", ""].map(task).to_vec(),
         request_id: "t1".into(),
-    };
-    let worker = |id: &str| v1::CreateWorkerRequest {
-        worker: Some(v1::Worker {
-            kind: v1::WorkerKind::Human.into(),
-            capacity: 10,
-            ..Default::default()
-        }),
+    }
+}
+
+fn worker(id: &str) -> v1::CreateWorkerRequest {
+    let kind = v1::WorkerKind::Human.into();
+    v1::CreateWorkerRequest {
+        worker: Some(v1::Worker { kind, capacity: 10, ..Default::default() }),
         worker_id: id.into(),
         request_id: format!("w-{id}"),
-    };
-    let lease = |worker: &str, count| v1::LeaseRequest {
+    }
+}
+
+fn lease(worker: &str, count: u32) -> v1::LeaseRequest {
+    v1::LeaseRequest {
         worker: format!("workers/{worker}"),
         count,
         request_id: format!("l-{worker}"),
         ..Default::default()
-    };
-    let answer = |lease: &str| v1::Answer {
-        lease: lease.into(),
-        answer: Bytes::from_static(br#"{"label":"a"}"#),
-        ..Default::default()
-    };
-    let submit = v1::SubmitAnswersRequest {
-        worker: "workers/ann".into(),
-        answers: vec![answer("projects/cats/tasks/t1/leases/1")],
-        ..Default::default()
-    };
-    vec![
-        ("/CreateRequester", requester.encode_to_vec()),
-        ("/CreateProject", project.encode_to_vec()),
-        ("/CreateTasks", tasks.encode_to_vec()),
-        ("/CreateWorker", worker("ann").encode_to_vec()),
-        ("/CreateWorker", worker("bob").encode_to_vec()),
-        ("/Lease", lease("ann", 2).encode_to_vec()),
-        ("/Lease", lease("bob", 1).encode_to_vec()),
-        ("/SubmitAnswers", submit.encode_to_vec()),
-    ]
+    }
 }
 
 /// Asks `method`, by its number modulo how many there are, with these bytes.
