@@ -6,4 +6,5 @@
 //!
 //! Not here: real processes and real disks (`tests/` at the top).
 
+pub mod corruption;
 pub mod powercut;

@@ -12,8 +12,8 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use piecework_core::{Gauges, Limits, Position, WallTime};
 use piecework_proto::{FILE_DESCRIPTOR_SET, v1};
 use piecework_storage::{
-    JournalError, JournalId, MemoryJournal, MemoryStore, OnDurable, Store, StoreError,
-    StoreSettings,
+    Group, Journal as _, JournalError, JournalId, MemoryJournal, MemoryStore, OnDurable, Store,
+    StoreError, StoreSettings,
 };
 use prost::Message;
 use tokio::sync::watch;
@@ -283,6 +283,15 @@ impl World {
                 }
             }
         })
+    }
+
+    /// All groups of its journal, in order.
+    ///
+    /// Panics when the journal cannot be read.
+    pub fn groups(&mut self) -> Vec<Group> {
+        let journal = self.writer.journal();
+        let groups = journal.read(journal.bounds().oldest).expect("nothing was trimmed");
+        groups.collect::<Result<_, _>>().expect("a journal in memory")
     }
 
     /// Holds the engine's indexes against its rows, and loads the tables.
