@@ -11,8 +11,11 @@ mod harness;
 
 mod bad_input;
 mod cli;
+mod crash;
 mod crowd;
+mod full_disk;
 mod lifecycle;
 mod metrics;
 mod replay_kill;
 mod restart;
+mod upgrade;

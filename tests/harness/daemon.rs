@@ -52,6 +52,13 @@ struct Process {
     metrics: SocketAddr,
 }
 
+impl Process {
+    fn signal(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("a process"), signal).expect("signalled");
+    }
+}
+
 /// A start that came to nothing.
 #[derive(Debug)]
 pub(crate) struct NotStarted {
@@ -67,12 +74,17 @@ impl Daemon {
 
     /// A fresh one with settings as environment variables.
     pub(crate) async fn with(settings: &[(&'static str, &str)]) -> Daemon {
+        let mut daemon = Daemon::not_started(settings);
+        daemon.resume().await;
+        daemon
+    }
+
+    /// One without data, or with data that the test puts in its place first.
+    pub(crate) fn not_started(settings: &[(&'static str, &str)]) -> Daemon {
         let home = tempfile::Builder::new().prefix("piecework-test-").tempdir().expect("temp");
         let all = SETTINGS.iter().chain(settings);
         let settings = all.map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let mut daemon = Daemon { home, settings, process: None };
-        daemon.resume().await;
-        daemon
+        Daemon { home, settings, process: None }
     }
 
     /// Starts it again on the same data.
@@ -99,20 +111,19 @@ impl Daemon {
         }
     }
 
+    /// Starts it and kills it after `life`, ready or not. Returns whether that
+    /// was before it was ready.
+    pub(crate) async fn die_young(&mut self, life: Duration) -> bool {
+        assert!(self.process.is_none(), "it runs already");
+        let (mut child, _stdin, mut stdout) = self.launch();
+        let mut line = String::new();
+        let ready = timeout(life, stdout.read_line(&mut line)).await;
+        child.kill().await.expect("killed");
+        ready.is_err() || line.is_empty()
+    }
+
     async fn spawn(&self) -> Result<Process, ExitStatus> {
-        let log = OpenOptions::new().append(true).create(true).open(self.log_file());
-        let log: File = log.expect("a log file");
-        let mut command = bare();
-        command
-            .args(["serve", "--until-stdin-closes", "--data-dir"])
-            .arg(self.data())
-            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
-            .envs(self.settings.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stderr(log);
-        let mut child = command.spawn().expect("the daemon starts");
-        let stdin = child.stdin.take().expect("stdin");
-        let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
+        let (mut child, stdin, mut stdout) = self.launch();
         let mut line = String::new();
         let read = timeout(START_WITHIN, stdout.read_line(&mut line)).await;
         read.unwrap_or_else(|_| panic!("not ready in time\n{}", self.log())).expect("a line");
@@ -126,6 +137,23 @@ impl Daemon {
         };
         let (listen, metrics) = (address("listen="), address("metrics="));
         Ok(Process { child, _stdin: stdin, _stdout: stdout, listen, metrics })
+    }
+
+    fn launch(&self) -> (Child, ChildStdin, BufReader<ChildStdout>) {
+        let log = OpenOptions::new().append(true).create(true).open(self.log_file());
+        let log: File = log.expect("a log file");
+        let mut command = bare();
+        command
+            .args(["serve", "--until-stdin-closes", "--data-dir"])
+            .arg(self.data())
+            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stderr(log);
+        let mut child = command.spawn().expect("the daemon starts");
+        let stdin = child.stdin.take().expect("stdin");
+        let stdout = BufReader::new(child.stdout.take().expect("stdout"));
+        (child, stdin, stdout)
     }
 
     /// SIGKILL, and waits until the process is gone.
@@ -143,10 +171,19 @@ impl Daemon {
     /// SIGTERM; fails if it takes longer than promised.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("it runs");
-        let pid = process.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(pid.expect("a process"), Signal::TERM).expect("signalled");
+        process.signal(Signal::TERM);
         let ended = timeout(STOP_WITHIN, process.child.wait()).await;
         ended.unwrap_or_else(|_| panic!("still running\n{}", self.log())).expect("an exit status")
+    }
+
+    /// SIGSTOP: it does nothing until it is thawed, killed or dropped.
+    pub(crate) fn freeze(&self) {
+        self.process.as_ref().expect("it runs").signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        self.process.as_ref().expect("it runs").signal(Signal::CONT);
     }
 
     /// Where its data lie.

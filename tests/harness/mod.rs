@@ -19,4 +19,4 @@ pub(crate) use reads::next_result;
 pub(crate) use refusal::{Outcome, refused};
 pub(crate) use relay::Relay;
 pub(crate) use sheet::{Sheet, label_of};
-pub(crate) use wait::{in_time, wait_until};
+pub(crate) use wait::{in_time, time_passes, wait_until};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use piecework_client::proto::v1::watch_results_response::Frame;
 use piecework_client::proto::v1::{
     Event, GetProjectStatsRequest, GetStatusRequest, GetStatusResponse, GetTaskRequest,
-    GetWorkerRequest, ListEventsRequest, ListLeasesRequest, ListProjectsRequest,
+    GetWorkerRequest, Lease, ListEventsRequest, ListLeasesRequest, ListProjectsRequest,
     ListRequestersRequest, ListResultsRequest, ListSubmissionsRequest, ListTasksRequest,
     ListWorkersRequest, ProjectStats, Result as TaskResult, Submission, Task, WatchResultsRequest,
     WatchResultsResponse, WatchedResult, Worker,
@@ -51,6 +51,18 @@ impl Platform {
         let request = GetWorkerRequest { name: name.to_owned(), min_position: String::new() };
         let found = self.client.workers().get_worker(request).await.expect("a worker");
         found.into_inner().worker.expect("a worker")
+    }
+
+    /// All workers.
+    pub(crate) async fn list_workers(&self) -> Vec<Worker> {
+        let request = ListWorkersRequest::default();
+        pages!(self.client.workers(), list_workers, request, workers)
+    }
+
+    /// A worker's live leases.
+    pub(crate) async fn leases(&self, worker: &str) -> Vec<Lease> {
+        let request = ListLeasesRequest { worker: worker.to_owned(), ..Default::default() };
+        pages!(self.client.dispatch(), list_leases, request, leases)
     }
 
     /// A project's counts.
@@ -122,14 +134,12 @@ impl Platform {
                 show(&task.name, format!("{whole:?}"));
             }
         }
-        let workers = ListWorkersRequest::default();
-        for worker in pages!(self.client.workers(), list_workers, workers, workers) {
+        for worker in self.list_workers().await {
             let name = worker.name;
             show(&name, format!("{:?}", self.get_worker(&name).await));
             let submissions = self.submissions(&name, "").await;
             show(&format!("{name} submissions"), format!("{submissions:?}"));
-            let request = ListLeasesRequest { worker: name.clone(), ..Default::default() };
-            let mut leases = pages!(self.client.dispatch(), list_leases, request, leases);
+            let mut leases = self.leases(&name).await;
             for lease in &mut leases {
                 // They run, and the time that they end is told anew in each reply.
                 (lease.remaining, lease.hold_remaining, lease.expire_time) = (None, None, None);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// Long for any of these daemons, also on a busy machine.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -27,4 +27,10 @@ pub(crate) async fn wait_until<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
         }
     };
     in_time(what, looking).await
+}
+
+/// Lets real time pass where that is what a test is about: an outage, a stopped process.
+pub(crate) async fn time_passes(for_so_long: Duration) {
+    // tidy-expect(sleep): the length is the fault itself, nothing is waited for
+    sleep(for_so_long).await;
 }

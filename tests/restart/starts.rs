@@ -1,6 +1,7 @@
 //! Starts that are refused, each with its exit status and a message for a person.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crate::harness::{Daemon, Ran, piecework};
 
@@ -65,16 +66,42 @@ async fn a_directory_of_others_is_refused_and_left_alone() {
     assert_eq!(names.len(), 1, "{names:?}");
 }
 
+/// Every file below it, with its bytes; directories without any.
+fn bytes_of(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).expect("listed") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(bytes_of(&path));
+            all.insert(path, Vec::new());
+        } else {
+            let bytes = std::fs::read(&path).expect("read");
+            all.insert(path, bytes);
+        }
+    }
+    all
+}
+
 #[tokio::test]
-async fn data_of_a_newer_release_is_refused_and_left_alone() {
+async fn p17_data_of_a_newer_release_is_refused_and_not_a_byte_is_changed() {
     let mut daemon = Daemon::start().await;
-    assert!(daemon.stop().await.success());
+    let project = daemon.platform().project("p").await;
+    daemon.platform().numbered_tasks(&project, 5).await;
+    // Killed, so that there is a tail to recover, which it must not do.
+    daemon.kill().await;
     let format = daemon.data().join("FORMAT");
     let text = std::fs::read_to_string(&format).expect("read");
     std::fs::write(&format, text.replace("format 1", "format 2")).expect("written");
+    let before = bytes_of(&daemon.data());
     let failed = daemon.try_resume().await.expect_err("refused");
     assert_ne!(failed.status.code(), Some(0));
     assert!(failed.stderr.contains("has format 2, this program knows up to 1"), "{failed:?}");
+    let after = bytes_of(&daemon.data());
+    let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&after), names(&before));
+    let changed = before.iter().filter(|(path, bytes)| after[*path] != **bytes);
+    assert_eq!(changed.map(|(path, _)| path).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
     std::fs::write(&format, text).expect("written");
     daemon.resume().await;
+    assert_eq!(daemon.platform().list_tasks(&project, "").await.len(), 5);
 }

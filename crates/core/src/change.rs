@@ -72,6 +72,8 @@ pub enum Change {
     SweepGone(ProjectId),
     /// What the partition itself remembers; of tenant zero.
     Partition(PartitionRow),
+    /// What a tenant as a whole remembers.
+    Tenant(TenantRow),
     /// Specs, records, leases and submissions of these tasks are gone.
     TasksGone {
         /// Of which project.
@@ -152,6 +154,13 @@ pub struct PartitionRow {
     pub last_project: u32,
     /// Number of the newest worker.
     pub last_worker: u32,
-    /// Newest sequence of the log of worker events.
+}
+
+/// What a tenant as a whole remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TenantRow {
+    /// Which.
+    pub tenant: TenantId,
+    /// Newest sequence of its log of worker events.
     pub last_worker_event: Sequence,
 }

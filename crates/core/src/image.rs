@@ -3,7 +3,7 @@
 //! Finished tasks are not in it; when a command needs one the engine says so
 //! (`Step::NeedCold`) and gets a [`ColdTask`].
 
-use crate::change::{CreateKeyRow, PartitionRow, PinnedTerms};
+use crate::change::{CreateKeyRow, PartitionRow, PinnedTerms, TenantRow};
 use crate::lease::Lease;
 use crate::project::{Project, ProjectTally, Sweep};
 use crate::requester::Requester;
@@ -18,6 +18,8 @@ use crate::{Fingerprint, TaskId};
 pub enum ImageRow {
     /// The partition's own.
     Partition(PartitionRow),
+    /// A tenant's own.
+    Tenant(TenantRow),
     /// A requester.
     Requester(Box<Requester>),
     /// A project.

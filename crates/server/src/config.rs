@@ -30,6 +30,9 @@ pub struct Config {
     pub segment_bytes: u64,
     /// Changes in memory that wait for the checkpoint, each of two maps.
     pub overlay_bytes: u64,
+    /// Bytes of disk that stay free: with less, new tasks are refused and the
+    /// tables get no checkpoint.
+    pub reserve_bytes: u64,
     /// How long the tables may take to open before they are set aside.
     pub open_tables_within_ms: u64,
     /// A shutdown ends after this, whatever is still open.
@@ -85,6 +88,7 @@ impl Default for Config {
             cache_bytes: 256 * 1024 * 1024,
             segment_bytes: 64 * 1024 * 1024,
             overlay_bytes: 64 * 1024 * 1024,
+            reserve_bytes: 64 * 1024 * 1024,
             open_tables_within_ms: 60_000,
             shutdown_within_ms: 10_000,
             log: Log::default(),

@@ -6,5 +6,14 @@
 //!
 //! Not here: real processes and real disks (`tests/` at the top).
 
+mod random;
+
+pub mod bare;
 pub mod corruption;
+pub mod model;
 pub mod powercut;
+pub mod run;
+pub mod workload;
+pub mod world;
+
+pub use random::Random;

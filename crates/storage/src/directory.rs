@@ -149,6 +149,30 @@ impl DataDirectory {
         Ok(DataDirectory { path: path.to_owned(), journal, lock, is_read_only: false })
     }
 
+    /// Makes a data directory at `path`, where there is nothing, and lets `fill`
+    /// put into its parts what it begins with. It counts as one only after that.
+    ///
+    /// # Errors
+    /// `NotOurs` when there is something; or what `fill` says. What it put there
+    /// stays, and whoever opens it is refused.
+    pub(crate) fn make<E: From<DirectoryError>>(
+        path: &Path,
+        fill: impl FnOnce(&DataDirectory) -> Result<(), E>,
+    ) -> Result<DataDirectory, E> {
+        if read_format(path)?.is_some() {
+            let (path, found) = (path.to_owned(), PathBuf::from(FORMAT));
+            return Err(DirectoryError::NotOurs { path, found }.into());
+        }
+        check_vacant(path)?;
+        make_directory(path)?;
+        let lock = Arc::new(take_lock(path)?);
+        let journal = make_parts(path)?;
+        let made = DataDirectory { path: path.to_owned(), journal, lock, is_read_only: false };
+        fill(&made)?;
+        write_format(path, journal)?;
+        Ok(made)
+    }
+
     /// Opens the data directory at `path` for a look: nothing in it is written,
     /// not even who holds it, and its disks refuse every change. It is locked all
     /// the same, so that nobody changes it meanwhile.
@@ -324,9 +348,20 @@ fn hold(path: &Path, mut file: File) -> Result<File, DirectoryError> {
 
 /// Makes the parts and then, as the sign that all are there, FORMAT.
 fn make_layout(path: &Path) -> Result<JournalId, DirectoryError> {
-    make_directory(&path.join(JOURNAL))?;
-    make_directory(&path.join(TABLES))?;
-    let journal = random_id()?;
+    let journal = make_parts(path)?;
+    write_format(path, journal)?;
+    Ok(journal)
+}
+
+/// Makes the parts and chooses the journal's id.
+fn make_parts(path: &Path) -> Result<JournalId, DirectoryError> {
+    for part in [JOURNAL, TABLES, SNAPSHOTS] {
+        make_directory(&path.join(part))?;
+    }
+    random_id()
+}
+
+fn write_format(path: &Path, journal: JournalId) -> Result<(), DirectoryError> {
     let new = path.join(FORMAT_NEW);
     let io = |what| {
         let path = new.clone();
@@ -337,8 +372,7 @@ fn make_layout(path: &Path) -> Result<JournalId, DirectoryError> {
     file.sync_all().map_err(io("sync"))?;
     sync_directory(path)?;
     std::fs::rename(&new, path.join(FORMAT)).map_err(io("rename"))?;
-    sync_directory(path)?;
-    Ok(journal)
+    sync_directory(path)
 }
 
 fn make_directory(path: &Path) -> Result<(), DirectoryError> {

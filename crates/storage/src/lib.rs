@@ -5,10 +5,16 @@
 //!
 //! Not here: what a group means; the writer in `piecework-server` decides that.
 
+// Rows for tests are made by a file that the tests outside share.
+#[cfg(test)]
+extern crate self as piecework_storage;
+
 mod digest;
 mod directory;
 mod group;
 mod journal;
+mod snapshot;
+mod space;
 mod tables;
 
 #[cfg(any(test, feature = "testing"))]
@@ -27,9 +33,16 @@ pub use journal::{
     LyingDisk, LyingFile, Note, Operation, PowerCut, Recorded, Recording, RecordingDisk,
     RecordingFile, Replay, SteppedJournal, conformance,
 };
+pub use snapshot::{
+    ManifestFault, PageFault, ReadJournal, Restored, SnapshotError, SnapshotInfo, SnapshotProgress,
+    SnapshotRows, SnapshotSettings, Snapshots, Snapshotter, fold_digest, restore,
+};
+#[cfg(any(test, feature = "testing"))]
+pub use snapshot::{read_any_manifest, read_any_page};
+pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
-    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
-    StoreError, StoreSettings, Tag, View, Visit,
+    EXIT_START_AGAIN, Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError,
+    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
+    SledKeyValue, Store, StoreError, StoreSettings, Tag, View, Visit,
 };

@@ -9,6 +9,7 @@
 mod ci;
 mod command;
 mod fuzz;
+mod process;
 mod proto;
 mod step;
 mod tidy;
@@ -27,6 +28,11 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   lint-proto    buf lint, and buf breaking against the newest release
   fuzz [--seconds 60]
                 every fuzz target in turn, for so long each
+  crash [--kills N] [--seed SEED]
+                a daemon under load that is killed N times (50 if not said)
+  full-disk     a daemon on a small disk that fills up
+  fixture NAME  makes tests/data/NAME, a data directory of this release, to be
+                opened by every later one
 ";
 
 fn main() -> ExitCode {
@@ -41,14 +47,19 @@ fn main() -> ExitCode {
         ["fuzz", "--seconds", seconds] => {
             Workspace::find().and_then(|workspace| fuzz::run(&workspace, Some(seconds)))
         }
+        ["crash", options @ ..] => match process::Crash::parse(options) {
+            Some(crash) => Workspace::find().and_then(|workspace| crash.run(&workspace)),
+            None => return misused(),
+        },
+        ["full-disk"] => Workspace::find().and_then(|workspace| process::full_disk(&workspace)),
+        ["fixture", name] => {
+            Workspace::find().and_then(|workspace| process::fixture(&workspace, name))
+        }
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
         }
-        _ => {
-            eprint!("{USAGE}");
-            return ExitCode::from(2);
-        }
+        _ => return misused(),
     };
     match done {
         Ok(step::Done::Passed) => ExitCode::SUCCESS,
@@ -61,4 +72,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn misused() -> ExitCode {
+    eprint!("{USAGE}");
+    ExitCode::from(2)
 }

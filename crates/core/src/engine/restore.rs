@@ -34,6 +34,9 @@ impl Restore {
         let state = &mut self.state;
         match row {
             ImageRow::Partition(row) => state.partition = row,
+            ImageRow::Tenant(row) => {
+                state.tenant_mut(row.tenant).last_worker_event = row.last_worker_event;
+            }
             ImageRow::Requester(row) => {
                 state.tenant_mut(row.tenant).requesters.insert(row.name.clone(), row.id);
                 state.requesters.insert(row.id, *row);

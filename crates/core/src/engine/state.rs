@@ -21,7 +21,7 @@ use crate::task::TaskRecord;
 use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use crate::{
     ClientId, EngineTime, Fingerprint, LeaseId, Limits, Now, Position, ProjectId, Refusal,
-    RequesterId, Revision, TaskId, TaskNumber, TenantId, WorkerId,
+    RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
 
 /// All that decisions need.
@@ -86,6 +86,8 @@ pub(crate) struct TenantRoom {
     pub(crate) projects: BTreeMap<ClientId, ProjectId>,
     pub(crate) workers: BTreeMap<ClientId, WorkerId>,
     pub(crate) rota: Rota,
+    /// Newest sequence of the log of worker events.
+    pub(crate) last_worker_event: Sequence,
 }
 
 /// A project and what hangs on it.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use piecework_core::change::{
-    Change, Changed, CreateKeyId, CreateKeyRow, PartitionRow, PinnedTerms,
+    Change, Changed, CreateKeyId, CreateKeyRow, PartitionRow, PinnedTerms, TenantRow,
 };
 use piecework_core::event::{Event, Log};
 use piecework_core::image::{ColdTask, ImageRow, SpecRow};
@@ -18,13 +18,14 @@ use piecework_core::task::{TaskRecord, TaskSpec};
 use piecework_core::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use piecework_core::{
     EngineTime, Fingerprint, LeaseId, ProjectId, RequesterId, Revision, Sequence, TaskId,
-    TaskNumber, WorkerId,
+    TaskNumber, TenantId, WorkerId,
 };
 
 /// Every row by its identity.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rows {
     pub(crate) partition: PartitionRow,
+    pub(crate) tenants: BTreeMap<TenantId, TenantRow>,
     pub(crate) requesters: BTreeMap<RequesterId, Requester>,
     pub(crate) projects: BTreeMap<ProjectId, Project>,
     pub(crate) terms: BTreeMap<(ProjectId, Revision), Terms>,
@@ -78,6 +79,7 @@ impl Rows {
             Change::Sweep(s) => _ = self.sweeps.insert(s.project, *s),
             Change::SweepGone(project) => _ = self.sweeps.remove(project),
             Change::Partition(row) => self.partition = *row,
+            Change::Tenant(row) => _ = self.tenants.insert(row.tenant, *row),
             Change::TasksGone { project, first, last } => self.drop_tasks(*project, *first, *last),
             Change::EventsGone { log, through } => {
                 self.events.retain(|(l, s), _| l != log || s > through);
@@ -148,6 +150,7 @@ impl Rows {
     /// What a start loads, in the documented order.
     pub(crate) fn image(&self, now: EngineTime) -> Vec<ImageRow> {
         let mut image = vec![ImageRow::Partition(self.partition)];
+        image.extend(self.tenants.values().copied().map(ImageRow::Tenant));
         image.extend(self.requesters.values().cloned().map(Box::new).map(ImageRow::Requester));
         image.extend(self.projects.values().cloned().map(Box::new).map(ImageRow::Project));
         image.extend(self.terms.iter().map(|((project, revision), terms)| {

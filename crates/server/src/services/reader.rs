@@ -253,10 +253,7 @@ impl Reader {
     pub(crate) fn log_end(&self, log: Log) -> Result<Sequence, Failure> {
         match log {
             Log::Project(project) => Ok(self.tally(project)?.last_sequence),
-            Log::Workers(_) => {
-                let partition = read(self.view.partition())?.unwrap_or_default();
-                Ok(partition.last_worker_event)
-            }
+            Log::Workers(_) => Ok(read(self.view.last_worker_event())?),
         }
     }
 }

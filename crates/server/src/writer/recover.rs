@@ -15,7 +15,7 @@ use bytes::Bytes;
 use piecework_core::{Engine, Limits, Now, Position, Restore};
 use piecework_storage::{
     CHECKPOINT_EVERY, Checkpointer, DataDirectory, DirectoryError, FileJournal, Journal,
-    JournalError, JournalSettings, OnDurable, Room, Store, StoreError, StoreSettings,
+    JournalError, JournalSettings, OnDurable, Store, StoreError, StoreSettings,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -141,6 +141,7 @@ impl Home for DirectoryHome<'_> {
             overlay_bytes: usize::try_from(self.config.overlay_bytes).unwrap_or(usize::MAX),
             cache_bytes: self.config.cache_bytes,
             open_patience: Duration::from_millis(self.config.open_tables_within_ms),
+            reserve_bytes: self.config.reserve_bytes,
             ..StoreSettings::default()
         };
         Store::open(&self.directory.tables_path(), &settings)
@@ -227,9 +228,7 @@ fn replay(store: &Store, journal: &impl Journal) -> Result<(u64, Now), RecoverEr
         let last = group.last();
         now = group.now;
         store.publish(&Bytes::from(group.body), last, now)?;
-        while store.room() != Room::Free {
-            store.checkpoint_step()?;
-        }
+        store.make_room()?;
     }
     Ok((bounds.next.0 - 1 - applied.0, now))
 }

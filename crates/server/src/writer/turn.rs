@@ -336,7 +336,7 @@ impl<J: Journal> Writer<J> {
     /// Intake is refused first, then leases; answers never.
     fn refuse_when_full(&mut self) {
         let room = self.store.room();
-        let space_low = self.journal.bounds().space_low;
+        let space_low = self.journal.bounds().space_low || self.store.space_low();
         self.inbox.refuse(room != Room::Free || space_low, room == Room::Full);
     }
 
@@ -347,6 +347,7 @@ impl<J: Journal> Writer<J> {
             return Ok(());
         }
         let begun = Instant::now();
+        self.now = now;
         let mut turn = Collected::new(now, self.last.next());
         self.own(&mut turn, Command::Restarted);
         self.commit(turn, begun)

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use piecework_core::Position;
+use piecework_core::planted::{self, Mistake};
 
 use super::error::StoreError;
 use super::fold::fold;
@@ -74,7 +75,14 @@ impl Checkpoint {
         let (next, progress) = match std::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Idle => match tables.overlay.freeze(self.standing.applied.position) {
                 None => (Stage::Idle, Progress::Idle),
-                Some(map) => (Stage::Writing { map, done: None }, Progress::Working),
+                Some(map) => {
+                    if planted::is(Mistake::AppliedTooEarly) {
+                        self.end(tables, self.applied_at(&map))?;
+                    }
+                    let lost = planted::is(Mistake::OverlayLost).then(|| map.rows.keys().next());
+                    let done = lost.flatten().cloned();
+                    (Stage::Writing { map, done }, Progress::Working)
+                }
             },
             Stage::Writing { map, done } => {
                 let next = match self.write(tables, &map.rows, done.as_ref(), map.last)? {
@@ -88,8 +96,7 @@ impl Checkpoint {
                 (Stage::Synced { map }, Progress::Working)
             }
             Stage::Synced { map } => {
-                let rows = self.standing.rows;
-                let applied = Applied { position: map.last, now: map.now, rows };
+                let applied = self.applied_at(&map);
                 self.end(tables, applied)?;
                 (Stage::Idle, Progress::Done(applied))
             }
@@ -196,6 +203,11 @@ impl Checkpoint {
                 Ok(())
             }
         }
+    }
+
+    /// All that is written is all up to the last row of `map`.
+    fn applied_at(&self, map: &Map) -> Applied {
+        Applied { position: map.last, now: map.now, rows: self.standing.rows }
     }
 
     fn end(&mut self, tables: &Tables, applied: Applied) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! The thread that writes checkpoints: when the overlay is half full, and every
 //! so often when anything was published. In between it scrubs tables that were
-//! too large to be checked at the open.
+//! too large to be checked at the open. On a disk that is nearly full it writes
+//! nothing and looks again every so often.
 
 use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -16,6 +17,12 @@ use super::store::Store;
 /// takes some percent of one core and of the disk.
 const SCRUB_BYTES: usize = 1024 * 1024;
 const SCRUB_REST: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether the disk is nearly full: the writer asks, and
+/// refuses new tasks.
+const SPACE_EVERY: Duration = Duration::from_secs(1);
+/// How long a disk that is nearly full is left alone.
+const SPACE_RETRY: Duration = Duration::from_millis(500);
 
 /// How often a checkpoint is written when the overlay does not fill before.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
@@ -45,6 +52,13 @@ impl Bell {
     fn set(&self, change: impl FnOnce(&mut BellState)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.rung.notify_all();
+    }
+
+    /// Waits for the end or for `at_most`; rings go on to wait. False: it is over.
+    fn pause(&self, at_most: Duration) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let woken = self.rung.wait_timeout_while(state, at_most, |state| !state.is_over);
+        !woken.unwrap_or_else(PoisonError::into_inner).0.is_over
     }
 
     /// Waits for a ring, the end or for `at_most`.
@@ -104,14 +118,16 @@ impl Checkpointer {
         Ok(Checkpointer { store, thread: Some(thread) })
     }
 
-    /// Ends the thread, then writes everything published so far.
+    /// Ends the thread, then writes everything published so far; on a disk that
+    /// is nearly full it leaves the rest to the journal.
     ///
     /// # Errors
     /// The store failed.
     pub fn finish(self) -> Result<(), StoreError> {
         let store = self.store.clone();
         drop(self);
-        store.checkpoint_now().map(|_| ())
+        while store.applied() < store.published() && write_one(&store, || false)? {}
+        Ok(())
     }
 }
 
@@ -128,7 +144,8 @@ impl Drop for Checkpointer {
 fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
     let mut written = Instant::now();
     loop {
-        let until_due = every.saturating_sub(written.elapsed());
+        store.shared.reserve.look();
+        let until_due = every.saturating_sub(written.elapsed()).min(SPACE_EVERY);
         let is_scrubbing = store.is_scrub_due();
         let at_most = if is_scrubbing { until_due.min(SCRUB_REST) } else { until_due };
         let woken = store.shared.bell.wait(at_most);
@@ -136,7 +153,9 @@ fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
             return Ok(());
         }
         if woken == Woken::Rung || written.elapsed() >= every {
-            write_one(store)?;
+            if !write_one(store, || store.shared.bell.pause(SPACE_RETRY))? {
+                return Ok(());
+            }
             written = Instant::now();
         }
         if is_scrubbing && let Scrubbed::Done(checked) = store.scrub_step(SCRUB_BYTES)? {
@@ -146,7 +165,17 @@ fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
     }
 }
 
-fn write_one(store: &Store) -> Result<(), StoreError> {
-    while store.checkpoint_step()? == Progress::Working {}
-    Ok(())
+/// Writes a checkpoint, if there is anything to write. `wait`: called while the
+/// disk is nearly full; says whether to look again. False: it said no.
+fn write_one(store: &Store, wait: impl Fn() -> bool) -> Result<bool, StoreError> {
+    loop {
+        while !store.shared.reserve.look() {
+            if !wait() {
+                return Ok(false);
+            }
+        }
+        if store.checkpoint_step()? != Progress::Working {
+            return Ok(true);
+        }
+    }
 }

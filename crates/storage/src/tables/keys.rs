@@ -26,6 +26,7 @@
 //! 19  submission        project u32, task u32, no u32   Submission
 //! 20  project event     project u32, sequence u64       Event
 //! 21  worker event      sequence u64                    Event
+//! 22  tenant            –                               Tenant
 //! ```
 //!
 //! Invariant: a derived row (2, 4, 6, 18) comes before the row it is derived
@@ -92,10 +93,12 @@ pub enum Tag {
     ProjectEvent = 20,
     /// A record of a tenant's log of worker events.
     WorkerEvent = 21,
+    /// What a tenant as a whole remembers.
+    Tenant = 22,
 }
 
 impl Tag {
-    const ALL: [Tag; 21] = [
+    const ALL: [Tag; 22] = [
         Tag::Partition,
         Tag::RequesterName,
         Tag::Requester,
@@ -117,6 +120,7 @@ impl Tag {
         Tag::Submission,
         Tag::ProjectEvent,
         Tag::WorkerEvent,
+        Tag::Tenant,
     ];
 
     fn of(byte: u8) -> Option<Tag> {
@@ -148,6 +152,7 @@ impl Tag {
             Tag::Submission => "submission",
             Tag::ProjectEvent => "project event",
             Tag::WorkerEvent => "worker event",
+            Tag::Tenant => "tenant",
         }
     }
 }
@@ -157,6 +162,8 @@ impl Tag {
 #[expect(missing_docs, reason = "the table above says it")]
 pub enum RowId<'a> {
     Partition,
+    /// What a tenant as a whole remembers.
+    Tenant,
     RequesterName(&'a str),
     Requester(RequesterId),
     ProjectName(&'a str),
@@ -212,6 +219,7 @@ impl Key {
     pub fn new(tenant: TenantId, row: RowId<'_>) -> Key {
         match row {
             RowId::Partition => Key::parts(tenant, Tag::Partition, &[]),
+            RowId::Tenant => Key::parts(tenant, Tag::Tenant, &[]),
             RowId::RequesterName(name) => {
                 Key::parts(tenant, Tag::RequesterName, &[name.as_bytes()])
             }
@@ -376,6 +384,7 @@ fn read(bytes: &[u8]) -> Result<(TenantId, RowId<'_>), KeyError> {
     let tag = Tag::of(byte).ok_or(KeyError::UnknownKind { tag: byte })?;
     let row = match tag {
         Tag::Partition => RowId::Partition,
+        Tag::Tenant => RowId::Tenant,
         Tag::RequesterName => RowId::RequesterName(fields.text()?),
         Tag::Requester => RowId::Requester(RequesterId(fields.u32()?)),
         Tag::ProjectName => RowId::ProjectName(fields.text()?),
@@ -512,6 +521,7 @@ mod tests {
         let lease = LeaseId { task: task(9), number: 3 };
         vec![
             (RowId::Partition, "01"),
+            (RowId::Tenant, "16"),
             (RowId::RequesterName("ab"), "026162"),
             (RowId::Requester(RequesterId(5)), "0300000005"),
             (RowId::ProjectName("ab"), "046162"),

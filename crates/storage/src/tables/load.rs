@@ -22,8 +22,9 @@ use super::values::{self, Misread, parse};
 use crate::digest::RowsDigest;
 
 /// Kinds before the tasks, in the order of `ImageRow`.
-const KINDS: [Tag; 11] = [
+const KINDS: [Tag; 12] = [
     Tag::Partition,
+    Tag::Tenant,
     Tag::Requester,
     Tag::Project,
     Tag::Terms,
@@ -193,6 +194,9 @@ fn image_row(key: &Key, value: &Bytes) -> Result<ImageRow, StoreError> {
     Ok(match row {
         RowId::Partition => {
             ImageRow::Partition(read(key, value, |m| Ok(values::read_partition(m)))?)
+        }
+        RowId::Tenant => {
+            ImageRow::Tenant(read(key, value, |m| Ok(values::read_tenant(tenant, m)))?)
         }
         RowId::Requester(id) => ImageRow::Requester(Box::new(read(key, value, |m| {
             values::read_requester(tenant, id, m)

@@ -148,6 +148,9 @@ pub(crate) fn write_change(out: &mut Vec<u8>, changed: &Changed) -> u32 {
         Change::Partition(row) => {
             put(out, &Key::new(TenantId(0), RowId::Partition), &values::write_partition(row))
         }
+        Change::Tenant(row) => {
+            put(out, &Key::new(row.tenant, RowId::Tenant), &values::write_tenant(*row))
+        }
         Change::TasksGone { project, first, last } => {
             tasks_gone(out, tenant, *project, *first, *last)
         }

@@ -65,7 +65,7 @@ impl Scrub {
         (self.sum, self.checked)
     }
 
-    /// Checks pages of about `budget` bytes. True: it is at the end.
+    /// Checks pages of about `budget` bytes, at least one. True: it is at the end.
     ///
     /// # Errors
     /// Which page or row is damaged. This scrub is of no use any more.
@@ -74,7 +74,8 @@ impl Scrub {
         let first = covering(kv, &self.below)?;
         let first = first.map_or_else(|| self.below.clone(), |(start, _)| start.to_vec());
         let (_, end) = page_bounds();
-        let until = self.checked.bytes.saturating_add(budget as u64);
+        // The page that was read before counts nothing, so one byte makes it go on.
+        let until = self.checked.bytes.saturating_add(budget.max(1) as u64);
         let (mut last, mut outcome) = (None, Ok(true));
         kv.scan(&page_key(&first), &end, &mut |at, page| {
             match self.take_page(kv, &at[1..], &Bytes::copy_from_slice(page), &mut last) {
@@ -100,6 +101,10 @@ impl Scrub {
     ) -> Result<(), StoreError> {
         let damaged = || StoreError::Page { key: Key::copy(start) };
         let group = start.get(..GROUP_BYTES).ok_or_else(damaged)?;
+        // A row from here on would be looked for here.
+        if last.as_ref().is_some_and(|last| last.as_bytes() >= start) {
+            return Err(damaged());
+        }
         let is_new = start >= self.below.as_slice();
         for Entry { key, held } in Page::open(start, page)?.entries()? {
             key.row().map_err(StoreError::Key)?;
@@ -137,4 +142,98 @@ pub(super) fn check_all(
     }
     let (found, checked) = scrub.sum();
     if found == expected { Ok(checked) } else { Err(StoreError::DigestDiffers { found, expected }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use piecework_core::{Position, ProjectId, TaskId, TaskNumber, TenantId};
+
+    use super::*;
+    use crate::tables::keys::{RowId, Tag};
+    use crate::tables::memory::MemoryKeyValue;
+    use crate::tables::pages::{Held, write_page};
+    use crate::tables::values::checksum;
+
+    fn key(number: u32) -> Key {
+        let task = TaskId { project: ProjectId(1), number: TaskNumber(number) };
+        Key::new(TenantId(1), RowId::Spec(task))
+    }
+
+    /// A row whose own checksum matches.
+    fn entry(key: Key) -> Entry {
+        let mut value = b"value".to_vec();
+        value.extend_from_slice(&checksum(key.as_bytes(), &value).to_le_bytes());
+        Entry { key, held: Held::Inline(value.into()) }
+    }
+
+    /// Pages that start at a key and hold these rows, all with good checksums.
+    fn check(pages: &[(&[u8], Vec<Entry>)]) -> Result<Checked, StoreError> {
+        let kv = MemoryKeyValue::new();
+        let mut sum = RowsDigest::default();
+        for (start, entries) in pages {
+            for entry in entries {
+                let Held::Inline(value) = &entry.held else { panic!("all are inline") };
+                sum.add(entry.key.as_bytes(), value);
+            }
+            let page = write_page(start, Position(1), entries);
+            kv.apply_batch(&vec![(page_key(start), Some(page))]).expect("in memory");
+        }
+        check_all(&kv, sum, &|| {})
+    }
+
+    fn rows(numbers: &[u32]) -> Vec<Entry> {
+        numbers.iter().map(|&number| entry(key(number))).collect()
+    }
+
+    #[test]
+    fn pages_in_order_are_whole() {
+        let (start, third) = (key(1).group().to_vec(), key(3));
+        let checked = check(&[(&start, rows(&[1, 2])), (third.as_bytes(), rows(&[3, 9]))]);
+        assert_eq!(checked.expect("whole"), Checked { rows: 4, pages: 2, bytes: 4 * (13 + 9) });
+        assert_eq!(check(&[]).expect("whole"), Checked::default());
+    }
+
+    #[test]
+    fn rows_where_no_reader_would_find_them_are_damage_although_they_add_up() {
+        let (start, third) = (key(1).group().to_vec(), key(3));
+        let overlapping: [(&[u8], _); 2] =
+            [(&start, rows(&[1, 2, 3])), (third.as_bytes(), rows(&[4]))];
+        let reaching_over: [(&[u8], _); 2] =
+            [(&start, rows(&[1, 4])), (third.as_bytes(), rows(&[3, 5]))];
+        let twice: [(&[u8], _); 1] = [(&start, rows(&[2, 2]))];
+        let backwards: [(&[u8], _); 1] = [(&start, rows(&[2, 1]))];
+        let too_low: [(&[u8], _); 1] = [(third.as_bytes(), rows(&[2, 4]))];
+        let tasks = Key::prefix(TenantId(1), Tag::Task);
+        let of_another_kind: [(&[u8], _); 1] = [(tasks.as_bytes(), rows(&[1]))];
+        for pages in
+            [&overlapping[..], &reaching_over, &twice, &backwards, &too_low, &of_another_kind]
+        {
+            let error = check(pages).expect_err("not in order");
+            assert!(matches!(error, StoreError::Page { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_whose_own_checksum_does_not_match_is_damage() {
+        let start = key(1).group().to_vec();
+        let row = Entry { key: key(1), held: Held::Inline(Bytes::from_static(b"value and sum")) };
+        let error = check(&[(&start, vec![row])]).expect_err("not what was written");
+        assert!(matches!(error, StoreError::Row { source: Misread::Checksum, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_scrub_in_the_smallest_steps_comes_to_its_end() {
+        let kv = MemoryKeyValue::new();
+        for number in 1..=20 {
+            let key = key(number);
+            let page = write_page(key.as_bytes(), Position(1), &rows(&[number]));
+            kv.apply_batch(&vec![(page_key(key.as_bytes()), Some(page))]).expect("in memory");
+        }
+        let mut scrub = Scrub::default();
+        let mut steps = 1;
+        while !scrub.step(&kv, 0).expect("whole") {
+            steps += 1;
+        }
+        assert_eq!((steps, scrub.sum().1.rows), (21, 20));
+    }
 }

@@ -22,6 +22,7 @@ use super::memory::MemoryKeyValue;
 use super::merged::Tables;
 use super::opening::{Place, Watchdog, end_process};
 use super::overlay::{Overlay, Room};
+use super::reserve::{FreeBytes, Reserve};
 use super::row::Row;
 use super::scrub::{Checked, Scrubbed, check_all};
 use super::sled::SledKeyValue;
@@ -30,6 +31,7 @@ use super::values::Applied;
 use super::view::View;
 use crate::digest::RowsDigest;
 use crate::group::group_rows;
+use crate::space::free_bytes;
 
 /// Sizes and times of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct StoreSettings {
     /// Tables up to this size on disk are checked row by row before they are
     /// used; larger ones by the checkpointer, in pieces, while they are.
     pub check_at_open_bytes: u64,
+    /// No checkpoint is written while less than this is free on the disk.
+    pub reserve_bytes: u64,
 }
 
 impl Default for StoreSettings {
@@ -52,6 +56,7 @@ impl Default for StoreSettings {
             cache_bytes: 256 * 1024 * 1024,
             open_patience: Duration::from_secs(60),
             check_at_open_bytes: 256 * 1024 * 1024,
+            reserve_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -69,6 +74,7 @@ pub(super) struct Shared {
     pub(super) tables: Tables,
     pub(super) checkpoint: Mutex<Checkpoint>,
     pub(super) bell: Bell,
+    pub(super) reserve: Reserve,
     scrub_due: AtomicBool,
     applied: RwLock<Applied>,
     published: AtomicU64,
@@ -127,7 +133,10 @@ impl Store {
             place.set_aside()?;
             open()
         })?;
-        let store = Store::new(kv, standing, settings, Some((place, watchdog)));
+        let at = directory.to_owned();
+        let free: FreeBytes = Box::new(move || free_bytes(&at));
+        let store = Store::new(kv, standing, settings, Some(free), Some((place, watchdog)));
+        store.shared.reserve.look();
         store.shared.scrub_due.store(scrub_due, Ordering::Relaxed);
         Ok(store)
     }
@@ -141,19 +150,33 @@ impl Store {
         settings: &StoreSettings,
     ) -> Result<Store, StoreError> {
         let standing = read_standing(&*kv)?;
-        Ok(Store::new(kv, standing, settings, None))
+        Ok(Store::new(kv, standing, settings, None, None))
+    }
+
+    /// The same, on a disk that has as much room as `free` says.
+    ///
+    /// # Errors
+    /// How far they are cannot be read.
+    pub fn with_space(
+        kv: Arc<dyn KeyValue>,
+        settings: &StoreSettings,
+        free: FreeBytes,
+    ) -> Result<Store, StoreError> {
+        let standing = read_standing(&*kv)?;
+        Ok(Store::new(kv, standing, settings, Some(free), None))
     }
 
     /// Empty tables that go with the process.
     #[must_use]
     pub fn in_memory(settings: &StoreSettings) -> Store {
-        Store::new(Arc::new(MemoryKeyValue::new()), Standing::default(), settings, None)
+        Store::new(Arc::new(MemoryKeyValue::new()), Standing::default(), settings, None, None)
     }
 
     fn new(
         kv: Arc<dyn KeyValue>,
         standing: Standing,
         settings: &StoreSettings,
+        free: Option<FreeBytes>,
         opening: Option<(Place, Watchdog)>,
     ) -> Store {
         let applied = standing.applied;
@@ -163,6 +186,7 @@ impl Store {
             tables: Tables { kv, overlay },
             checkpoint: Mutex::new(Checkpoint::new(standing)),
             bell: Bell::default(),
+            reserve: Reserve::new(settings.reserve_bytes, free),
             scrub_due: AtomicBool::new(false),
             applied: RwLock::new(applied),
             published: AtomicU64::new(applied.position.0),
@@ -274,6 +298,27 @@ impl Store {
         self.shared.tables.overlay.room()
     }
 
+    /// Writes checkpoints until everything may come in again. For a replay, before
+    /// a [`super::Checkpointer`] runs. On a disk that is nearly full it writes
+    /// nothing: what is replayed then stays in the overlay, whatever its size.
+    ///
+    /// # Errors
+    /// The store failed. It stays so: drop it and start again.
+    pub fn make_room(&self) -> Result<(), StoreError> {
+        while self.room() != Room::Free && self.shared.reserve.look() {
+            self.checkpoint_step()?;
+        }
+        Ok(())
+    }
+
+    /// Whether checkpoints wait because the disk has less than
+    /// [`StoreSettings::reserve_bytes`] free, as last looked at: every second
+    /// by a [`super::Checkpointer`]. The overlay then fills, and [`Store::room`] with it.
+    #[must_use]
+    pub fn space_low(&self) -> bool {
+        self.shared.reserve.is_low()
+    }
+
     /// Bytes of published rows that the next checkpoint will write.
     #[must_use]
     pub fn overlay_bytes(&self) -> u64 {
@@ -287,7 +332,7 @@ impl Store {
     }
 
     /// Does one piece of a checkpoint: begins one if there is anything to write,
-    /// or writes a batch, or syncs, or ends it.
+    /// or writes a batch, or syncs, or ends it. Does not look at the disk's space.
     ///
     /// # Errors
     /// The store failed. It stays so: drop it and start again.

@@ -349,6 +349,12 @@ impl View {
         first.map(|(key, _)| sequence_of(&key)).transpose()
     }
 
+    /// The newest sequence of the tenant's log of worker events; zero: none.
+    pub fn last_worker_event(&self) -> Result<Sequence, StoreError> {
+        let row = self.one(RowId::Tenant, |m| Ok(values::read_tenant(self.tenant, m)))?;
+        Ok(row.map(|row| row.last_worker_event).unwrap_or_default())
+    }
+
     /// What the partition itself remembers; the same for every tenant.
     pub fn partition(&self) -> Result<Option<PartitionRow>, StoreError> {
         let key = Key::new(TenantId(0), RowId::Partition);

@@ -1,7 +1,7 @@
 //! The checkpoint thread and what it does when the store fails.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use bytes::Bytes;
 use piecework_core::Position;
 use piecework_core::change::Change;
 use piecework_storage::{
-    Batch, Checkpointer, KeyValue, KeyValueError, MemoryKeyValue, Progress, Store, StoreError,
-    StoreSettings,
+    Batch, Checkpointer, FreeBytes, KeyValue, KeyValueError, MemoryKeyValue, Progress, Room, Store,
+    StoreError, StoreSettings,
 };
 
 use crate::samples::{Dice, at, body};
@@ -59,6 +59,88 @@ impl KeyValue for Observed {
     fn size_on_disk(&self) -> Result<u64, KeyValueError> {
         self.kv.size_on_disk()
     }
+}
+
+/// Tables in memory on a disk that has as much room as the number says.
+fn on_a_disk(free: u64) -> (MemoryKeyValue, Store, Arc<AtomicU64>) {
+    let kv = MemoryKeyValue::new();
+    let room = Arc::new(AtomicU64::new(free));
+    let left = Arc::clone(&room);
+    let free: FreeBytes = Box::new(move || Ok(left.load(Ordering::Relaxed)));
+    let settings =
+        StoreSettings { overlay_bytes: 2_000, reserve_bytes: 100, ..StoreSettings::default() };
+    let store = Store::with_space(Arc::new(kv.clone()), &settings, free).unwrap();
+    (kv, store, room)
+}
+
+fn wait_until(done: impl Fn() -> bool) {
+    while !done() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn on_a_disk_that_is_nearly_full_nothing_is_written_until_there_is_room_again() {
+    let (kv, store, room) = on_a_disk(99);
+    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let mut position = 0;
+    let mut rooms = vec![store.room()];
+    while store.room() != Room::Full {
+        position += 1;
+        publish(&store, position);
+        rooms.push(store.room());
+    }
+    rooms.dedup();
+    assert_eq!(rooms, [Room::Free, Room::IntakeFull, Room::Full]);
+    wait_until(|| store.space_low());
+    assert_eq!(kv.keys(), Vec::<Vec<u8>>::new());
+    room.store(100, Ordering::Relaxed);
+    wait_until(|| store.applied() == Position(position));
+    assert_eq!((store.room(), store.space_low()), (Room::Free, false));
+    // What comes meanwhile is written at the end only if there is room.
+    room.store(99, Ordering::Relaxed);
+    publish(&store, position + 1);
+    checkpointer.finish().unwrap();
+    assert_eq!(store.applied(), Position(position));
+    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    room.store(100, Ordering::Relaxed);
+    checkpointer.finish().unwrap();
+    assert_eq!(store.applied(), Position(position + 1));
+}
+
+#[test]
+fn a_replay_makes_room_unless_the_disk_is_nearly_full() {
+    for (free, expected) in [(100, Room::Free), (99, Room::Full)] {
+        let (kv, store, _) = on_a_disk(free);
+        (1..=60).for_each(|position| publish(&store, position));
+        assert_eq!(store.room(), Room::Full);
+        store.make_room().unwrap();
+        assert_eq!(store.room(), expected);
+        // A second overlay needs the first one written.
+        (61..=120).for_each(|position| publish(&store, position));
+        store.make_room().unwrap();
+        assert_eq!(store.room(), expected);
+        assert_eq!(kv.keys().is_empty(), expected == Room::Full);
+    }
+}
+
+#[test]
+fn a_checkpoint_stops_in_its_middle_when_the_disk_fills() {
+    let (kv, store, room) = on_a_disk(100);
+    publish(&store, 1);
+    // It is frozen and partly written.
+    store.checkpoint_step().unwrap();
+    store.checkpoint_step().unwrap();
+    room.store(0, Ordering::Relaxed);
+    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let keys = kv.keys();
+    (2..=60).for_each(|position| publish(&store, position));
+    checkpointer.finish().unwrap();
+    assert_eq!((store.applied(), kv.keys()), (Position(0), keys));
+    room.store(100, Ordering::Relaxed);
+    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    checkpointer.finish().unwrap();
+    assert_eq!(store.applied(), Position(60));
 }
 
 fn observed(overlay_bytes: usize) -> (Store, Arc<AtomicBool>, mpsc::Receiver<()>) {

@@ -95,7 +95,7 @@ fn kinds_come_in_the_order_of_the_image() {
         }
     }
     let rank = |row: &ImageRow| match row {
-        ImageRow::Partition(_) => 0,
+        ImageRow::Partition(_) | ImageRow::Tenant(_) => 0,
         ImageRow::Requester(_) => 1,
         ImageRow::Project(_) => 2,
         ImageRow::Terms(_) => 3,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use piecework_core::change::{
-    Change, Changed, CreateKeyId, CreateKeyRow, Parent, PartitionRow, PinnedTerms,
+    Change, Changed, CreateKeyId, CreateKeyRow, Parent, PartitionRow, PinnedTerms, TenantRow,
 };
 use piecework_core::event::{
     Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
@@ -532,11 +532,17 @@ impl Dice {
                 }),
                 false => Change::SweepGone(ProjectId(1 + self.below(3))),
             },
-            21 => Change::Partition(PartitionRow {
-                grace_until: self.engine(),
-                last_requester: self.below(9),
-                ..PartitionRow::default()
-            }),
+            21 => match self.yes() {
+                true => Change::Partition(PartitionRow {
+                    grace_until: self.engine(),
+                    last_requester: self.below(9),
+                    ..PartitionRow::default()
+                }),
+                false => Change::Tenant(TenantRow {
+                    tenant: TENANT,
+                    last_worker_event: Sequence(self.below(99).into()),
+                }),
+            },
             22 => {
                 let TaskId { project, number } = self.task();
                 let last = TaskNumber(number.0 + self.below(100));

@@ -4,7 +4,7 @@
 //!
 //! Not here: counting votes (`quality`).
 
-use crate::change::Change;
+use crate::change::{Change, TenantRow};
 use crate::engine::edit::Edit;
 use crate::engine::{Changes, State};
 use crate::event::{Event, Log, ResultState, TaskResult, Vote, What, WorkerEvent};
@@ -124,14 +124,16 @@ pub(super) fn tell_worker(
     worker: WorkerId,
     what: WorkerEvent,
 ) {
-    state.partition.last_worker_event = state.partition.last_worker_event.next();
+    let room = state.tenant_mut(tenant);
+    room.last_worker_event = room.last_worker_event.next();
+    let last_worker_event = room.last_worker_event;
     let event = Event {
         log: Log::Workers(tenant),
-        sequence: state.partition.last_worker_event,
+        sequence: last_worker_event,
         at: changes.now.wall,
         what: What::Worker { worker, what },
     };
-    changes.partition();
+    changes.push(tenant, Change::Tenant(TenantRow { tenant, last_worker_event }));
     changes.push(tenant, Change::Event(Box::new(event)));
 }
 

@@ -1,7 +1,7 @@
 //! Streams over a store in memory, with events published by hand.
 
 use bytes::Bytes;
-use piecework_core::change::{Change, Changed, PartitionRow};
+use piecework_core::change::{Change, Changed, TenantRow};
 use piecework_core::event::{Event, What, WorkerEvent};
 use piecework_core::requester::Labels;
 use piecework_core::worker::{Worker, WorkerKind, WorkerSpec, WorkerState};
@@ -63,9 +63,8 @@ impl World {
         let suspended = WorkerEvent::Suspended { reason: format!("no {sequence}") };
         let what = What::Worker { worker: WorkerId(1), what: suspended };
         let event = Event { log: LOG, sequence, at: WallTime(1), what };
-        let row = PartitionRow { last_worker_event: sequence, ..PartitionRow::default() };
-        let partition = Changed { tenant: TenantId(0), change: Change::Partition(row) };
-        self.commit(&[partition, changed(Change::Event(Box::new(event)))]);
+        let row = TenantRow { tenant: TenantId::DEFAULT, last_worker_event: sequence };
+        self.commit(&[changed(Change::Tenant(row)), changed(Change::Event(Box::new(event)))]);
     }
 
     fn prune(&self, through: u64) {

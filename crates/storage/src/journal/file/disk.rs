@@ -98,23 +98,29 @@ pub(super) fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// A directory of the operating system. Holds the data directory's lock, so
-/// that nobody else writes here as long as this lives.
+/// A directory of the operating system. One that can be written holds the data
+/// directory's lock, so that nobody else writes here as long as this lives.
 #[derive(Debug)]
 pub struct RealDisk {
     path: PathBuf,
     is_read_only: bool,
-    _lock: Arc<DirectoryLock>,
+    _lock: Option<Arc<DirectoryLock>>,
 }
 
 impl RealDisk {
     pub(crate) fn new(path: &Path, lock: Arc<DirectoryLock>) -> RealDisk {
-        RealDisk { path: path.to_owned(), is_read_only: false, _lock: lock }
+        RealDisk { path: path.to_owned(), is_read_only: false, _lock: Some(lock) }
     }
 
     /// One that refuses every change, and can do without the right to write.
     pub(crate) fn read_only(path: &Path, lock: Arc<DirectoryLock>) -> RealDisk {
-        RealDisk { path: path.to_owned(), is_read_only: true, _lock: lock }
+        RealDisk { path: path.to_owned(), is_read_only: true, _lock: Some(lock) }
+    }
+
+    /// A backup, anywhere: read only, and nobody is kept from changing it.
+    #[must_use]
+    pub fn backup(path: &Path) -> RealDisk {
+        RealDisk { path: path.to_owned(), is_read_only: true, _lock: None }
     }
 
     fn check_writable(&self) -> io::Result<()> {

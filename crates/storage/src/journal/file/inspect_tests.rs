@@ -3,6 +3,7 @@
 
 use piecework_core::Position;
 
+use crate::directory::DataDirectory;
 use crate::journal::conformance::{Heard, group_at};
 use crate::journal::{Bounds, Epoch, FrameHash, Group, Journal, JournalError, JournalId};
 
@@ -128,6 +129,35 @@ fn a_look_after_a_power_cut_names_the_tail_that_an_open_would_cut() {
         }
     }
     assert!(cuts > 5, "{cuts} of 60 power cuts tore the tail");
+}
+
+#[test]
+fn a_look_at_a_directory_that_may_only_be_read_finds_the_journal() {
+    let temp = tempfile::tempdir().expect("temp");
+    let directory = DataDirectory::open(temp.path()).expect("made");
+    let settings = JournalSettings {
+        segment_bytes: 16 * 1024,
+        ..JournalSettings::new(directory.journal_id())
+    };
+    let on_durable = Heard::default().callback();
+    let disk = directory.journal_disk();
+    let mut journal =
+        FileJournal::open(disk, settings.clone(), Position(0), on_durable).expect("new");
+    for _ in 0..6 {
+        journal.append(group_at(&journal.bounds(), 2, 6_000)).expect("taken");
+    }
+    journal.close().expect("closed");
+    drop(directory);
+    let directory = DataDirectory::inspect(temp.path()).expect("looked at");
+    let looked = inspect(&directory.journal_disk(), &settings, Position(12)).expect("whole");
+    assert_eq!((looked.bounds.next, looked.bounds.synced), (Position(13), Position(12)));
+    assert_eq!(looked.groups.map(|group| group.expect("whole").body.len()).sum::<usize>(), 36_000);
+    let error = inspect(&directory.journal_disk(), &settings, Position(13)).expect_err("one lost");
+    assert!(matches!(error, JournalError::Corrupt { position: Position(13), .. }), "{error}");
+    // Its disk refuses what an open would have to write.
+    let on_durable = Heard::default().callback();
+    let refused = FileJournal::open(directory.journal_disk(), settings, Position(0), on_durable);
+    assert!(matches!(refused, Err(JournalError::Unavailable { .. })));
 }
 
 #[test]

@@ -25,8 +25,8 @@ pub(crate) use event::{read_event, write_event};
 pub(crate) use lease::{read_lease, read_lease_name, write_lease, write_lease_name};
 pub use partition::Applied;
 pub(crate) use partition::{
-    read_applied, read_create_key, read_name, read_partition, write_applied, write_create_key,
-    write_name, write_partition,
+    read_applied, read_create_key, read_name, read_partition, read_tenant, write_applied,
+    write_create_key, write_name, write_partition, write_tenant,
 };
 pub(crate) use project::{
     read_project, read_project_name, read_sweep, read_tally, write_project, write_sweep,

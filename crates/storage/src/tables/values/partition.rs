@@ -1,8 +1,8 @@
 //! The partition's own row, remembered creates, names, and how far tables are.
 
 use bytes::Bytes;
-use piecework_core::change::{CreateKeyId, CreateKeyRow, PartitionRow};
-use piecework_core::{EngineTime, Now, Position, Sequence, WallTime};
+use piecework_core::change::{CreateKeyId, CreateKeyRow, PartitionRow, TenantRow};
+use piecework_core::{EngineTime, Now, Position, Sequence, TenantId, WallTime};
 use piecework_proto::storage::v1 as pb;
 
 use super::{Misread, halves, whole};
@@ -45,8 +45,15 @@ pub(crate) fn write_partition(row: &PartitionRow) -> pb::Partition {
         last_requester: row.last_requester,
         last_project: row.last_project,
         last_worker: row.last_worker,
-        last_worker_event: row.last_worker_event.0,
     }
+}
+
+pub(crate) fn write_tenant(row: TenantRow) -> pb::Tenant {
+    pb::Tenant { last_worker_event: row.last_worker_event.0 }
+}
+
+pub(crate) fn read_tenant(tenant: TenantId, message: pb::Tenant) -> TenantRow {
+    TenantRow { tenant, last_worker_event: Sequence(message.last_worker_event) }
 }
 
 pub(crate) fn read_partition(message: pb::Partition) -> PartitionRow {
@@ -55,7 +62,6 @@ pub(crate) fn read_partition(message: pb::Partition) -> PartitionRow {
         last_requester: message.last_requester,
         last_project: message.last_project,
         last_worker: message.last_worker,
-        last_worker_event: Sequence(message.last_worker_event),
     }
 }
 

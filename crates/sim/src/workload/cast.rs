@@ -1,0 +1,207 @@
+//! Who takes part: projects, tasks, workers and answers, drawn at random.
+
+use std::collections::BTreeMap;
+
+use piecework_core::command::NewTask;
+use piecework_core::project::{
+    Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
+    Terms,
+};
+use piecework_core::schema::{Answer, Field, FieldKind, Schema};
+use piecework_core::worker::{WorkerKind, WorkerSpec};
+use piecework_core::{ClientId, Currency, Fingerprint, Millis, Money, Now, WallTime};
+
+use super::mix::Mix;
+use crate::random::Random;
+
+/// The skills there are.
+pub(super) const SKILLS: [&str; 3] = ["lang:fi", "maps", "medical"];
+const REGIONS: [&str; 2] = ["eu", "us"];
+const LABELS: [&str; 3] = ["cat", "dog", "fox"];
+const TONES: [&str; 2] = ["dark", "light"];
+
+/// An id that the rule allows.
+pub(super) fn id(text: &str) -> ClientId {
+    ClientId::new(text).expect("letters and digits")
+}
+
+fn small<T: TryFrom<u64>>(number: u64) -> T {
+    T::try_from(number).ok().expect("drawn small enough")
+}
+
+/// A new project's spec.
+pub(super) fn project(random: &mut Random, mix: &Mix) -> ProjectSpec {
+    let picks = random.percent(mix.worker_picks);
+    ProjectSpec {
+        title: String::new(),
+        terms: terms(random, mix),
+        requirements: match random.percent(mix.demanding) {
+            true => requirements(random),
+            false => Requirements::default(),
+        },
+        overlap: small(random.between(1, mix.overlap)),
+        assignment: if picks { Assignment::WorkerPicks } else { Assignment::ServerPicks },
+        payload_bytes_max: small(random.between(6, 12)),
+        labels: BTreeMap::new(),
+    }
+}
+
+fn terms(random: &mut Random, mix: &Mix) -> Terms {
+    Terms {
+        instructions: BTreeMap::new(),
+        schema: Schema { fields: fields(random) },
+        aggregation: *random.pick(&[
+            Aggregation::Majority,
+            Aggregation::Majority,
+            Aggregation::First,
+        ]),
+        reward: Money { micros: small(random.below(9) * 1_000), currency: Currency::USD },
+        lease: lease(random, mix),
+        expected: None,
+    }
+}
+
+fn fields(random: &mut Random) -> Vec<Field> {
+    let choice = |names: &[&str]| FieldKind::Choice(names.iter().map(|n| (*n).into()).collect());
+    let label = Field { name: "label".into(), kind: choice(&LABELS), required: true };
+    match random.below(5) {
+        0 => Vec::new(),
+        1 => vec![label, Field { name: "tone".into(), kind: choice(&TONES), required: false }],
+        _ => vec![label],
+    }
+}
+
+/// A lease policy within the mix.
+pub(super) fn lease(random: &mut Random, mix: &Mix) -> LeasePolicy {
+    let duration = Millis(random.between(mix.lease.0.0, mix.lease.1.0));
+    let rest = *random.pick(&[10, 10, 4, 2]);
+    LeasePolicy {
+        max_hold: Millis(duration.0 + random.below(9_000)),
+        max_attempts: small(random.between(1, 6)),
+        late: if random.one_in(6) { Late::Refuse } else { Late::UntilReplaced },
+        late_extra: *random.pick(&[
+            LateExtra::Refuse,
+            LateExtra::Refuse,
+            LateExtra::KeepPayable,
+            LateExtra::KeepUnpaid,
+        ]),
+        late_grace: Millis(duration.0 / rest),
+        late_window: Millis(duration.0.min(*random.pick(&[1_500, 4_000, 60_000]))),
+        ..LeasePolicy::of(duration)
+    }
+}
+
+/// What a project may ask of its workers; seldom all of it.
+pub(super) fn requirements(random: &mut Random) -> Requirements {
+    let mut needs = Requirements::default();
+    if random.one_in(2) {
+        needs.skills.insert((*random.pick(&SKILLS)).into(), small(random.below(80)));
+    }
+    if random.one_in(3) {
+        needs.min_rating = small(random.between(1, 85));
+        needs.newcomers = *random.pick(&[
+            Newcomers::Welcome,
+            Newcomers::Limit(1),
+            Newcomers::Limit(2),
+            Newcomers::Refuse,
+        ]);
+    }
+    if random.one_in(5) {
+        needs.kinds = vec![*random.pick(&[WorkerKind::Human, WorkerKind::Human, WorkerKind::Ai])];
+    }
+    if random.one_in(5) {
+        needs.regions = vec![(*random.pick(&REGIONS)).into()];
+    }
+    if random.one_in(4) {
+        needs.quota_per_worker = small(random.between(1, 12));
+    }
+    needs
+}
+
+/// A worker's data; its own requester account comes by name.
+pub(super) fn worker(random: &mut Random, mix: &Mix) -> WorkerSpec {
+    let capacity = random.one_in(2).then(|| small(random.between(1, 6)));
+    let person = random.below(2);
+    WorkerSpec {
+        kind: if random.one_in(5) { WorkerKind::Ai } else { WorkerKind::Human },
+        region: (*random.pick(&REGIONS)).into(),
+        device: String::new(),
+        capacity,
+        identity_cluster: match random.percent(mix.clusters) {
+            true => format!("person-{person}"),
+            false => String::new(),
+        },
+        requester: None,
+        labels: BTreeMap::new(),
+    }
+}
+
+/// A worker that may do everything, ten at a time.
+pub(super) fn able() -> WorkerSpec {
+    WorkerSpec {
+        kind: WorkerKind::Human,
+        region: REGIONS[0].into(),
+        device: String::new(),
+        capacity: Some(10),
+        identity_cluster: String::new(),
+        requester: None,
+        labels: BTreeMap::new(),
+    }
+}
+
+/// A new task.
+pub(super) fn task(random: &mut Random, mix: &Mix, name: Option<ClientId>, now: Now) -> NewTask {
+    let deadline = random.percent(mix.deadlines);
+    let deadline = deadline.then(|| WallTime(now.wall.0 + random.between(1_000, 120_000)));
+    let overlap = random.one_in(4);
+    let bytes = if random.one_in(12) { 9 } else { 4 };
+    let mut task = NewTask {
+        name,
+        payload: vec![b'p'; bytes],
+        content_type: String::new(),
+        priority: if random.one_in(4) { small::<i8>(random.below(5)) - 2 } else { 0 },
+        deadline,
+        overlap: overlap.then(|| small(random.between(1, mix.overlap + 1))),
+        expected: None,
+        labels: BTreeMap::new(),
+        content: Fingerprint::default(),
+    };
+    task.content = fingerprint(&task);
+    task
+}
+
+/// Of anything that can be written down.
+pub(super) fn fingerprint(what: &impl std::fmt::Debug) -> Fingerprint {
+    Fingerprint::of(&[format!("{what:?}").as_bytes()])
+}
+
+/// An answer that every schema here takes; most say the same.
+pub(super) fn answer(random: &mut Random) -> Answer {
+    let label = if random.percent(70) { LABELS[0] } else { *random.pick(&LABELS) };
+    let tone = random.one_in(2).then(|| *random.pick(&TONES));
+    said(label, tone)
+}
+
+/// An answer that fits no schema with fields.
+pub(super) fn wrong(random: &mut Random) -> Answer {
+    let mut answer = said("horse", None);
+    if random.one_in(3) {
+        answer.fields = None;
+    } else if random.one_in(2) {
+        answer.fields = Some(BTreeMap::new());
+    }
+    answer
+}
+
+fn said(label: &str, tone: Option<&str>) -> Answer {
+    let members = [Some(("label", label)), tone.map(|tone| ("tone", tone))];
+    let members: BTreeMap<String, Option<String>> =
+        members.into_iter().flatten().map(|(k, v)| (k.into(), Some(v.into()))).collect();
+    let bytes = format!("{members:?}").into_bytes();
+    Answer {
+        fingerprint: Fingerprint::of(&[&bytes]),
+        bytes,
+        content_type: "application/json".into(),
+        fields: Some(members),
+    }
+}

@@ -1,0 +1,194 @@
+//! Which kinds of behaviour a run has, and how often: chosen by its seed.
+//!
+//! Swarm-wise: each seed turns some kinds off altogether and makes others frequent,
+//! so that every pair of kinds meets in some run undisturbed by the rest.
+
+use piecework_core::{Limits, Millis};
+
+use crate::random::Random;
+
+/// Declares the kinds once, with their usual weight in a run.
+macro_rules! kinds {
+    ($($variant:ident $weight:literal $what:literal,)*) => {
+        /// One kind of thing that a client does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Kind {
+            $(#[doc = $what] $variant,)*
+        }
+
+        /// Every kind with its usual weight.
+        const KINDS: &[(Kind, u64)] = &[$((Kind::$variant, $weight),)*];
+    };
+}
+
+kinds! {
+    // Workers.
+    Ask 300 "Asks for work, for as many as it may hold or fewer.",
+    Answer 330 "Answers what it holds.",
+    Hoard 30 "Asks for more than it will answer.",
+    AskNamed 25 "Asks for one task by its name.",
+    Vanish 60 "Leaves a lease behind, to answer it late or never.",
+    AnswerLate 50 "Answers a lease that it left behind.",
+    AnswerAgain 30 "Answers what it has answered, with the same or another content.",
+    AnswerWrong 8 "Answers with what the schema does not know.",
+    GiveBack 50 "Returns a lease, for any reason.",
+    GiveUp 12 "Returns a lease that it left behind.",
+    Extend 40 "Asks for more time.",
+    Foreign 8 "Names a lease of somebody else, or one that never was.",
+    // Requesters.
+    Upload 30 "Creates tasks.",
+    UpdateTask 16 "Another priority or deadline.",
+    Overlap 14 "Another number of answers.",
+    CancelTask 12 "Nobody wants a task any more.",
+    Requeue 16 "Opens a failed task again.",
+    Pause 5 "Pauses a project.",
+    Resume 10 "Resumes a project.",
+    Close 1 "Closes a project.",
+    Cancel 1 "Cancels a project.",
+    Delete 3 "Deletes a project, or tries to.",
+    Require 10 "Other requirements.",
+    Terms 8 "Other terms: a new revision.",
+    NewProject 2 "One more project.",
+    Rename 3 "Another display name of a requester.",
+    // The platform.
+    Suspend 8 "Suspends a worker.",
+    Reinstate 12 "Reinstates a worker.",
+    GrantSkill 12 "Grants a skill.",
+    RevokeSkill 5 "Revokes a skill.",
+    UpdateWorker 6 "Other data of a worker, its cluster included.",
+    NewWorker 3 "One more worker.",
+    // Anybody.
+    Retry 50 "Sends an old call once more.",
+    OtherContent 10 "Sends an old call with other content under its key.",
+    Read 30 "Looks something up.",
+    OtherTenant 6 "Names what belongs to another tenant.",
+}
+
+/// What one run is like.
+#[derive(Debug, Clone)]
+pub struct Mix {
+    /// Calls before the clients have done enough.
+    pub calls: u64,
+    /// Tenants, 1 or 2.
+    pub tenants: u32,
+    /// Requesters to begin with.
+    pub requesters: u64,
+    /// Projects to begin with.
+    pub projects: u64,
+    /// Tasks of a project to begin with.
+    pub tasks: u64,
+    /// Workers to begin with.
+    pub workers: u64,
+    /// Shortest and longest lease.
+    pub lease: (Millis, Millis),
+    /// Places of a task, at most.
+    pub overlap: u64,
+    /// In percent: how many projects ask something of their workers.
+    pub demanding: u64,
+    /// In percent: how many projects let workers pick.
+    pub worker_picks: u64,
+    /// In percent: how many tasks have a deadline.
+    pub deadlines: u64,
+    /// In percent: how many objects the daemon names.
+    pub unnamed: u64,
+    /// In percent: how many workers are one of several accounts of a person.
+    pub clusters: u64,
+    /// In percent: how many calls for work wait for it.
+    pub waits: u64,
+    /// The daemon's limits.
+    pub limits: Limits,
+    /// Kinds and their weights; what is off is not in it.
+    pub kinds: Vec<(Kind, u64)>,
+}
+
+impl Mix {
+    /// The mix of a seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Mix {
+        let mut random = Random::new(seed ^ 0x006d_6978);
+        let mut some = |percent, low, high| match random.percent(percent) {
+            true => random.between(low, high),
+            false => 0,
+        };
+        let short = some(100, 2_000, 6_000);
+        let tenants = 1 + some(25, 1, 1);
+        Mix {
+            calls: some(100, 1_600, 2_400),
+            tenants: u32::try_from(tenants).expect("1 or 2"),
+            requesters: some(100, 1, 2) + tenants,
+            projects: some(100, 2, 3) + tenants - 1,
+            tasks: some(100, 5, 30),
+            workers: some(100, 4, 10) + tenants,
+            lease: (Millis(short), Millis(short + some(100, 0, 14_000))),
+            overlap: some(100, 1, 4),
+            demanding: some(60, 10, 80),
+            worker_picks: some(40, 10, 60),
+            deadlines: some(40, 5, 40),
+            unnamed: some(70, 10, 70),
+            clusters: some(40, 20, 60),
+            waits: some(50, 5, 50),
+            limits: limits(&mut random),
+            kinds: kinds(&mut random),
+        }
+    }
+
+    /// One kind, as often as its weight says.
+    pub(crate) fn pick(&self, random: &mut Random) -> Kind {
+        let all: u64 = self.kinds.iter().map(|(_, weight)| weight).sum();
+        let mut at = random.below(all);
+        for (kind, weight) in &self.kinds {
+            match at.checked_sub(*weight) {
+                Some(rest) => at = rest,
+                None => return *kind,
+            }
+        }
+        Kind::Ask
+    }
+}
+
+/// Limits so small that everything happens within minutes.
+fn limits(random: &mut Random) -> Limits {
+    let mut ms = |low, high| Millis(random.between(low, high));
+    let (restart_grace, expiry_bar) = (ms(500, 3_000), ms(1_000, 30_000));
+    let (decline_within, decline_cooldown) = (ms(500, 3_000), ms(1_000, 8_000));
+    let create_keys_kept = ms(5_000, 60_000);
+    Limits {
+        restart_grace,
+        expiry_bar,
+        decline_within,
+        declines_in_a_row: u32::try_from(random.between(2, 4)).expect("a few"),
+        decline_cooldown,
+        create_keys_kept,
+        create_keys_max: random.index(40) + 10,
+    }
+}
+
+/// Asking and answering are always on; anything else in two seeds of three.
+fn kinds(random: &mut Random) -> Vec<(Kind, u64)> {
+    let mut kinds = Vec::new();
+    for (kind, weight) in KINDS {
+        if matches!(kind, Kind::Ask | Kind::Answer) {
+            kinds.push((*kind, *weight));
+        } else if random.percent(67) {
+            kinds.push((*kind, (weight * random.between(1, 8)).div_ceil(4)));
+        }
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_turn_kinds_on_and_off() {
+        let with = |kind| {
+            let has = |seed: &u64| Mix::of(*seed).kinds.iter().any(|(k, _)| *k == kind);
+            (0..300).filter(has).count()
+        };
+        assert_eq!(with(Kind::Ask), 300);
+        for kind in [Kind::Vanish, Kind::Suspend, Kind::OtherTenant] {
+            assert!((100..280).contains(&with(kind)), "{kind:?} in {}", with(kind));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Where a simulated daemon's state lies: disks that lie, tables that forget.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::time::Duration;
+
+use piecework_core::Position;
+use piecework_server::stepped;
+use piecework_storage::{
+    Disk, JournalError, JournalId, JournalSettings, KeyValue, LyingDisk, MemoryKeyValue, OnDurable,
+    SteppedJournal, Store, StoreError, StoreSettings,
+};
+
+use super::step::{Crash, Tables};
+
+/// Sizes small enough that a short run meets every limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of a journal segment.
+    pub segment_bytes: u64,
+    /// Segments prepared ahead.
+    pub ready_segments: usize,
+    /// Groups that may wait behind the one in sync.
+    pub queued_groups: usize,
+    /// Bytes of rows that wait for a checkpoint.
+    pub overlay_bytes: usize,
+}
+
+/// Everything that outlives the process.
+pub(super) struct Place {
+    disk: LyingDisk,
+    tables: RefCell<MemoryKeyValue>,
+    /// How often the tables were opened in this start.
+    opened: Cell<u32>,
+    sizes: Sizes,
+}
+
+const JOURNAL: JournalId = JournalId(0x7077);
+
+impl Place {
+    pub(super) fn new(seed: u64, sizes: Sizes) -> Place {
+        Place {
+            disk: LyingDisk::new(seed),
+            tables: RefCell::new(MemoryKeyValue::new()),
+            opened: Cell::new(0),
+            sizes,
+        }
+    }
+
+    /// The process has died; its memory is gone. Drop the writer first.
+    pub(super) fn crash(&self, crash: Crash) {
+        self.opened.set(0);
+        if crash.power {
+            self.disk.power_cut();
+        } else {
+            self.disk.restart();
+        }
+        let tables = self.tables.borrow();
+        tables.crash(crash.batches_kept);
+        let keys = tables.keys();
+        match crash.tables {
+            Tables::Kept => {}
+            Tables::Hang => self.opened.set(1),
+            Tables::LoseKey(nth) => {
+                if let Some(key) = keys.get(nth % keys.len().max(1)) {
+                    tables.apply_batch(&vec![(key.clone(), None)]).expect("memory takes it");
+                    tables.flush().expect("memory takes it");
+                }
+            }
+            Tables::FlipByte(nth) => {
+                if let Some(key) = keys.get(nth % keys.len().max(1)) {
+                    tables.damage(key, |value| {
+                        let at = nth % value.len().max(1);
+                        value[at] ^= 1;
+                    });
+                }
+            }
+        }
+        if let Some(operations) = crash.again_at {
+            self.disk.die_at(self.disk.operations() + operations);
+        }
+    }
+
+    /// A recovery that died: the process is started once more.
+    pub(super) fn crash_again(&self, power: bool) {
+        self.crash(Crash { power, batches_kept: usize::MAX, ..Crash::default() });
+    }
+
+    pub(super) fn fail_next_sync(&self) {
+        self.disk.fail_next_sync();
+    }
+
+    pub(super) fn set_room(&self, bytes: Option<u64>) {
+        let used = || {
+            let names = self.disk.names();
+            names.iter().map(|name| self.disk.content(name).len() as u64).sum::<u64>()
+        };
+        self.disk.set_bytes_max(bytes.map_or(u64::MAX, |bytes| used() + bytes));
+    }
+
+    /// Names and bytes of everything, for comparing two runs.
+    pub(super) fn fingerprint(&self, hasher: &mut blake3::Hasher) {
+        for name in self.disk.names() {
+            hasher.update(name.as_bytes());
+            hasher.update(&self.disk.content(&name));
+        }
+        let tables = self.tables.borrow();
+        for key in tables.keys() {
+            hasher.update(&key);
+            hasher.update(&tables.get(&key).expect("memory").unwrap_or_default());
+        }
+    }
+
+    /// Where the journal lies, for messages.
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.disk.path("")
+    }
+}
+
+impl stepped::Place for Place {
+    type Journal = SteppedJournal<LyingDisk>;
+
+    fn tables(&self) -> Result<Store, StoreError> {
+        // Opened a second time in one start: the first time was in vain.
+        if self.opened.replace(self.opened.get() + 1) > 0 {
+            self.tables.replace(MemoryKeyValue::new());
+        }
+        let settings =
+            StoreSettings { overlay_bytes: self.sizes.overlay_bytes, ..StoreSettings::default() };
+        let tables: Arc<dyn KeyValue> = Arc::new(self.tables.borrow().clone());
+        Store::with_key_value(tables, &settings)
+    }
+
+    fn journal(
+        &self,
+        trusted: Position,
+        on_durable: OnDurable,
+    ) -> Result<SteppedJournal<LyingDisk>, JournalError> {
+        let settings = JournalSettings {
+            segment_bytes: self.sizes.segment_bytes,
+            ready_segments: self.sizes.ready_segments,
+            queued_groups: self.sizes.queued_groups,
+            idle: Duration::ZERO,
+            space_retry: Duration::ZERO,
+            ..JournalSettings::new(JOURNAL)
+        };
+        SteppedJournal::open(self.disk.clone(), settings, trusted, on_durable)
+    }
+}
