@@ -14,7 +14,7 @@ use piecework_storage::{
     StoreError, StoreSettings,
 };
 
-use super::small::SEGMENT_BYTES;
+use super::small::{SEGMENT_BYTES, store_settings};
 
 /// Opening takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -87,7 +87,7 @@ impl Place for Home {
 
     fn tables(&self) -> Result<Store, StoreError> {
         // Longer than we wait: a hang is to be seen, not to end this process.
-        let settings = StoreSettings { open_patience: 10 * PATIENCE, ..StoreSettings::default() };
+        let settings = StoreSettings { open_patience: 10 * PATIENCE, ..store_settings() };
         Store::open(&self.0.tables_path(), &settings)
     }
 

@@ -14,6 +14,12 @@ use piecework_storage::{
 
 /// Small, so that a few dozen groups fill several.
 pub(super) const SEGMENT_BYTES: u64 = 32 * 1024;
+const RESERVE_BYTES: u64 = 64 * 1024;
+
+/// No more than a copy of it in memory should take.
+pub(super) fn store_settings() -> StoreSettings {
+    StoreSettings { reserve_bytes: RESERVE_BYTES, ..StoreSettings::default() }
+}
 
 /// File names from the data directory on, and what they hold.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
@@ -52,7 +58,7 @@ fn groups() -> Vec<Group> {
 /// One life: opened, appended to, published, checkpointed, closed.
 fn live(path: &Path, groups: &[Group], trimmed: bool) -> Result<()> {
     let directory = DataDirectory::open(path)?;
-    let store = Store::open(&directory.tables_path(), &StoreSettings::default())?;
+    let store = Store::open(&directory.tables_path(), &store_settings())?;
     let settings = JournalSettings {
         segment_bytes: SEGMENT_BYTES,
         ..JournalSettings::new(directory.journal_id())
