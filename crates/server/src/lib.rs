@@ -16,6 +16,9 @@ mod services;
 mod wire;
 mod writer;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use config::{Config, Log, LogFormat, Times};
 pub use serve::{Ready, ServeError, serve};
 #[cfg(feature = "testing")]

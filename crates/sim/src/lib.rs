@@ -9,6 +9,7 @@
 mod random;
 
 pub mod bare;
+pub mod corruption;
 pub mod model;
 pub mod powercut;
 pub mod run;

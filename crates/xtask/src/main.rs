@@ -8,6 +8,7 @@
 
 mod ci;
 mod command;
+mod fuzz;
 mod process;
 mod proto;
 mod step;
@@ -25,6 +26,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                 --fast leaves out the slow ones
   tidy          the rules of the house that no ready-made tool checks
   lint-proto    buf lint, and buf breaking against the newest release
+  fuzz [--seconds 60]
+                every fuzz target in turn, for so long each
   crash [--kills N] [--seed SEED]
                 a daemon under load that is killed N times (50 if not said)
   full-disk     a daemon on a small disk that fills up
@@ -40,6 +43,10 @@ fn main() -> ExitCode {
         ["ci", "--fast"] => Workspace::find().and_then(|workspace| ci::run(&workspace, true)),
         ["tidy"] => Workspace::find().and_then(|workspace| tidy::run(&workspace)),
         ["lint-proto"] => Workspace::find().and_then(|workspace| proto::run(&workspace)),
+        ["fuzz"] => Workspace::find().and_then(|workspace| fuzz::run(&workspace, None)),
+        ["fuzz", "--seconds", seconds] => {
+            Workspace::find().and_then(|workspace| fuzz::run(&workspace, Some(seconds)))
+        }
         ["crash", options @ ..] => match process::Crash::parse(options) {
             Some(crash) => Workspace::find().and_then(|workspace| crash.run(&workspace)),
             None => return misused(),

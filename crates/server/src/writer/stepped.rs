@@ -213,6 +213,11 @@ impl<J: Journal> SteppedWriter<J> {
         self.writer.journal()
     }
 
+    /// Where calls over the wire put their requests.
+    pub(crate) fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
     /// The tables, to be read and checkpointed.
     pub fn store(&self) -> &Store {
         &self.store

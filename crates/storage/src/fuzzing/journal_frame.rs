@@ -20,13 +20,18 @@ const HEADER_CRC_AT: usize = 92;
 const HEADER_BYTES: usize = 96;
 
 /// Opens a journal whose one segment holds `bytes` but for the first, which
-/// says whether checksums and journal id are made right before (its lowest
-/// bit), so that what lies behind these checks is reached.
+/// says what they are: with its third bit they are changes to a healthy
+/// segment (three bytes each: where and what), else its content; with its
+/// first, checksums and journal id are then made right, so that what lies
+/// behind these checks is reached; with its second, positions are high.
 ///
 /// Panics when a journal that opened does not open again, or loses a group.
 pub fn journal_frame(bytes: &[u8]) {
     let Some((flags, content)) = bytes.split_first() else { return };
-    let mut content = content[..content.len().min(CONTENT_BYTES_MAX)].to_vec();
+    let mut content = match flags & 4 {
+        0 => content[..content.len().min(CONTENT_BYTES_MAX)].to_vec(),
+        _ => changed(content),
+    };
     if flags & 1 != 0 {
         make_right(&mut content);
     }
@@ -105,11 +110,22 @@ fn make_right(content: &mut [u8]) {
     }
 }
 
-/// A segment of a healthy journal, for a fuzzer to begin with.
-#[cfg(test)]
+/// A segment of a healthy journal, changed at some places.
+fn changed(changes: &[u8]) -> Vec<u8> {
+    let mut content = healthy();
+    for change in changes.chunks_exact(3) {
+        let at = usize::from(u16::from_le_bytes([change[0], change[1]]));
+        if let Some(byte) = content.get_mut(at) {
+            *byte ^= change[2];
+        }
+    }
+    content
+}
+
+/// A segment of a healthy journal.
 fn healthy() -> Vec<u8> {
     let disk = LyingDisk::new(1);
-    let mut journal = open(&disk).expect("new");
+    let mut journal = open(&disk).expect("an empty disk without faults");
     for bytes in [10, 5_000, 300, 9_000, 0] {
         let first = journal.bounds().next;
         let body = vec![u8::try_from(first.0).expect("few"); bytes];

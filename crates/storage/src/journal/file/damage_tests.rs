@@ -213,3 +213,18 @@ fn another_journals_files_are_refused() {
     let error = SteppedJournal::open(disk, other, Position(0), heard.callback()).expect_err("no");
     assert!(matches!(error, JournalError::Corrupt { what: Damage::Foreign { .. }, .. }), "{error}");
 }
+
+/// Its last group and the marker behind it lie in one file, alone.
+#[test]
+fn a_last_file_that_was_emptied_after_an_orderly_end_is_noticed() {
+    let disk = LyingDisk::new(1);
+    let mut journal = open(&disk, 0).expect("opened");
+    for _ in 0..2 {
+        journal.append(group_at(&journal.bounds(), 1, 9_000)).expect("taken");
+        while journal.step_sync(false) || journal.step_keeper() {}
+    }
+    journal.close().expect("closed");
+    disk.damage("0000000002.segment", Some(Vec::new()));
+    let error = open(&disk, 0).expect_err("a group was lost");
+    assert!(matches!(error, JournalError::Corrupt { position: Position(2), .. }), "{error}");
+}

@@ -452,7 +452,8 @@ impl<F: DiskFile> Desk<F> {
         Job::Release { trimmed: free, keep, claim }
     }
 
-    fn claim(&self) -> Claim {
+    /// As it should be now.
+    pub(super) fn claim(&self) -> Claim {
         Claim {
             journal: self.settings.journal,
             epoch: self.epoch,

@@ -16,7 +16,7 @@ use super::JournalSettings;
 use super::desk::{Desk, Room};
 use super::disk::Disk;
 use super::recover::recover;
-use super::threads::open_reader;
+use super::threads::{leave_claim, open_reader};
 
 /// A file journal whose sync thread and keeper are functions to call.
 pub struct SteppedJournal<D: Disk> {
@@ -105,6 +105,7 @@ impl<D: Disk> Journal for SteppedJournal<D> {
         if self.desk.is_stopped() {
             return Err(JournalError::Stopped { synced: self.desk.bounds().synced });
         }
+        leave_claim(&self.desk, &self.disk);
         Ok(())
     }
 }

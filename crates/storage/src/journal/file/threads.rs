@@ -223,6 +223,7 @@ impl<D: Disk> Journal for FileJournal<D> {
         if state.desk.is_stopped() {
             return Err(JournalError::Stopped { synced: state.desk.bounds().synced });
         }
+        leave_claim(&state.desk, &self.shared.disk);
         Ok(())
     }
 }
@@ -231,6 +232,16 @@ impl<D: Disk> Drop for FileJournal<D> {
     fn drop(&mut self) {
         // A panic there was already printed; here only the end counts.
         let _ = self.end(End::AtOnce);
+    }
+}
+
+/// Writes at an orderly end how far everything is durable to the claim as well:
+/// the last group and the marker behind it may lie in one file, and nothing else
+/// would tell that this file was emptied. Without the claim the journal is as
+/// good as after a crash, so a failure is only logged.
+pub(super) fn leave_claim<D: Disk>(desk: &Desk<D::File>, disk: &D) {
+    if let Err(error) = desk.claim().store(disk) {
+        tracing::warn!(%error, "could not write the journal's claim at its end");
     }
 }
 
