@@ -301,10 +301,16 @@ impl State {
         self.tasks.remove(&id);
     }
 
-    /// A project whose rows are gone, with its remembered creates' parent.
+    /// A project whose rows are gone: nothing is left of it, its grants included, so
+    /// that a restart changes nobody's turn.
     pub(crate) fn drop_project(&mut self, id: ProjectId) {
-        if let Some(room) = self.projects.remove(&id) {
-            self.totals.replace(&room.tally, &ProjectTally::default());
+        let Some(room) = self.projects.remove(&id) else { return };
+        self.totals.replace(&room.tally, &ProjectTally::default());
+        let tenant = room.project.tenant;
+        let left = self.projects.values().filter(|other| other.project.tenant == tenant);
+        let left = left.map(|other| (other.project.requester, other.tally.virtual_time));
+        if let Some(tenant) = self.tenants.get_mut(&tenant) {
+            tenant.rota.recall(left);
         }
     }
 
