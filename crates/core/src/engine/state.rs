@@ -15,6 +15,7 @@ use crate::engine::timers::Timers;
 use crate::lease::Lease;
 use crate::matching::fairness::Rota;
 use crate::matching::order::{Order, Spot};
+use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally, Sweep, Terms};
 use crate::requester::Requester;
 use crate::task::TaskRecord;
@@ -163,6 +164,7 @@ impl ProjectRoom {
     /// Whether its state allows grants.
     pub(crate) fn grants(&self) -> bool {
         matches!(self.project.state, ProjectState::Active | ProjectState::Closed)
+            || (self.project.state == ProjectState::Paused && planted::is(Mistake::PauseGrants))
     }
 
     /// Whether it belongs into the rota: it grants and has places.
