@@ -9,6 +9,7 @@
 mod random;
 
 pub mod bare;
+pub mod model;
 pub mod workload;
 
 pub use random::Random;

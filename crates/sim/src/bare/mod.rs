@@ -17,6 +17,7 @@ use piecework_core::{
     TenantId, WallTime,
 };
 
+use crate::model::Model;
 use crate::random::Random;
 use crate::workload::{Heard, Mix, Workload};
 use rows::Rows;
@@ -79,6 +80,7 @@ struct Bare {
     manner: Manner,
     workload: Workload,
     engine: Engine,
+    model: Model,
     rows: Rows,
     position: Position,
     now: Now,
@@ -102,6 +104,7 @@ impl Bare {
         };
         Bare {
             engine: Engine::new(mix.limits.clone()),
+            model: Model::new(mix.limits.clone()),
             workload: Workload::new(seed, mix),
             random,
             manner,
@@ -131,7 +134,9 @@ impl Bare {
         self.workload.settle();
         for _ in 0..SETTLE_CALLS_MAX {
             if self.workload.is_settled() {
-                return self.check();
+                self.check()?;
+                let left = self.model.unfinished();
+                return if left.is_empty() { Ok(()) } else { Err(left.join(", ")) };
             }
             self.pass_time();
             self.ring()?;
@@ -250,6 +255,9 @@ impl Bare {
             self.logged = self.now;
             self.rows.fold(&changes);
         }
+        let predicted = self.model.apply(position, self.now, &request);
+        let agree = self.model.compare(&predicted, &outcome, &changes);
+        agree.map_err(|disagreement| disagreement.to_string())?;
         self.coverage.see(&outcome, &changes);
         if self.manner.forgets {
             self.engine.forget(self.position);
@@ -261,6 +269,7 @@ impl Bare {
     }
 
     fn check(&self) -> Result<(), String> {
-        self.engine.check(self.now).map_err(|broken| broken.to_string())
+        self.engine.check(self.now).map_err(|broken| broken.to_string())?;
+        self.model.check()
     }
 }
