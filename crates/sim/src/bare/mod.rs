@@ -156,7 +156,7 @@ impl Bare {
             self.workload.heard(call.id, Heard::Lost);
             return Ok(());
         }
-        let outcome = self.apply(call.request)?;
+        let outcome = self.apply(&call.request)?;
         if lost {
             self.coverage.lost += 1;
             self.workload.heard(call.id, Heard::Lost);
@@ -222,11 +222,11 @@ impl Bare {
     }
 
     fn own(&mut self, command: Command) -> Result<(), String> {
-        self.apply(Request { tenant: TenantId(0), command }).map(drop)
+        self.apply(&Request { tenant: TenantId(0), command }).map(drop)
     }
 
     /// Applies one command and everything that follows from it.
-    fn apply(&mut self, request: Request) -> Result<Result<Outcome, Refusal>, String> {
+    fn apply(&mut self, request: &Request) -> Result<Result<Outcome, Refusal>, String> {
         if self.told.len() == TOLD {
             self.told.pop_front();
         }
@@ -234,7 +234,7 @@ impl Bare {
         let position = self.position.next();
         let mut pinned: Vec<TaskId> = Vec::new();
         let (outcome, changes) = loop {
-            match self.engine.apply(position, self.now, &request) {
+            match self.engine.apply(position, self.now, request) {
                 Step::Done { outcome, changes } => break (outcome, changes),
                 Step::NeedCold(tasks) if pinned.is_empty() => {
                     for task in &tasks {
@@ -255,7 +255,7 @@ impl Bare {
             self.logged = self.now;
             self.rows.fold(&changes);
         }
-        let predicted = self.model.apply(position, self.now, &request);
+        let predicted = self.model.apply(position, self.now, request);
         let agree = self.model.compare(&predicted, &outcome, &changes);
         agree.map_err(|disagreement| disagreement.to_string())?;
         self.coverage.see(&outcome, &changes);

@@ -4,7 +4,7 @@ use piecework_core::lease::{LeaseState, ReturnReason};
 use piecework_core::limits::{CAPACITY_DEFAULT, CAPACITY_NEWCOMER, NEWCOMER_JUDGED};
 use piecework_core::outcome::NoWork;
 use piecework_core::project::{Newcomers, ProjectState};
-use piecework_core::worker::WorkerState;
+use piecework_core::worker::{Worker, WorkerState};
 use piecework_core::{Millis, ProjectId, Refusal, TaskId, WorkerId};
 
 use super::Model;
@@ -52,9 +52,18 @@ impl Model {
                 return Some((NoWork::Skill, why));
             }
         }
+        self.unproven(who, id)
+    }
+
+    /// The rules that look at what a worker did: a minimum rating holds from ten judged
+    /// answers on, and before that the newcomer rule; a quota counts answers taken and
+    /// leases that live.
+    fn unproven(&self, who: WorkerId, id: ProjectId) -> Option<(NoWork, Refusal)> {
+        let (person, about) = (&self.workers[&who], &self.projects[&id].project);
+        let needs = &about.spec.requirements;
+        let (project, worker) = (about.name.clone(), person.worker.name.clone());
         let live = self.leases_of(who).filter(|l| l.is_live() && l.id.task.project == id).count();
         let live = u32::try_from(live).expect("few leases");
-        // A minimum rating holds from ten judged answers on; before, the newcomer rule.
         if needs.min_rating > 0 {
             let judged = person.record.judged;
             let limit = match needs.newcomers {
@@ -76,7 +85,6 @@ impl Model {
                 return Some((NoWork::Newcomer, why));
             }
         }
-        // A quota counts answers taken and leases that live.
         let done = person.answers.get(&id).copied().unwrap_or(0) + live;
         let quota = needs.quota_per_worker;
         if quota > 0 && done >= quota {
@@ -130,11 +138,8 @@ impl Model {
         let now = self.now.engine;
         let (mut left, mut here) = (Millis(0), false);
         for lease in &self.tasks[&task].leases {
-            let other = &self.workers[&lease.worker].worker;
-            let own = other.id == person.id;
-            let cluster = &person.spec.identity_cluster;
-            let same = other.tenant == person.tenant && other.spec.identity_cluster == *cluster;
-            if !own && (cluster.is_empty() || !same) {
+            let own = lease.worker == person.id;
+            if !own && !self.is_same_person(person, lease.worker) {
                 continue;
             }
             match lease.state {
@@ -162,6 +167,16 @@ impl Model {
             (false, Millis(0)) => None,
             (false, left) => Some(Been::Barred(left)),
         }
+    }
+
+    /// Accounts of one person share a cluster, inside one tenant.
+    fn is_same_person(&self, worker: &Worker, other: WorkerId) -> bool {
+        let cluster = &worker.spec.identity_cluster;
+        if cluster.is_empty() {
+            return false;
+        }
+        let other = &self.workers[&other].worker;
+        other.tenant == worker.tenant && other.spec.identity_cluster == *cluster
     }
 
     /// As many distinct workers let it go as the terms of its newest lease allow.
