@@ -12,6 +12,7 @@ use crate::engine::state::{State, Task};
 use crate::engine::timers::Timer;
 use crate::lease::{Lease, LeaseState, Submitted};
 use crate::matching::order::{PlaceKey, Spot};
+use crate::planted::{self, Mistake};
 use crate::project::ProjectTally;
 use crate::submission::Verdict;
 use crate::task::{TaskOrder, TaskRecord, TaskState};
@@ -49,7 +50,12 @@ impl Edit {
 
     /// The number that the next lease gets.
     pub(crate) fn next_lease(&mut self) -> LeaseId {
-        self.task.record.last_lease += 1;
+        let returned = |l: &Lease| matches!(l.state, LeaseState::Returned { .. });
+        if planted::is(Mistake::NameReused) && self.task.leases.last().is_some_and(returned) {
+            self.task.leases.pop();
+        } else {
+            self.task.record.last_lease += 1;
+        }
         LeaseId { task: self.id(), number: self.task.record.last_lease }
     }
 }
@@ -161,7 +167,7 @@ impl State {
     pub(crate) fn index(&mut self, lease: &Lease, now: EngineTime) {
         match lease.state {
             LeaseState::Live => {
-                self.timers.set(lease.deadline, Timer::Deadline(lease.id));
+                self.timers.set(rings(lease), Timer::Deadline(lease.id));
                 self.live_leases += 1;
                 let worker = self.worker_room_mut(lease.worker);
                 worker.live.insert(lease.id);
@@ -185,7 +191,9 @@ impl State {
     fn unindex(&mut self, lease: &Lease) {
         match lease.state {
             LeaseState::Live => {
-                self.timers.clear(lease.deadline, Timer::Deadline(lease.id));
+                if !planted::is(Mistake::ExpireFinished) {
+                    self.timers.clear(rings(lease), Timer::Deadline(lease.id));
+                }
                 self.live_leases -= 1;
                 let worker = self.worker_room_mut(lease.worker);
                 worker.live.remove(&lease.id);
@@ -214,6 +222,11 @@ impl State {
             self.timers.set_wall(at, id);
         }
     }
+}
+
+/// When a live lease expires.
+pub(crate) fn rings(lease: &Lease) -> EngineTime {
+    EngineTime(lease.deadline.0 - u64::from(planted::is(Mistake::ExpireEarly)))
 }
 
 /// When the wall clock decides an open task.

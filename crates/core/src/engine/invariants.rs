@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::edit::due;
+use crate::engine::edit::{due, rings};
 use crate::engine::state::{State, Task};
 use crate::engine::timers::{Timer, Timers};
 use crate::lease::LeaseState;
@@ -178,7 +178,7 @@ fn check_timers(state: &State, now: Now) -> Result<(), Broken> {
     for task in state.tasks.values() {
         for lease in &task.leases {
             match lease.state {
-                LeaseState::Live => timers.set(lease.deadline, Timer::Deadline(lease.id)),
+                LeaseState::Live => timers.set(rings(lease), Timer::Deadline(lease.id)),
                 LeaseState::Expired { rests_until, window_ends, released: false } => {
                     timers.set(rests_until, Timer::Rested(lease.id));
                     timers.set(window_ends, Timer::WindowEnds(lease.id));

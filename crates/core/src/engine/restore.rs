@@ -11,6 +11,7 @@ use crate::engine::state::{ProjectRoom, State, Tally, Task, WorkerRoom};
 use crate::engine::timers::Timer;
 use crate::image::{ColdTask, ImageRow, SpecRow};
 use crate::matching::order::{Order, Spot};
+use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally};
 use crate::worker::{Worker, WorkerRecord};
 use crate::{Limits, Now, Position, TaskId};
@@ -65,6 +66,7 @@ impl Restore {
                 state.workers.insert(row.id, worker_room(*row));
             }
             ImageRow::WorkerRecord(row) => state.worker_room_mut(row.worker).record = row,
+            ImageRow::LeaseRequest(_) if planted::is(Mistake::LeaseRequestsForgotten) => {}
             ImageRow::LeaseRequest(row) => {
                 let room = state.worker_room_mut(row.worker);
                 room.request_ids.insert(row.request_id.clone(), row.number);
@@ -74,6 +76,7 @@ impl Restore {
                 let room = state.worker_room_mut(row.worker);
                 room.tallies.entry(row.project).or_default().answers = row.answers;
             }
+            ImageRow::CreateKey(_) if planted::is(Mistake::KeysForgotten) => {}
             ImageRow::CreateKey(row) => {
                 let timer = Timer::CreateKey(Box::new(row.id.clone()));
                 state.timers.set(row.until, timer);
@@ -87,6 +90,7 @@ impl Restore {
                 touch(state, cold.record.id);
                 warm(state, self.now, *cold);
             }
+            ImageRow::Settled(_) if planted::is(Mistake::DoubleResult) => {}
             ImageRow::Settled(id) => touch(state, id),
         }
     }

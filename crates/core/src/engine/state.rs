@@ -15,6 +15,7 @@ use crate::engine::timers::Timers;
 use crate::lease::Lease;
 use crate::matching::fairness::Rota;
 use crate::matching::order::{Order, Spot};
+use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally, Sweep, Terms};
 use crate::requester::Requester;
 use crate::task::TaskRecord;
@@ -165,6 +166,7 @@ impl ProjectRoom {
     /// Whether its state allows grants.
     pub(crate) fn grants(&self) -> bool {
         matches!(self.project.state, ProjectState::Active | ProjectState::Closed)
+            || (self.project.state == ProjectState::Paused && planted::is(Mistake::PauseGrants))
     }
 
     /// Whether it belongs into the rota: it grants and has places.
@@ -303,10 +305,16 @@ impl State {
         self.tasks.remove(&id);
     }
 
-    /// A project whose rows are gone, with its remembered creates' parent.
+    /// A project whose rows are gone: nothing is left of it, its grants included, so
+    /// that a restart changes nobody's turn.
     pub(crate) fn drop_project(&mut self, id: ProjectId) {
-        if let Some(room) = self.projects.remove(&id) {
-            self.totals.replace(&room.tally, &ProjectTally::default());
+        let Some(room) = self.projects.remove(&id) else { return };
+        self.totals.replace(&room.tally, &ProjectTally::default());
+        let tenant = room.project.tenant;
+        let left = self.projects.values().filter(|other| other.project.tenant == tenant);
+        let left = left.map(|other| (other.project.requester, other.tally.virtual_time));
+        if let Some(tenant) = self.tenants.get_mut(&tenant) {
+            tenant.rota.recall(left);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::engine::{ProjectRoom, State, Task, WorkerRoom};
 use crate::lease::{LeaseState, ReturnReason};
 use crate::limits;
 use crate::outcome::NoWork;
+use crate::planted::{self, Mistake};
 use crate::project::{Newcomers, ProjectState};
 use crate::quality;
 use crate::worker::WorkerState;
@@ -45,6 +46,7 @@ pub(crate) fn fits<'a>(
 ) -> Result<(), Unfit<'a>> {
     match project.project.state {
         ProjectState::Active | ProjectState::Closed => {}
+        ProjectState::Paused if planted::is(Mistake::PauseGrants) => {}
         ProjectState::Paused => return Err(Unfit::Paused),
         ProjectState::Cancelled { .. } | ProjectState::Deleting => return Err(Unfit::Cancelled),
     }
@@ -61,7 +63,7 @@ pub(crate) fn fits<'a>(
     }
     for (skill, &needed) in &needs.skills {
         let has = worker.level(skill, now);
-        if has.is_none_or(|has| has < needed) {
+        if has.is_none_or(|has| has < needed) && !planted::is(Mistake::SkillIgnored) {
             return Err(Unfit::Skill { skill, needed, has: has.unwrap_or_default() });
         }
     }
@@ -109,6 +111,7 @@ pub(crate) fn room(worker: &WorkerRoom, now: Now) -> Result<u32, Refusal> {
         return Err(Refusal::CoolingDown { worker: name(), declines, remaining });
     }
     let (holds, capacity) = (worker.holds(now.engine), capacity(worker));
+    let capacity = capacity + u32::from(planted::is(Mistake::CapacityIgnored));
     if holds >= capacity {
         return Err(Refusal::CapacityReached { worker: name(), holds, capacity });
     }
@@ -143,6 +146,7 @@ pub(crate) fn been(
             continue;
         }
         match &lease.state {
+            LeaseState::Submitted(_) if planted::is(Mistake::ForgetAnswered) => {}
             LeaseState::Submitted(_) => return Err(Been::There("answered")),
             LeaseState::Live => here = true,
             LeaseState::Returned { reason, at } if own => match reason {

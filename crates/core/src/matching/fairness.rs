@@ -81,6 +81,16 @@ impl Rota {
         *own = (*own).max(time);
         self.grants = self.grants.max(time);
     }
+
+    /// A project is gone, and with it what it remembers: only the last grants of the
+    /// projects that are left count, as they would after a restart.
+    pub(crate) fn recall(&mut self, left: impl Iterator<Item = (RequesterId, u64)>) {
+        (self.virtual_time, self.grants) = (BTreeMap::new(), 0);
+        for (requester, time) in left {
+            self.remember(requester, time);
+        }
+        self.requesters = self.turns.keys().map(|r| (self.virtual_time(*r), *r)).collect();
+    }
 }
 
 #[cfg(test)]

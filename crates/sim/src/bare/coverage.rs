@@ -51,7 +51,7 @@ impl Coverage {
                     match item {
                         Ok(receipt) => count(&mut self.receipts, &receipt.verdict),
                         Err(refusal) => {
-                            if self.is_late(refusal) {
+                            if is_late(refusal) {
                                 count(&mut self.late, refusal);
                             }
                             self.refuse(refusal);
@@ -94,17 +94,6 @@ impl Coverage {
         }
     }
 
-    fn is_late(&self, refusal: &Refusal) -> bool {
-        match refusal {
-            Refusal::LeaseSuperseded { .. } | Refusal::LateWindowOver { .. } => true,
-            Refusal::TaskDone { .. }
-            | Refusal::TaskFailed { .. }
-            | Refusal::TaskCancelled { .. }
-            | Refusal::WorkerSuspended { .. } => true,
-            _ => false,
-        }
-    }
-
     fn refuse_items<T>(&mut self, items: &[Result<T, Refusal>]) {
         for refusal in items.iter().filter_map(|item| item.as_ref().err()) {
             self.refuse(refusal);
@@ -135,6 +124,18 @@ impl Coverage {
             }
         }
     }
+}
+
+/// Refusals of the late rule; a cancel that revoked the lease says the same.
+fn is_late(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::LeaseSuperseded { .. }
+            | Refusal::LateWindowOver { .. }
+            | Refusal::TaskDone { .. }
+            | Refusal::TaskFailed { .. }
+            | Refusal::TaskCancelled { .. }
+    )
 }
 
 /// Counts something by the name of its variant.

@@ -17,6 +17,7 @@ use piecework_core::{
     TenantId, WallTime,
 };
 
+use crate::model::Model;
 use crate::random::Random;
 use crate::workload::{Heard, Mix, Workload};
 use rows::Rows;
@@ -79,6 +80,7 @@ struct Bare {
     manner: Manner,
     workload: Workload,
     engine: Engine,
+    model: Model,
     rows: Rows,
     position: Position,
     now: Now,
@@ -102,6 +104,7 @@ impl Bare {
         };
         Bare {
             engine: Engine::new(mix.limits.clone()),
+            model: Model::new(mix.limits.clone()),
             workload: Workload::new(seed, mix),
             random,
             manner,
@@ -131,7 +134,9 @@ impl Bare {
         self.workload.settle();
         for _ in 0..SETTLE_CALLS_MAX {
             if self.workload.is_settled() {
-                return self.check();
+                self.check()?;
+                let left = self.model.unfinished();
+                return if left.is_empty() { Ok(()) } else { Err(left.join(", ")) };
             }
             self.pass_time();
             self.ring()?;
@@ -151,7 +156,7 @@ impl Bare {
             self.workload.heard(call.id, Heard::Lost);
             return Ok(());
         }
-        let outcome = self.apply(call.request)?;
+        let outcome = self.apply(&call.request)?;
         if lost {
             self.coverage.lost += 1;
             self.workload.heard(call.id, Heard::Lost);
@@ -217,11 +222,11 @@ impl Bare {
     }
 
     fn own(&mut self, command: Command) -> Result<(), String> {
-        self.apply(Request { tenant: TenantId(0), command }).map(drop)
+        self.apply(&Request { tenant: TenantId(0), command }).map(drop)
     }
 
     /// Applies one command and everything that follows from it.
-    fn apply(&mut self, request: Request) -> Result<Result<Outcome, Refusal>, String> {
+    fn apply(&mut self, request: &Request) -> Result<Result<Outcome, Refusal>, String> {
         if self.told.len() == TOLD {
             self.told.pop_front();
         }
@@ -229,7 +234,7 @@ impl Bare {
         let position = self.position.next();
         let mut pinned: Vec<TaskId> = Vec::new();
         let (outcome, changes) = loop {
-            match self.engine.apply(position, self.now, &request) {
+            match self.engine.apply(position, self.now, request) {
                 Step::Done { outcome, changes } => break (outcome, changes),
                 Step::NeedCold(tasks) if pinned.is_empty() => {
                     for task in &tasks {
@@ -250,6 +255,9 @@ impl Bare {
             self.logged = self.now;
             self.rows.fold(&changes);
         }
+        let predicted = self.model.apply(position, self.now, request);
+        let agree = self.model.compare(&predicted, &outcome, &changes);
+        agree.map_err(|disagreement| disagreement.to_string())?;
         self.coverage.see(&outcome, &changes);
         if self.manner.forgets {
             self.engine.forget(self.position);
@@ -261,6 +269,7 @@ impl Bare {
     }
 
     fn check(&self) -> Result<(), String> {
-        self.engine.check(self.now).map_err(|broken| broken.to_string())
+        self.engine.check(self.now).map_err(|broken| broken.to_string())?;
+        self.model.check()
     }
 }

@@ -1,27 +1,234 @@
-//! stub
-use piecework_core::change::Changed;
-use piecework_core::{Limits, Now, Outcome, Position, Refusal, Request};
-pub struct Model;
-pub struct Predicted;
+//! What should have happened: a second, naive engine.
+//!
+//! Plain maps and scans over everything, one function per rule, each rule as a
+//! sentence above it. It is given every command in the order of the journal and
+//! says what must come of it: the outcome and every row. Nothing is shared with
+//! the engine but the words and the language.
+//!
+//! Invariant: its own rows; `check` says what must be true of them at any time.
+//! Not here: which commands there are (`workload/`), disks (`world/`).
+
+mod answers;
+mod creates;
+mod ends;
+mod leases;
+mod lookup;
+mod projects;
+mod results;
+mod rules;
+mod tasks;
+mod workers;
+mod written;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use piecework_core::change::{Change, CreateKeyId, CreateKeyRow, PartitionRow};
+use piecework_core::event::{ResultState, TaskResult};
+use piecework_core::lease::Lease;
+use piecework_core::project::{Project, ProjectTally, Sweep, Terms};
+use piecework_core::requester::Requester;
+use piecework_core::task::{TaskRecord, TaskSpec};
+use piecework_core::worker::{LeaseRequest, Worker, WorkerRecord};
+use piecework_core::{
+    Command, EngineTime, LeaseId, Limits, Now, Outcome, Position, ProjectId, Refusal, Request,
+    RequesterId, Revision, Sequence, TaskId, TaskNumber, WorkerId,
+};
+
+pub use written::{Disagreement, Predicted, RowKey};
+
+/// The reference model of one partition.
+#[derive(Debug, Clone)]
+pub struct Model {
+    limits: Limits,
+    /// The times of the last command that changed something: what a restart knows.
+    logged: Now,
+    partition: PartitionRow,
+    requesters: BTreeMap<RequesterId, Requester>,
+    projects: BTreeMap<ProjectId, Venture>,
+    tasks: BTreeMap<TaskId, Task>,
+    workers: BTreeMap<WorkerId, Person>,
+    keys: BTreeMap<CreateKeyId, CreateKeyRow>,
+    sweeps: BTreeMap<ProjectId, Sweep>,
+    results: BTreeMap<TaskId, TaskResult>,
+    /// Of the command at hand: when, rows as they were, rows that only come.
+    now: Now,
+    before: BTreeMap<RowKey, Option<Change>>,
+    new: BTreeMap<RowKey, Change>,
+}
+
+/// A project with what is counted about it.
+#[derive(Debug, Clone)]
+struct Venture {
+    project: Project,
+    terms: BTreeMap<Revision, Terms>,
+    last_task: TaskNumber,
+    last_sequence: Sequence,
+    virtual_time: u64,
+    granted: u64,
+    expired: u64,
+    returned: u64,
+    revoked: u64,
+    /// Counts of the tasks that a deletion has taken away already.
+    gone: ProjectTally,
+}
+
+/// A task with all its leases, the first one first.
+#[derive(Debug, Clone)]
+struct Task {
+    spec: Arc<TaskSpec>,
+    record: TaskRecord,
+    /// Whether it has a record of its own: from its first change on.
+    touched: bool,
+    leases: Vec<Lease>,
+    /// When it was last seen whether its places rest: at a change, at the tick that
+    /// ends a rest, at a restart.
+    looked: EngineTime,
+}
+
+/// A worker with its past.
+#[derive(Debug, Clone)]
+struct Person {
+    worker: Worker,
+    record: WorkerRecord,
+    requests: BTreeMap<u32, LeaseRequest>,
+    answers: BTreeMap<ProjectId, u32>,
+}
+
 impl Model {
-    pub fn new(_: Limits) -> Model {
-        Model
+    /// A model that knows nothing.
+    #[must_use]
+    pub fn new(limits: Limits) -> Model {
+        Model {
+            limits,
+            logged: Now::default(),
+            partition: PartitionRow::default(),
+            requesters: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            sweeps: BTreeMap::new(),
+            results: BTreeMap::new(),
+            now: Now::default(),
+            before: BTreeMap::new(),
+            new: BTreeMap::new(),
+        }
     }
-    pub fn apply(&mut self, _: Position, _: Now, _: &Request) -> Predicted {
-        Predicted
+
+    /// Applies the next command of the journal's order and says what must come of it.
+    ///
+    /// `position`: what it gets if it changes anything. Refused commands and reads
+    /// may be given, too: they change nothing.
+    pub fn apply(&mut self, position: Position, now: Now, request: &Request) -> Predicted {
+        self.now = now;
+        let outcome = self.decide(request);
+        let rows = self.written();
+        if !rows.is_empty() {
+            self.logged = now;
+        }
+        Predicted { position, outcome, rows }
     }
-    pub fn compare(
-        &self,
-        _: &Predicted,
-        _: &Result<Outcome, Refusal>,
-        _: &[Changed],
-    ) -> Result<(), String> {
-        Ok(())
+
+    fn decide(&mut self, request: &Request) -> Result<Outcome, Refusal> {
+        let tenant = request.tenant;
+        match &request.command {
+            Command::CreateRequester(c) => self.create_requester(tenant, c),
+            Command::UpdateRequester(c) => self.update_requester(tenant, c),
+            Command::CreateProject(c) => self.create_project(tenant, c),
+            Command::UpdateProject(c) => self.update_project(tenant, c),
+            Command::SteerProject(c) => self.steer_project(tenant, c),
+            Command::InspectProject { project } => self.inspect_project(tenant, project),
+            Command::InspectTask(task) => self.find_task(tenant, task).map(Outcome::Task),
+            Command::CreateTasks(c) => self.create_tasks(tenant, c),
+            Command::UpdateTasks(c) => Ok(self.update_tasks(tenant, c)),
+            Command::CancelTasks(c) => Ok(self.cancel_tasks(tenant, c)),
+            Command::RequeueTasks(c) => Ok(self.requeue_tasks(tenant, c)),
+            Command::CreateWorker(c) => self.create_worker(tenant, c),
+            Command::UpdateWorker(c) => self.update_worker(tenant, c),
+            Command::GrantSkill(c) => self.grant_skill(tenant, c),
+            Command::RevokeSkill { worker, skill } => self.revoke_skill(tenant, worker, skill),
+            Command::SuspendWorker { worker, reason } => self.suspend(tenant, worker, reason),
+            Command::ReinstateWorker { worker } => self.reinstate(tenant, worker),
+            Command::InspectWorker { worker } => {
+                self.find_worker(tenant, worker).map(|id| self.seen(id))
+            }
+            Command::Lease(c) => self.lease_tasks(tenant, c),
+            Command::Extend(c) => self.extend(tenant, c),
+            Command::Submit(c) => self.submit(tenant, c),
+            Command::Return(c) => self.give_back(tenant, c),
+            Command::Tick => Ok(self.tick()),
+            Command::Sweep { project } => Ok(self.sweep(*project)),
+            Command::Restarted => Ok(self.restarted()),
+        }
     }
+
+    /// What must be true at any time.
+    ///
+    /// # Errors
+    /// The first thing that is not, with the task or worker.
     pub fn check(&self) -> Result<(), String> {
+        for (id, task) in &self.tasks {
+            let (counted, live, wanted) = (task.counted(), task.live(), task.record.order.wanted);
+            if counted + live > usize::from(wanted) {
+                return Err(format!("{id}: {counted} counted and {live} live for {wanted} places"));
+            }
+            let mut people = BTreeSet::new();
+            for (lease, number) in task.leases.iter().zip(1..) {
+                if lease.id != (LeaseId { task: *id, number }) {
+                    return Err(format!(
+                        "{} stands where lease {number} of {id} belongs",
+                        lease.id
+                    ));
+                }
+                let there = lease.is_live() || lease.counted().is_some();
+                if there && !people.insert(lease.worker) {
+                    return Err(format!(
+                        "worker {} has two answers or leases on {id}",
+                        lease.worker
+                    ));
+                }
+            }
+        }
         Ok(())
     }
+
+    /// What is not final yet: open tasks, live leases. Empty: everything has drained.
+    #[must_use]
     pub fn unfinished(&self) -> Vec<String> {
-        Vec::new()
+        let mut left = Vec::new();
+        for (id, task) in &self.tasks {
+            if task.record.state.is_open() {
+                let project = &self.projects[&id.project].project;
+                left.push(format!("{id} of {} ({:?}) is open", project.name, project.state));
+            }
+            let live = task.leases.iter().filter(|l| l.is_live());
+            left.extend(live.map(|l| format!("{} of worker {} lives", l.id, l.worker)));
+        }
+        left
+    }
+
+    /// The newest result of every task that has one; those of deleted projects are gone.
+    #[must_use]
+    pub fn results(&self) -> &BTreeMap<TaskId, TaskResult> {
+        &self.results
+    }
+
+    /// Every lease there ever was, save those of deleted projects, ascending by name.
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.tasks.values().flat_map(|task| &task.leases)
+    }
+
+    /// Tasks whose newest result is an answer, and all results.
+    #[must_use]
+    pub fn answered(&self) -> (usize, usize) {
+        let is_final = |r: &&TaskResult| matches!(r.state, ResultState::Final { .. });
+        (self.results.values().filter(is_final).count(), self.results.len())
+    }
+
+    /// The row of this key as it is now, if there is one.
+    #[must_use]
+    pub fn row(&self, key: &RowKey) -> Option<Change> {
+        self.row_of(key)
     }
 }

@@ -226,8 +226,9 @@ impl Workload {
         match kind {
             Kind::OtherContent => {
                 change_content(&mut sent.request.command)?;
-                sent.creates = false;
             }
+            // What it made there nobody would know of.
+            Kind::OtherTenant if sent.creates => return None,
             Kind::OtherTenant => {
                 sent.request.tenant = TenantId(3 - sent.request.tenant.0.min(2));
                 (sent.about, sent.creates) = (About::Nobody, false);

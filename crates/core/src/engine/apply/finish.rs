@@ -9,6 +9,7 @@ use crate::engine::edit::Edit;
 use crate::engine::{Changes, State};
 use crate::event::{Event, Log, ResultState, TaskResult, Vote, What, WorkerEvent};
 use crate::lease::{LeaseState, Revocation};
+use crate::planted::{self, Mistake};
 use crate::quality;
 use crate::task::{FailureCause, TaskState};
 use crate::{Money, ProjectId, TenantId, WorkerId};
@@ -106,6 +107,9 @@ pub(super) fn release_expired(edit: &mut Edit) {
 pub(super) fn tell(state: &mut State, changes: &mut Changes, project: ProjectId, what: What) {
     let room = state.project_room_mut(project);
     room.tally.last_sequence = room.tally.last_sequence.next();
+    if planted::is(Mistake::SequenceGap) && !matches!(what, What::Submitted(_)) {
+        room.tally.last_sequence = room.tally.last_sequence.next();
+    }
     let event = Event {
         log: Log::Project(project),
         sequence: room.tally.last_sequence,

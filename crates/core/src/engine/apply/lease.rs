@@ -11,6 +11,7 @@ use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
 use crate::matching::{eligibility, pick};
 use crate::outcome::{Leased, NoWork};
+use crate::planted::{self, Mistake};
 use crate::project::Assignment;
 use crate::task::TaskState;
 use crate::worker::LeaseRequest;
@@ -66,6 +67,9 @@ fn again(
     else {
         return Ok(None);
     };
+    if planted::is(Mistake::LeaseRetryGrants) {
+        return Ok(None);
+    }
     if request.content != cmd.content {
         return Err(Refusal::RequestIdReused { request_id: request_id.clone() }.into());
     }

@@ -1,11 +1,14 @@
 //! The daemon has recovered: its own downtime expires nothing, and workers get
 //! one heartbeat to find it again.
 
-use crate::Outcome;
 use crate::engine::{Changes, State, Stop};
+use crate::planted::{self, Mistake};
+use crate::{Millis, Outcome};
 
 pub(super) fn restarted(state: &mut State, changes: &mut Changes) -> Result<Outcome, Stop> {
-    state.partition.grace_until = changes.now.engine + state.limits.restart_grace;
+    let forgotten = planted::is(Mistake::GraceForgotten);
+    let grace = if forgotten { Millis(0) } else { state.limits.restart_grace };
+    state.partition.grace_until = changes.now.engine + grace;
     changes.partition();
     Ok(Outcome::Restarted)
 }

@@ -11,6 +11,7 @@ use crate::engine::apply::tick::late_window;
 use crate::engine::{Changes, State, Stop, Task};
 use crate::event::What;
 use crate::lease::{Lease, LeaseState, Revocation, Submitted};
+use crate::planted::{self, Mistake};
 use crate::project::LateExtra;
 use crate::schema::Choices;
 use crate::submission::{Receipt, Review, Submission, Verdict};
@@ -62,19 +63,27 @@ fn decide(
     };
     match &lease.state {
         LeaseState::Submitted(s) if s.answer == item.answer.fingerprint => {
+            if planted::is(Mistake::SubmitRetryCounts) {
+                return Ok(Decision::Take(s.verdict, s.choices.clone()));
+            }
             let terms = room.terms(lease.revision);
             return Ok(Decision::Again(receipt(lease, s, terms.reward)));
         }
         LeaseState::Submitted(_) => return Err(Refusal::LeaseUsed { lease: lease.id }),
-        LeaseState::Returned { .. } => return ended("returned"),
+        LeaseState::Returned { .. } if !planted::is(Mistake::AcceptEnded) => {
+            return ended("returned");
+        }
         LeaseState::Revoked { why: Revocation::TaskCancelled } => return Err(cancelled()),
-        LeaseState::Live | LeaseState::Expired { .. } | LeaseState::Revoked { .. } => {}
+        LeaseState::Live
+        | LeaseState::Expired { .. }
+        | LeaseState::Returned { .. }
+        | LeaseState::Revoked { .. } => {}
     }
     if let WorkerState::Suspended { reason } = &worker.worker.state {
         let (worker, reason) = (cmd.worker.clone(), reason.clone());
         return Err(Refusal::WorkerSuspended { worker, reason });
     }
-    if matches!(lease.state, LeaseState::Revoked { .. }) {
+    if matches!(lease.state, LeaseState::Revoked { .. }) && !planted::is(Mistake::AcceptEnded) {
         return ended("revoked");
     }
     let misfit = |misfit| Refusal::AnswerInvalid {
@@ -106,7 +115,7 @@ fn late(
         return Ok(Verdict::Counted);
     };
     let policy = room.terms(lease.revision).lease;
-    if now.engine >= window_ends {
+    if now.engine >= window_ends && !planted::is(Mistake::LateWindowIgnored) {
         let (ago, window) = (now.engine - lease.deadline, late_window(&policy));
         return Err(Refusal::LateWindowOver { lease: lease.id, ago, window });
     }
@@ -116,7 +125,10 @@ fn late(
         TaskState::Cancelled => return Err(Refusal::TaskCancelled { project, task: name }),
         TaskState::Done { .. } => Refusal::TaskDone { project, task: name },
         TaskState::Failed { .. } => Refusal::TaskFailed { project, task: name },
-        TaskState::Open if task.counted() + task.live() < task.record.order.wanted => {
+        TaskState::Open
+            if task.counted() + task.live() < task.record.order.wanted
+                || planted::is(Mistake::LateOvershoot) =>
+        {
             return Ok(Verdict::CountedLate);
         }
         TaskState::Open => {

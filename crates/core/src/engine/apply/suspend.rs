@@ -4,6 +4,7 @@ use crate::engine::apply::{finish, worker};
 use crate::engine::{Changes, State, Stop};
 use crate::event::WorkerEvent;
 use crate::lease::Revocation;
+use crate::planted::{self, Mistake};
 use crate::worker::WorkerState;
 use crate::{ClientId, LeaseId, Outcome, TenantId};
 
@@ -21,7 +22,8 @@ pub(super) fn suspend(
     }
     let mut suspended = room.worker.clone();
     suspended.state = WorkerState::Suspended { reason: reason.to_owned() };
-    let live: Vec<LeaseId> = room.live.iter().copied().collect();
+    let kept = planted::is(Mistake::SuspendKeepsLeases);
+    let live: Vec<LeaseId> = room.live.iter().copied().filter(|_| !kept).collect();
     worker::put(state, changes, suspended);
     for lease in live {
         let mut edit = state.open(lease.task);

@@ -5,10 +5,12 @@
 
 use crate::engine::apply::return_leases::add_once;
 use crate::engine::apply::{create_keys, finish};
+use crate::engine::edit::rings;
 use crate::engine::timers::Timer;
 use crate::engine::{Changes, State, Stop};
-use crate::lease::LeaseState;
+use crate::lease::{Lease, LeaseState};
 use crate::limits::TIMERS_PER_TURN_MAX;
+use crate::planted::{self, Mistake};
 use crate::project::{Late, LeasePolicy};
 use crate::task::FailureCause;
 use crate::{LeaseId, Millis, Outcome, TaskId, WallTime};
@@ -40,7 +42,11 @@ pub(super) fn tick(state: &mut State, changes: &mut Changes) -> Result<Outcome, 
 fn expire(state: &mut State, changes: &mut Changes, id: LeaseId) -> bool {
     let now = changes.now.engine;
     let lease = state.tasks.get(&id.task).and_then(|t| t.lease(id.number));
-    let Some(lease) = lease.filter(|l| l.is_live() && l.deadline <= now) else { return false };
+    let finished = |l: &Lease| {
+        planted::is(Mistake::ExpireFinished) && matches!(l.state, LeaseState::Submitted(_))
+    };
+    let lease = lease.filter(|l| (l.is_live() || finished(l)) && rings(l) <= now);
+    let Some(lease) = lease else { return false };
     let (worker, revision) = (lease.worker, lease.revision);
     let policy = state.project_room(id.task.project).terms(revision).lease;
     let window = late_window(&policy);
