@@ -32,7 +32,7 @@ use piecework_core::task::{TaskRecord, TaskSpec};
 use piecework_core::worker::{LeaseRequest, Worker, WorkerRecord};
 use piecework_core::{
     Command, EngineTime, LeaseId, Limits, Now, Outcome, Position, ProjectId, Refusal, Request,
-    RequesterId, Revision, Sequence, TaskId, TaskNumber, WorkerId,
+    RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
 
 pub use written::{Disagreement, Predicted, RowKey};
@@ -44,6 +44,8 @@ pub struct Model {
     /// The times of the last command that changed something: what a restart knows.
     logged: Now,
     partition: PartitionRow,
+    /// Newest sequence of each tenant's log of worker events.
+    tenants: BTreeMap<TenantId, Sequence>,
     requesters: BTreeMap<RequesterId, Requester>,
     projects: BTreeMap<ProjectId, Venture>,
     tasks: BTreeMap<TaskId, Task>,
@@ -103,6 +105,7 @@ impl Model {
             limits,
             logged: Now::default(),
             partition: PartitionRow::default(),
+            tenants: BTreeMap::new(),
             requesters: BTreeMap::new(),
             projects: BTreeMap::new(),
             tasks: BTreeMap::new(),

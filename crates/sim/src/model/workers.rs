@@ -48,12 +48,14 @@ impl Model {
         true
     }
 
-    /// One more record in the log of worker events: one dense log in a partition.
+    /// One more record in the log of worker events: one dense log a tenant.
     pub(super) fn tell_worker(&mut self, worker: WorkerId, what: WorkerEvent) {
-        self.touch(RowKey::Partition);
-        self.partition.last_worker_event = self.partition.last_worker_event.next();
-        let sequence = self.partition.last_worker_event;
-        let log = Log::Workers(self.workers[&worker].worker.tenant);
+        let tenant = self.workers[&worker].worker.tenant;
+        self.touch(RowKey::Tenant(tenant));
+        let last = self.tenants.entry(tenant).or_default();
+        *last = last.next();
+        let sequence = *last;
+        let log = Log::Workers(tenant);
         let what = What::Worker { worker, what };
         self.tell_event(Event { log, sequence, at: self.now.wall, what });
     }

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use piecework_core::change::{Change, Changed, CreateKeyId, PinnedTerms};
+use piecework_core::change::{Change, Changed, CreateKeyId, PinnedTerms, TenantRow};
 use piecework_core::event::Log;
 use piecework_core::worker::WorkTally;
 use piecework_core::{
     LeaseId, Outcome, Position, ProjectId, Refusal, RequesterId, Revision, Sequence, TaskId,
-    WorkerId,
+    TenantId, WorkerId,
 };
 
 use super::Model;
@@ -36,6 +36,7 @@ pub enum RowKey {
     CreateKey(CreateKeyId),
     Sweep(ProjectId),
     Partition,
+    Tenant(TenantId),
     TasksGone(ProjectId),
     EventsGone(Log),
     ProjectGone(ProjectId),
@@ -185,6 +186,10 @@ impl Model {
             RowKey::CreateKey(id) => Change::CreateKey(Box::new(self.keys.get(id)?.clone())),
             RowKey::Sweep(project) => Change::Sweep(*self.sweeps.get(project)?),
             RowKey::Partition => Change::Partition(self.partition),
+            RowKey::Tenant(tenant) => {
+                let (tenant, last_worker_event) = (*tenant, *self.tenants.get(tenant)?);
+                Change::Tenant(TenantRow { tenant, last_worker_event })
+            }
             RowKey::Submission(_)
             | RowKey::Event(..)
             | RowKey::TasksGone(_)
@@ -227,6 +232,7 @@ fn key(change: &Change) -> RowKey {
         Change::Sweep(s) => RowKey::Sweep(s.project),
         Change::SweepGone(project) => RowKey::Sweep(*project),
         Change::Partition(_) => RowKey::Partition,
+        Change::Tenant(row) => RowKey::Tenant(row.tenant),
         Change::TasksGone { project, .. } => RowKey::TasksGone(*project),
         Change::EventsGone { log, .. } => RowKey::EventsGone(*log),
         Change::ProjectGone(project) => RowKey::ProjectGone(*project),

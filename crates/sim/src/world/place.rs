@@ -7,7 +7,7 @@ use std::time::Duration;
 use piecework_core::Position;
 use piecework_server::stepped;
 use piecework_storage::{
-    Disk, JournalError, JournalId, JournalSettings, KeyValue, LyingDisk, MemoryKeyValue, OnDurable,
+    JournalError, JournalId, JournalSettings, KeyValue, LyingDisk, MemoryKeyValue, OnDurable,
     SteppedJournal, Store, StoreError, StoreSettings,
 };
 
