@@ -87,8 +87,16 @@ impl History {
         snapshots: &Snapshots<D>,
         expected: Option<RowsDigest>,
     ) -> Result<SnapshotInfo, SnapshotError> {
-        let now = at(self.last().0);
-        let mut maker = Snapshotter::begin(snapshots, self.last(), now, expected)?;
+        self.snapshot_at(snapshots, self.last(), expected)
+    }
+
+    pub(super) fn snapshot_at<D: Disk>(
+        &self,
+        snapshots: &Snapshots<D>,
+        to: Position,
+        expected: Option<RowsDigest>,
+    ) -> Result<SnapshotInfo, SnapshotError> {
+        let mut maker = Snapshotter::begin(snapshots, to, at(to.0), expected)?;
         loop {
             if let SnapshotProgress::Done(info) = maker.step(&|from| self.read(from))? {
                 return Ok(info);

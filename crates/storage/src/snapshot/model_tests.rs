@@ -1,7 +1,7 @@
 //! Snapshots of any history against a plain map.
 
 use piecework_core::change::Change;
-use piecework_core::{Position, ProjectId, TaskId, TaskNumber};
+use piecework_core::{LeaseId, Position, ProjectId, TaskId, TaskNumber};
 use proptest::prelude::*;
 
 use crate::journal::LyingDisk;
@@ -97,40 +97,46 @@ fn snapshots_agree_with_the_tables_that_took_the_same_groups() {
     }
 }
 
-#[test]
-fn a_name_that_a_newer_project_took_stays_when_the_older_one_goes() {
+/// What comes, goes and comes again, with what is derived from it; two projects
+/// share a name.
+fn changes() -> [Change; 6] {
     let mut dice = Dice(3);
+    let task = TaskId { project: ProjectId(1), number: TaskNumber(7) };
     let mut older = dice.project();
     (older.id, older.name) = (ProjectId(1), name("p", 1));
     let mut newer = dice.project();
     (newer.id, newer.name) = (ProjectId(2), name("p", 1));
-    let orders: [&[usize]; 3] = [&[0, 1, 2], &[0, 1], &[0, 2]];
-    // The newer one comes before the first snapshot, or between two, or too late.
-    for cut in 0..3 {
-        for order in orders {
+    let number = task.number;
+    [
+        Change::Submission(Box::new(dice.submission(LeaseId { task, number: 1 }))),
+        Change::TasksGone { project: task.project, first: number, last: number },
+        Change::Project(Box::new(older)),
+        Change::Project(Box::new(newer)),
+        Change::ProjectGone(ProjectId(1)),
+        Change::ProjectGone(ProjectId(2)),
+    ]
+}
+
+#[test]
+fn all_short_histories_of_derived_rows_agree_with_the_tables_wherever_a_snapshot_cuts_them() {
+    const LENGTH: u32 = 4;
+    let changes = changes();
+    let kinds = changes.len();
+    for number in 0..kinds.pow(LENGTH) {
+        let order: Vec<usize> = (0..LENGTH).map(|at| number / kinds.pow(at) % kinds).collect();
+        let mut history = History::default();
+        order.iter().for_each(|change| history.push(vec![changes[*change].clone()], 1));
+        let store = Store::in_memory(&StoreSettings::default());
+        for group in history.read(Position(1)).expect("groups").map(|group| group.expect("group")) {
+            store.publish(&group.body.clone().into(), group.last(), group.now).expect("published");
+        }
+        store.checkpoint_now().expect("written");
+        let (_, _, tables) = store.applied_digest();
+        for cut in 1..u64::from(LENGTH) {
             let snapshots = Snapshots::open(LyingDisk::new(1), settings()).expect("open");
-            let mut history = History::default();
-            for (number, step) in order.iter().enumerate() {
-                if number == cut {
-                    history.snapshot_expecting(&snapshots, None).expect("snapshot");
-                }
-                history.push(
-                    match step {
-                        0 => vec![Change::Project(Box::new(older.clone()))],
-                        1 => vec![Change::Project(Box::new(newer.clone()))],
-                        _ => vec![Change::ProjectGone(ProjectId(1))],
-                    },
-                    1,
-                );
-            }
+            history.snapshot_at(&snapshots, Position(cut), None).expect("snapshot");
             let info = history.snapshot_expecting(&snapshots, None).expect("snapshot");
-            let rows = rows_of(&snapshots, info.position);
-            let expected = match order {
-                [0, 1, 2] => 2,
-                [0, 1] => 3,
-                _ => 0,
-            };
-            assert_eq!(rows.len(), expected, "{order:?} cut at {cut}: {rows:?}");
+            assert_eq!(info.digest, tables, "{order:?} cut behind {cut}");
         }
     }
 }
