@@ -16,7 +16,7 @@ use std::fmt;
 
 use piecework_core::{Limits, Now, Position, Request, WallTime};
 use piecework_server::stepped::{NotStarted, Pending, Reading, SteppedWriter, Told, Untold};
-use piecework_storage::{Journal, LyingDisk, Progress, SteppedJournal};
+use piecework_storage::{Journal, LyingDisk, Progress, SnapshotError, SteppedJournal};
 
 use history::{History, Life};
 use place::Place;
@@ -109,7 +109,7 @@ impl Events {
 pub struct World {
     place: Place,
     limits: Limits,
-    writer: Option<SteppedWriter<SteppedJournal<LyingDisk>>>,
+    writer: Option<SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>>,
     pending: BTreeMap<u64, Call>,
     history: History,
     watchers: Vec<Watcher>,
@@ -244,7 +244,13 @@ impl World {
                     return Err(Failure::new("tables", format!("no checkpoint: {error}")));
                 }
             },
-            Step::Snapshot => {}
+            Step::Snapshot => match writer.step_snapshot(true) {
+                Ok(made) => self.events.snapshots += u64::from(made.is_some()),
+                // The writer ends in its next turn.
+                Err(SnapshotError::Differs { .. }) => self.place.condemn(),
+                // The disk refused: another one is begun later.
+                Err(_) => {}
+            },
             Step::Cold => _ = writer.step_cold(),
             Step::Deliver { lost } => return self.deliver(*lost),
             Step::Watch { watcher, most } => {
@@ -351,15 +357,15 @@ impl World {
         Ok(heard)
     }
 
-    fn open(&mut self) -> Result<SteppedWriter<SteppedJournal<LyingDisk>>, NotStarted> {
+    fn open(&mut self) -> Result<SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>, NotStarted> {
         let reading = Reading { boot_ms: self.boot_ms, wall: self.wall };
-        SteppedWriter::open(&self.place, self.limits.clone(), reading, self.history.tap())
+        SteppedWriter::open(&self.place, &self.limits, reading, self.history.tap())
     }
 
     fn recovered(
         &mut self,
         life: Life,
-        writer: &SteppedWriter<SteppedJournal<LyingDisk>>,
+        writer: &SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>,
     ) -> Result<(), Failure> {
         let survived = self.history.begun_behind();
         // Engine time goes on from what was logged last.

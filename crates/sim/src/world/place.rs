@@ -8,7 +8,7 @@ use piecework_core::Position;
 use piecework_server::stepped;
 use piecework_storage::{
     Disk, JournalError, JournalId, JournalSettings, KeyValue, LyingDisk, MemoryKeyValue, OnDurable,
-    SteppedJournal, Store, StoreError, StoreSettings,
+    SnapshotError, SnapshotSettings, Snapshots, SteppedJournal, Store, StoreError, StoreSettings,
 };
 
 use super::step::{Crash, Tables};
@@ -24,11 +24,16 @@ pub struct Sizes {
     pub queued_groups: usize,
     /// Bytes of rows that wait for a checkpoint.
     pub overlay_bytes: usize,
+    /// Bytes of a snapshot's file, uncompressed.
+    pub snapshot_file_bytes: usize,
 }
 
 /// Everything that outlives the process.
 pub(super) struct Place {
     disk: LyingDisk,
+    snapshots: LyingDisk,
+    /// A snapshot has shown that the tables are wrong.
+    condemned: Cell<bool>,
     tables: RefCell<MemoryKeyValue>,
     /// How often the tables were opened in this start.
     opened: Cell<u32>,
@@ -41,6 +46,8 @@ impl Place {
     pub(super) fn new(seed: u64, sizes: Sizes) -> Place {
         Place {
             disk: LyingDisk::new(seed),
+            snapshots: LyingDisk::new(seed.wrapping_add(1)),
+            condemned: Cell::new(false),
             tables: RefCell::new(MemoryKeyValue::new()),
             opened: Cell::new(0),
             sizes,
@@ -49,11 +56,13 @@ impl Place {
 
     /// The process has died; its memory is gone. Drop the writer first.
     pub(super) fn crash(&self, crash: Crash) {
-        self.opened.set(0);
-        if crash.power {
-            self.disk.power_cut();
-        } else {
-            self.disk.restart();
+        self.opened.set(u32::from(self.condemned.take()));
+        for disk in [&self.disk, &self.snapshots] {
+            if crash.power {
+                disk.power_cut();
+            } else {
+                disk.restart();
+            }
         }
         let tables = self.tables.borrow();
         tables.crash(crash.batches_kept);
@@ -86,6 +95,11 @@ impl Place {
         self.crash(Crash { power, batches_kept: usize::MAX, ..Crash::default() });
     }
 
+    /// The tables are wrong: the next start begins with empty ones.
+    pub(super) fn condemn(&self) {
+        self.condemned.set(true);
+    }
+
     pub(super) fn fail_next_sync(&self) {
         self.disk.fail_next_sync();
     }
@@ -100,9 +114,11 @@ impl Place {
 
     /// Names and bytes of everything, for comparing two runs.
     pub(super) fn fingerprint(&self, hasher: &mut blake3::Hasher) {
-        for name in self.disk.names() {
-            hasher.update(name.as_bytes());
-            hasher.update(&self.disk.content(&name));
+        for disk in [&self.disk, &self.snapshots] {
+            for name in disk.names() {
+                hasher.update(name.as_bytes());
+                hasher.update(&disk.content(&name));
+            }
         }
         let tables = self.tables.borrow();
         for key in tables.keys() {
@@ -119,6 +135,7 @@ impl Place {
 
 impl stepped::Place for Place {
     type Journal = SteppedJournal<LyingDisk>;
+    type Disk = LyingDisk;
 
     fn tables(&self) -> Result<Store, StoreError> {
         // Opened a second time in one start: the first time was in vain.
@@ -129,6 +146,15 @@ impl stepped::Place for Place {
             StoreSettings { overlay_bytes: self.sizes.overlay_bytes, ..StoreSettings::default() };
         let tables: Arc<dyn KeyValue> = Arc::new(self.tables.borrow().clone());
         Store::with_key_value(tables, &settings)
+    }
+
+    fn snapshots(&self) -> Result<Snapshots<LyingDisk>, SnapshotError> {
+        let settings = SnapshotSettings {
+            file_bytes: self.sizes.snapshot_file_bytes,
+            delta_bytes: self.sizes.overlay_bytes,
+            ..SnapshotSettings::new(JOURNAL)
+        };
+        Snapshots::open(self.snapshots.clone(), settings)
     }
 
     fn journal(
