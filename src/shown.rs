@@ -6,7 +6,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use piecework_client::from_proto;
 use piecework_client::proto::v1::{
-    Project, ProjectStats, Rating, Receipt, Requester, Result as TaskResult, Worker,
+    Project, ProjectStats, Rating, Receipt, Requester, Result as TaskResult, Snapshot, Worker,
 };
 use prost::Message;
 use serde_json::Value;
@@ -191,6 +191,24 @@ impl Shown for Receipt {
     }
 }
 
+impl Shown for Snapshot {
+    const MESSAGE: &'static str = "Snapshot";
+    const COLUMNS: &'static [&'static str] =
+        &["snapshot", "time", "rows", "bytes", "own bytes", "digest", "file"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            id(&self.name).to_owned(),
+            time(self.wall_time),
+            self.rows.to_string(),
+            self.stored_bytes.to_string(),
+            self.own_bytes.to_string(),
+            self.digest.clone(),
+            self.file.clone(),
+        ]
+    }
+}
+
 /// Bytes as text where they are text, else how many there are.
 pub(crate) fn readable(bytes: &[u8]) -> String {
     let is_plain = |text: &&str| !text.contains(|c: char| c.is_control() && !c.is_whitespace());
@@ -229,6 +247,7 @@ mod tests {
         fits::<Rating>();
         fits::<TaskResult>();
         fits::<Receipt>();
+        fits::<Snapshot>();
     }
 
     #[test]

@@ -33,6 +33,11 @@ pub struct Config {
     /// Bytes of disk that stay free: with less, new tasks are refused and the
     /// tables get no checkpoint.
     pub reserve_bytes: u64,
+    /// A snapshot is made when the journal's full segments hold so much, and what
+    /// it covers of the journal is given up; 0: never without being asked.
+    pub snapshot_journal_bytes: u64,
+    /// Snapshots that stay when a new one is made, that one included.
+    pub snapshots_kept: usize,
     /// How long the tables may take to open before they are set aside.
     pub open_tables_within_ms: u64,
     /// A shutdown ends after this, whatever is still open.
@@ -89,6 +94,8 @@ impl Default for Config {
             segment_bytes: 64 * 1024 * 1024,
             overlay_bytes: 64 * 1024 * 1024,
             reserve_bytes: 64 * 1024 * 1024,
+            snapshot_journal_bytes: 256 * 1024 * 1024,
+            snapshots_kept: 2,
             open_tables_within_ms: 60_000,
             shutdown_within_ms: 10_000,
             log: Log::default(),

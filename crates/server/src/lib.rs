@@ -23,4 +23,4 @@ pub use config::{Config, Log, LogFormat, Times};
 pub use serve::{Ready, ServeError, serve};
 #[cfg(feature = "testing")]
 pub use writer::stepped;
-pub use writer::{CommitError, RecoverError};
+pub use writer::{CommitError, PassedOver, RecoverError};

@@ -6,10 +6,12 @@
 //! Not here: where they are counted (`writer/meter.rs`, `rpc.rs`).
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use piecework_core::Totals;
+use piecework_storage::SnapshotInfo;
 
 /// Always 1; labels `version`.
 pub(crate) const BUILD_INFO: &str = "piecework_build_info";
@@ -49,6 +51,21 @@ pub(crate) const GROUP_COMMANDS: &str = "piecework_group_commands";
 pub(crate) const JOURNAL_BYTES: &str = "piecework_journal_bytes";
 /// Newest durable position.
 pub(crate) const JOURNAL_POSITION: &str = "piecework_journal_position";
+
+/// Starts that found empty tables and filled them; label `from`: snapshot or journal.
+pub(crate) const TABLES_REBUILT: &str = "piecework_tables_rebuilt_total";
+/// Position of the newest snapshot.
+pub(crate) const SNAPSHOT_POSITION: &str = "piecework_snapshot_position";
+/// The logged wall time of the newest snapshot, in seconds since 1970.
+pub(crate) const SNAPSHOT_TIME: &str = "piecework_snapshot_timestamp_seconds";
+/// Bytes of the newest snapshot's files, those that it shares included.
+pub(crate) const SNAPSHOT_BYTES: &str = "piecework_snapshot_bytes";
+/// How long the newest snapshot took to make, pauses included.
+pub(crate) const SNAPSHOT_DURATION: &str = "piecework_snapshot_duration_seconds";
+/// Snapshots that could not be made.
+pub(crate) const SNAPSHOT_FAILURES: &str = "piecework_snapshot_failures_total";
+/// 1: no snapshot can be made, since none that is whole reaches the journal.
+pub(crate) const SNAPSHOT_BASE_LOST: &str = "piecework_snapshot_base_lost";
 
 const SECONDS: [f64; 14] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 60.0];
@@ -93,10 +110,21 @@ fn describe() {
     describe_histogram!(GROUP_COMMANDS, "Commands in one group.");
     describe_gauge!(JOURNAL_BYTES, Unit::Bytes, "Bytes of the journal on disk.");
     describe_gauge!(JOURNAL_POSITION, "Newest durable position.");
+    describe_counter!(TABLES_REBUILT, "Starts that filled empty tables, by from what.");
+    describe_gauge!(SNAPSHOT_POSITION, "Position of the newest snapshot.");
+    describe_gauge!(SNAPSHOT_TIME, Unit::Seconds, "Wall time of the newest snapshot.");
+    describe_gauge!(SNAPSHOT_BYTES, Unit::Bytes, "Bytes of the newest snapshot's files.");
+    describe_gauge!(SNAPSHOT_DURATION, Unit::Seconds, "How long the newest snapshot took.");
+    describe_counter!(SNAPSHOT_FAILURES, "Snapshots that could not be made.");
+    describe_gauge!(SNAPSHOT_BASE_LOST, "1: damaged snapshots keep new ones from being made.");
     // Rates must not begin with a hole.
-    for name in [TASKS_CREATED, LEASES, EMPTY_LEASES, EXPIRIES, RETURNS] {
+    for name in [TASKS_CREATED, LEASES, EMPTY_LEASES, EXPIRIES, RETURNS, SNAPSHOT_FAILURES] {
         ::metrics::counter!(name).absolute(0);
     }
+    for from in ["snapshot", "journal"] {
+        ::metrics::counter!(TABLES_REBUILT, "from" => from).absolute(0);
+    }
+    gauge(SNAPSHOT_BASE_LOST, 0);
 }
 
 /// Sets a gauge of whole things.
@@ -117,4 +145,29 @@ pub(crate) fn tasks(totals: &Totals) {
     for (state, count) in states {
         ::metrics::gauge!(TASKS, "state" => state).set(count as f64);
     }
+}
+
+/// A start filled empty tables. `from`: snapshot or journal.
+pub(crate) fn tables_rebuilt(from: &'static str) {
+    ::metrics::counter!(TABLES_REBUILT, "from" => from).increment(1);
+}
+
+/// Tells of the newest snapshot.
+pub(crate) fn snapshot(newest: &SnapshotInfo) {
+    gauge(SNAPSHOT_POSITION, newest.position.0);
+    gauge(SNAPSHOT_TIME, newest.now.wall.0 / 1_000);
+    gauge(SNAPSHOT_BYTES, newest.stored_bytes);
+}
+
+/// A snapshot was made.
+pub(crate) fn snapshot_made(made: &SnapshotInfo, took: Duration) {
+    snapshot(made);
+    ::metrics::gauge!(SNAPSHOT_DURATION).set(took.as_secs_f64());
+    gauge(SNAPSHOT_BASE_LOST, 0);
+}
+
+/// A snapshot could not be made. `base_lost`: nor will the next one.
+pub(crate) fn snapshot_failed(base_lost: bool) {
+    ::metrics::counter!(SNAPSHOT_FAILURES).increment(1);
+    gauge(SNAPSHOT_BASE_LOST, u64::from(base_lost));
 }

@@ -42,6 +42,10 @@ const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 /// Pings on quiet connections, and how long an answer may take.
 const KEEPALIVE: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(20)];
 
+/// As when opening the tables hangs: a supervisor starts the daemon again, and it
+/// makes its tables anew.
+const EXIT_START_AGAIN: u8 = 75;
+
 /// Where the daemon can be reached.
 #[derive(Debug, Clone, Copy)]
 pub struct Ready {
@@ -94,12 +98,14 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// The process's exit code: 2 wrong configuration, 3 damaged data, else 1.
+    /// The process's exit code: 2 wrong configuration, 3 damaged data, 75 wrong
+    /// tables that a new start makes anew, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             ServeError::NotLoopback { .. } => 2,
             ServeError::Recover(error) if error.is_damage() => 3,
+            ServeError::Commit(CommitError::Snapshot { .. }) => EXIT_START_AGAIN,
             _ => 1,
         }
     }
@@ -242,6 +248,7 @@ async fn spawn_grpc(
         running.published(),
         stopped.clone(),
         status(running, begun, stopped.clone()),
+        running.snapshots(),
     );
     let reflection = listen.ip().is_loopback() || config.reflection;
     let routes = services.routes(reflection).await;

@@ -5,10 +5,13 @@ use piecework_proto::v1::admin_service_server::AdminService;
 use tonic::{Request, Response, Status};
 
 use crate::services::{Life, StatusFacts, StatusSource};
-use crate::wire::{to_wire, tokens};
-use crate::writer;
+use crate::wire::{status, to_wire, tokens};
+use crate::writer::{self, SnapshotDesk};
 
-pub(crate) struct AdminApi(pub(crate) StatusSource);
+pub(crate) struct AdminApi {
+    pub(crate) status: StatusSource,
+    pub(crate) snapshots: SnapshotDesk,
+}
 
 fn formatted(facts: &StatusFacts) -> v1::GetStatusResponse {
     let gauges = &facts.gauges;
@@ -51,6 +54,24 @@ impl AdminService for AdminApi {
         &self,
         _: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
-        Ok(Response::new(formatted(&(self.0)())))
+        Ok(Response::new(formatted(&(self.status)())))
+    }
+
+    async fn create_snapshot(
+        &self,
+        _: Request<v1::CreateSnapshotRequest>,
+    ) -> Result<Response<v1::CreateSnapshotResponse>, Status> {
+        let made = self.snapshots.create().await;
+        let made = made.map_err(|why| status::no_snapshot(&why))?;
+        let snapshot = Some(to_wire::snapshot::snapshot(&made));
+        Ok(Response::new(v1::CreateSnapshotResponse { snapshot }))
+    }
+
+    async fn list_snapshots(
+        &self,
+        _: Request<v1::ListSnapshotsRequest>,
+    ) -> Result<Response<v1::ListSnapshotsResponse>, Status> {
+        let snapshots = self.snapshots.list().iter().map(to_wire::snapshot::snapshot).collect();
+        Ok(Response::new(v1::ListSnapshotsResponse { snapshots }))
     }
 }

@@ -50,7 +50,7 @@ use tracing::error;
 
 use crate::services::call::Desk;
 use crate::services::reader::Reader;
-use crate::writer::Inbox;
+use crate::writer::{Inbox, SnapshotDesk};
 
 /// Room above `MESSAGE_BYTES_MAX` in replies: pages are cut at the limit, and
 /// the page token and the position come on top.
@@ -99,6 +99,7 @@ pub(crate) type StatusSource = Arc<dyn Fn() -> StatusFacts + Send + Sync>;
 pub(crate) struct Services {
     desk: Arc<Desk>,
     status: StatusSource,
+    snapshots: SnapshotDesk,
 }
 
 impl Services {
@@ -110,16 +111,17 @@ impl Services {
         published: channel::Receiver<Position>,
         stopping: channel::Receiver<bool>,
         status: StatusSource,
+        snapshots: SnapshotDesk,
     ) -> Services {
         let reader = Arc::new(Reader::new(store.view(tenant::current())));
         let desk = Arc::new(Desk { inbox, reader, published, stopping });
-        Services { desk, status }
+        Services { desk, status, snapshots }
     }
 
     /// Every service, with health and, where asked, reflection. A service is
     /// healthy until the daemon stops.
     pub(crate) async fn routes(self, reflection: bool) -> Routes {
-        let Services { desk, status } = self;
+        let Services { desk, status, snapshots } = self;
         let heartbeat = HEARTBEAT_EVERY;
         let desk = || Arc::clone(&desk);
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -142,7 +144,7 @@ impl Services {
         serve!(SubmissionServiceServer, submission::SubmissionApi(desk()));
         serve!(EventServiceServer, event::EventApi { desk: desk(), heartbeat });
         serve!(ResultServiceServer, result::ResultApi { desk: desk(), heartbeat });
-        serve!(AdminServiceServer, admin::AdminApi(status));
+        serve!(AdminServiceServer, admin::AdminApi { status, snapshots });
         if reflection {
             routes = with_reflection(routes);
         }

@@ -17,7 +17,7 @@ use piecework_proto::v1::ErrorReason;
 use tonic::Code;
 
 use crate::wire::failure::Failure;
-use crate::writer::Unanswered;
+use crate::writer::{NoSnapshot, Unanswered};
 
 /// When to come back to a daemon whose lane is full.
 const OVERLOADED_RETRY: Duration = Duration::from_millis(250);
@@ -72,6 +72,21 @@ pub(crate) fn not_yet(call: &'static str) -> Failure {
 pub(crate) fn internal() -> Failure {
     let message = "the daemon made a mistake; its log says more";
     Failure::new(Code::Internal, ErrorReason::Internal, message)
+}
+
+/// There is no snapshot for whoever asked for one.
+pub(crate) fn no_snapshot(why: &NoSnapshot) -> Failure {
+    match why {
+        NoSnapshot::Failed(error) => {
+            let message = format!("{why}: {error}; the daemon's log says more");
+            Failure::new(Code::Internal, ErrorReason::SnapshotFailed, message)
+        }
+        NoSnapshot::SpaceLow => {
+            Failure::new(Code::ResourceExhausted, ErrorReason::StorageFull, why.to_string())
+                .retry_in(STORAGE_RETRY)
+        }
+        NoSnapshot::Ending => unanswered(Unanswered::Draining),
+    }
 }
 
 /// State as new as `min_position` did not come within the time we wait.

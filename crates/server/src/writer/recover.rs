@@ -1,35 +1,37 @@
 //! From a data directory to a running writer, and back.
 //!
 //! Start: lock the directory, open the tables, open the journal (which cuts an
-//! unacknowledged tail and rewrites what is not proven to be synced), bring the
-//! tables up to the journal's end in memory, load the engine. The first command
-//! of a run says that it is one.
+//! unacknowledged tail and rewrites what is not proven to be synced), fill the
+//! tables from a snapshot where they do not reach the journal, bring them up to
+//! the journal's end in memory, load the engine. The first command of a run says
+//! that it is one.
 //!
-//! Not here: reading frames and pages (`piecework-storage`).
+//! Not here: reading frames and pages (`piecework-storage`), which snapshot it is
+//! (`rebuild.rs`), the running writer (`running.rs`).
 
+use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use piecework_core::{Engine, Limits, Now, Position, Restore};
 use piecework_storage::{
-    CHECKPOINT_EVERY, Checkpointer, DataDirectory, DirectoryError, FileJournal, Journal,
-    JournalError, JournalSettings, OnDurable, Store, StoreError, StoreSettings,
+    DataDirectory, DirectoryError, Disk, FileJournal, GroupReader, ImportError, Journal,
+    JournalError, JournalSettings, OnDurable, RealDisk, SnapshotError, SnapshotSettings, Snapshots,
+    Store, StoreError, StoreSettings,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::clock::{self, Clock};
-use super::cold::ColdReader;
-use super::inbox::{Inbox, LaneLimits, Unanswered};
+use super::inbox::{Inbox, LaneLimits};
+use super::rebuild::{self, Base, PassedOver};
 use super::release::{Releases, Reply};
-use super::thread;
-use super::turn::{CommitError, Writer, WriterFacts};
 use crate::config::Config;
 
 /// Bounds of each of the three lanes: 64 MiB in all.
 const LANES: LaneLimits = LaneLimits { requests: 16_384, bytes: 21 * 1024 * 1024 };
+/// Once as they are, once because they are of no use, once because a snapshot was.
+const OPENED_AT_MOST: u32 = 3;
 
 /// Why a data directory does not become a running daemon.
 #[derive(Debug, thiserror::Error)]
@@ -43,15 +45,26 @@ pub enum RecoverError {
     /// The journal cannot be opened or read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The tables lack what the journal no longer has.
+    /// The snapshots cannot be used.
+    #[error("the snapshots cannot be used")]
+    Snapshots(#[source] SnapshotError),
+    /// The tables could not be filled from a snapshot.
+    #[error("could not fill the tables from a snapshot")]
+    Import(#[source] ImportError<SnapshotError>),
+    /// The tables lack what the journal no longer has, and so do the snapshots.
     #[error(
-        "the tables end at position {applied} and the journal begins at {oldest}: positions between them are lost"
+        "the tables end at position {applied} and the journal begins at {oldest}: positions \
+         between them are lost, and {}; put missing files back, or go back to a backup \
+         with `piecework restore`",
+        rebuild::listed(.passed_over)
     )]
     Gap {
         /// Where the tables end.
         applied: Position,
         /// Where the journal begins.
         oldest: Position,
+        /// The snapshots there are.
+        passed_over: Vec<PassedOver>,
     },
     /// A thread cannot be started.
     #[error("could not start a thread")]
@@ -68,56 +81,25 @@ impl RecoverError {
             RecoverError::Tables(error) => {
                 error.is_damage() || matches!(error, StoreError::Group(_))
             }
+            RecoverError::Snapshots(error) => error.is_damage(),
+            RecoverError::Import(error) => rebuild::is_damage(error),
             RecoverError::Directory(_) | RecoverError::Thread(_) => false,
         }
     }
-}
-
-/// How a writer ended.
-#[derive(Debug)]
-pub(crate) enum Ending {
-    /// Closed in good order.
-    Orderly,
-    /// It failed; what was acknowledged is durable.
-    Failed(CommitError),
-    /// Its thread is gone without a word.
-    Gone,
-}
-
-/// A running writer, and what reads beside it.
-pub(crate) struct Running {
-    inbox: Inbox,
-    store: Store,
-    published: watch::Receiver<Position>,
-    gauges: watch::Receiver<WriterFacts>,
-    stop: Arc<AtomicBool>,
-    ended: oneshot::Receiver<Result<(), CommitError>>,
-    checkpointer: Option<Checkpointer>,
-    /// Keeps the directory locked.
-    _directory: DataDirectory,
-}
-
-/// Opens a data directory and starts its writer. Blocks until it is recovered.
-///
-/// The second value hands replies to the runtime: give it to `fire`.
-///
-/// # Errors
-/// See [`RecoverError`]. Nothing was changed that a later start could not mend.
-pub(crate) fn start(
-    config: &Config,
-) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
-    let home = DirectoryHome { config, directory: DataDirectory::open(&config.data_dir)? };
-    let recovered = recover(&home, config.limits())?;
-    run(recovered, home.directory)
 }
 
 /// Where the state of a writer lies, and how its parts are opened.
 pub(crate) trait Home {
     /// The journal.
     type Journal: Journal;
+    /// Where the snapshots lie.
+    type Disk: Disk;
 
     /// Opens the tables, or sets doubtful ones aside and starts with empty ones.
     fn tables(&self) -> Result<Store, StoreError>;
+
+    /// Opens the snapshots.
+    fn snapshots(&self) -> Result<Snapshots<Self::Disk>, SnapshotError>;
 
     /// Opens the journal. `trusted`: a position known to have been durable.
     fn journal(
@@ -128,13 +110,14 @@ pub(crate) trait Home {
 }
 
 /// A data directory of this machine.
-struct DirectoryHome<'a> {
-    config: &'a Config,
-    directory: DataDirectory,
+pub(crate) struct DirectoryHome<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) directory: DataDirectory,
 }
 
 impl Home for DirectoryHome<'_> {
     type Journal = FileJournal;
+    type Disk = RealDisk;
 
     fn tables(&self) -> Result<Store, StoreError> {
         let settings = StoreSettings {
@@ -145,6 +128,14 @@ impl Home for DirectoryHome<'_> {
             ..StoreSettings::default()
         };
         Store::open(&self.directory.tables_path(), &settings)
+    }
+
+    fn snapshots(&self) -> Result<Snapshots<RealDisk>, SnapshotError> {
+        let settings = SnapshotSettings {
+            kept: self.config.snapshots_kept,
+            ..SnapshotSettings::new(self.directory.journal_id())
+        };
+        Snapshots::open(self.directory.snapshots_disk(), settings)
     }
 
     fn journal(
@@ -161,8 +152,9 @@ impl Home for DirectoryHome<'_> {
 }
 
 /// All that a writer is made of.
-pub(crate) struct Recovered<J> {
+pub(crate) struct Recovered<J, D: Disk> {
     pub(crate) store: Store,
+    pub(crate) snapshots: Snapshots<D>,
     pub(crate) inbox: Inbox,
     pub(crate) releases: Arc<Releases>,
     pub(crate) replies: mpsc::UnboundedReceiver<Vec<Reply>>,
@@ -172,27 +164,37 @@ pub(crate) struct Recovered<J> {
     pub(crate) now: Now,
 }
 
+/// What lies at a home.
+pub(crate) type RecoveredAt<H> = Recovered<<H as Home>::Journal, <H as Home>::Disk>;
+
 /// From what lies at home to all that a writer is made of.
 ///
 /// # Errors
 /// See [`RecoverError`].
-pub(crate) fn recover<H: Home>(
-    home: &H,
-    limits: Limits,
-) -> Result<Recovered<H::Journal>, RecoverError> {
-    match open(home, limits.clone()) {
-        Err(RecoverError::Tables(error)) if error.is_damage() => {
-            // The marker still stands: opened again, the tables are set aside
-            // and rebuilt from the journal.
-            let error = &error as &dyn std::error::Error;
-            warn!(error, "the tables are damaged and are rebuilt from the journal");
-            open(home, limits)
+pub(crate) fn recover<H: Home>(home: &H, limits: &Limits) -> Result<RecoveredAt<H>, RecoverError> {
+    // Each time the tables are opened again they are set aside, since the marker
+    // of the time before still stands.
+    for _ in 1..OPENED_AT_MOST {
+        match open(home, limits.clone()) {
+            Ok(Some(recovered)) => return Ok(recovered),
+            Ok(None) => {}
+            Err(RecoverError::Tables(error)) if error.is_damage() => {
+                let error = &error as &dyn Error;
+                warn!(error, "the tables are damaged and are rebuilt");
+            }
+            Err(RecoverError::Import(error)) if rebuild::is_damage(&error) => {
+                let error = &error as &dyn Error;
+                warn!(error, "the tables could not be filled; once more");
+            }
+            Err(error) => return Err(error),
         }
-        opened => opened,
     }
+    let opened = open(home, limits.clone())?;
+    Ok(opened.expect("empty tables are not set aside"))
 }
 
-fn open<H: Home>(home: &H, limits: Limits) -> Result<Recovered<H::Journal>, RecoverError> {
+/// `None`: the tables are of no use; open again with empty ones.
+fn open<H: Home>(home: &H, limits: Limits) -> Result<Option<RecoveredAt<H>>, RecoverError> {
     let begun = Instant::now();
     let store = home.tables()?;
     let inbox = Inbox::new(LANES);
@@ -200,136 +202,73 @@ fn open<H: Home>(home: &H, limits: Limits) -> Result<Recovered<H::Journal>, Reco
     let releases = Releases::new(store.clone(), inbox.clone(), runtime);
     let completions = Arc::clone(&releases);
     let on_durable = Box::new(move |result| completions.durable(result));
-    let journal = home.journal(store.applied(), on_durable)?;
-    let (replayed, now) = replay(&store, &journal)?;
-    let mut restore = Restore::new(limits, now);
-    store.load(now.engine, &mut |row| restore.row(row))?;
-    let engine = restore.finish();
+    let (snapshots, journal) = match journal_and_base(home, &store, on_durable) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            if !matches!(error, RecoverError::Import(_)) {
+                // What is wrong is not the tables: they need not be set aside.
+                let _ = store.opened();
+            }
+            return Err(error);
+        }
+    };
+    let bounds = journal.bounds();
+    let (replayed, now) = replay(&store, bounds.next, |from| journal.read(from))?;
+    let engine = engine_of(&store, limits, now)?;
     store.opened()?;
     let took_ms = begun.elapsed().as_millis();
     let position = store.published();
     info!(%position, replayed, took_ms, "recovered");
-    Ok(Recovered { store, inbox, releases, replies, journal, engine, now })
+    Ok(Some(Recovered { store, snapshots, inbox, releases, replies, journal, engine, now }))
 }
 
-/// Shows readers, and so the engine's image, what the tables do not have yet.
-/// Returns how many commands that were and the last logged times.
-fn replay(store: &Store, journal: &impl Journal) -> Result<(u64, Now), RecoverError> {
-    let bounds = journal.bounds();
-    let (applied, mut now) = (store.applied(), store.applied_now());
-    if applied.next() < bounds.oldest {
-        return Err(RecoverError::Gap { applied, oldest: bounds.oldest });
+type Opened<H> = (Snapshots<<H as Home>::Disk>, <H as Home>::Journal);
+
+/// Opens snapshots and journal, and fills the tables if they do not reach it.
+fn journal_and_base<H: Home>(
+    home: &H,
+    store: &Store,
+    on_durable: OnDurable,
+) -> Result<Option<Opened<H>>, RecoverError> {
+    let snapshots = home.snapshots().map_err(RecoverError::Snapshots)?;
+    for error in snapshots.damaged() {
+        let error = error as &dyn Error;
+        warn!(error, "a snapshot is damaged; see `piecework snapshot verify`");
     }
-    if applied.next() >= bounds.next {
+    // What a snapshot has was read from a durable journal.
+    let journal = home.journal(store.applied().max(snapshots.covered()), on_durable)?;
+    match rebuild::reach(store, &snapshots, &journal.bounds())? {
+        Base::Good => Ok(Some((snapshots, journal))),
+        Base::SetAside => Ok(None),
+    }
+}
+
+/// Shows readers, and so the engine's image, what the tables do not have yet, of
+/// a journal that ends before `next`. Returns how many commands that were and the
+/// last logged times.
+pub(crate) fn replay(
+    store: &Store,
+    next: Position,
+    read: impl FnOnce(Position) -> Result<GroupReader, JournalError>,
+) -> Result<(u64, Now), RecoverError> {
+    let (applied, mut now) = (store.applied(), store.applied_now());
+    if applied.next() >= next {
         return Ok((0, now));
     }
-    for group in journal.read(applied.next())? {
+    for group in read(applied.next())? {
         let group = group?;
         let last = group.last();
         now = group.now;
         store.publish(&Bytes::from(group.body), last, now)?;
         store.make_room()?;
     }
-    Ok((bounds.next.0 - 1 - applied.0, now))
+    Ok((next.0 - 1 - applied.0, now))
 }
 
-fn run(
-    recovered: Recovered<FileJournal>,
-    directory: DataDirectory,
-) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
-    let Recovered { store, inbox, releases, replies, journal, engine, now } = recovered;
-    let (publish, published) = watch::channel(store.published());
-    store.subscribe(Box::new(move |position| {
-        publish.send_replace(position);
-    }));
-    let cold = ColdReader::start(store.clone(), inbox.clone()).map_err(RecoverError::Thread)?;
-    let failing = Arc::clone(&releases);
-    let on_error = move |source: StoreError| failing.fail(CommitError::Checkpoint { source });
-    let checkpointer = Checkpointer::start(store.clone(), CHECKPOINT_EVERY, on_error)
-        .map_err(RecoverError::Thread)?;
-    let mut writer = Writer::new(engine, journal, store.clone(), inbox.clone(), releases, cold);
-    let (publish, gauges) = watch::channel(writer.facts());
-    let stop = Arc::new(AtomicBool::new(false));
-    let (tell, ended) = oneshot::channel();
-    let (own_inbox, own_stop) = (inbox.clone(), Arc::clone(&stop));
-    let mut clock = Clock::from(now.engine, clock::read());
-    let body = move || {
-        let result = writer
-            .begin(clock.turn(clock::read()))
-            .and_then(|()| thread::run(writer, clock, &own_inbox, &own_stop, &publish));
-        drop(own_inbox.close(Unanswered::Stopped));
-        // Nobody listens when the daemon has given up already.
-        let _ = tell.send(result);
-    };
-    thread::spawn("writer", body).map_err(RecoverError::Thread)?;
-    let checkpointer = Some(checkpointer);
-    let _directory = directory;
-    let running =
-        Running { inbox, store, published, gauges, stop, ended, checkpointer, _directory };
-    Ok((running, replies))
-}
-
-impl Running {
-    /// Where requests go.
-    pub(crate) fn inbox(&self) -> Inbox {
-        self.inbox.clone()
-    }
-
-    /// What readers see.
-    pub(crate) fn store(&self) -> Store {
-        self.store.clone()
-    }
-
-    /// The newest position that readers see, as it moves.
-    pub(crate) fn published(&self) -> watch::Receiver<Position> {
-        self.published.clone()
-    }
-
-    /// What the writer last said of itself.
-    pub(crate) fn facts(&self) -> watch::Receiver<WriterFacts> {
-        self.gauges.clone()
-    }
-
-    /// Resolves when the writer ends by itself: always a failure.
-    pub(crate) async fn ended(&mut self) -> Ending {
-        Ending::of((&mut self.ended).await)
-    }
-
-    /// Takes no new requests; those that wait are still answered.
-    pub(crate) fn drain(&self) {
-        self.inbox.drain();
-    }
-
-    /// Ends the writer in good order and writes a last checkpoint, as far as
-    /// `within` goes: the journal alone is enough for the next start.
-    pub(crate) async fn stop(mut self, within: Duration) -> Ending {
-        let begun = Instant::now();
-        self.stop.store(true, Ordering::Release);
-        self.inbox.nudge();
-        let ending = match tokio::time::timeout(within, &mut self.ended).await {
-            Ok(ended) => Ending::of(ended),
-            Err(_) => return Ending::Gone,
-        };
-        let Some(checkpointer) = self.checkpointer.take() else { return ending };
-        let checkpoint = tokio::task::spawn_blocking(move || checkpointer.finish());
-        match tokio::time::timeout(within.saturating_sub(begun.elapsed()), checkpoint).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(failure))) => {
-                let error = &failure as &dyn std::error::Error;
-                warn!(error, "no last checkpoint; the next start reads the journal");
-            }
-            Ok(Err(_)) | Err(_) => warn!("no last checkpoint; the next start reads the journal"),
-        }
-        ending
-    }
-}
-
-impl Ending {
-    fn of(ended: Result<Result<(), CommitError>, oneshot::error::RecvError>) -> Ending {
-        match ended {
-            Ok(Ok(())) => Ending::Orderly,
-            Ok(Err(error)) => Ending::Failed(error),
-            Err(_) => Ending::Gone,
-        }
-    }
+/// The engine of what is published.
+pub(crate) fn engine_of(store: &Store, limits: Limits, now: Now) -> Result<Engine, StoreError> {
+    let mut restore = Restore::new(limits, now);
+    store.load(now.engine, &mut |row| restore.row(row))?;
+    Ok(restore.finish())
 }

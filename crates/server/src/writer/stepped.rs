@@ -6,19 +6,23 @@
 //!
 //! Not here: calls over the wire.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use piecework_core::change::Changed;
 use piecework_core::{Due, Limits, Now, Outcome, Position, Refusal, Request};
-use piecework_storage::{Journal, JournalError, OnDurable, Store, StoreError};
+use piecework_storage::{
+    Disk, Journal, JournalError, OnDurable, SnapshotError, Snapshots, Store, StoreError,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::cold::{ColdReader, Fetcher};
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::recover::{Home, recover};
-use super::release::Reply;
-use super::turn::Writer;
+use super::release::{Releases, Reply};
+use super::snapshots::{Maker, give_up_tables};
+use super::turn::{Own, Writer};
 use super::{CommitError, RecoverError};
 
 pub use super::clock::Reading;
@@ -45,12 +49,22 @@ pub type Tap = Box<dyn FnMut(Seen<'_>) + Send>;
 pub trait Place {
     /// The journal.
     type Journal: Journal;
+    /// Where the snapshots lie.
+    type Disk: Disk;
 
-    /// Opens the tables, or starts with empty ones where they are in doubt.
+    /// Opens the tables, or starts with empty ones where they are in doubt: also
+    /// whenever this is called a second time in one start, and after
+    /// [`SteppedWriter::step_snapshot`] has said `Differs`.
     ///
     /// # Errors
     /// They cannot be read.
     fn tables(&self) -> Result<Store, StoreError>;
+
+    /// Opens the snapshots.
+    ///
+    /// # Errors
+    /// Their directory cannot be used.
+    fn snapshots(&self) -> Result<Snapshots<Self::Disk>, SnapshotError>;
 
     /// Opens the journal. `trusted`: a position known to have been durable.
     ///
@@ -67,9 +81,14 @@ struct At<'a, P>(&'a P);
 
 impl<P: Place> Home for At<'_, P> {
     type Journal = P::Journal;
+    type Disk = P::Disk;
 
     fn tables(&self) -> Result<Store, StoreError> {
         self.0.tables()
+    }
+
+    fn snapshots(&self) -> Result<Snapshots<P::Disk>, SnapshotError> {
+        self.0.snapshots()
     }
 
     fn journal(
@@ -93,10 +112,12 @@ pub enum NotStarted {
 }
 
 /// A daemon without threads, clocks and sockets.
-pub struct SteppedWriter<J> {
+pub struct SteppedWriter<J, D: Disk> {
     writer: Writer<J>,
     clock: Clock,
     fetcher: Fetcher,
+    maker: Maker<D>,
+    releases: Arc<Releases>,
     inbox: Inbox,
     replies: mpsc::UnboundedReceiver<Vec<Reply>>,
     store: Store,
@@ -138,33 +159,34 @@ impl Pending {
     }
 }
 
-impl<J: Journal> SteppedWriter<J> {
+impl<J: Journal, D: Disk> SteppedWriter<J, D> {
     /// Recovers what lies at `place`, and takes the first turn.
     ///
     /// # Errors
     /// As the daemon's start.
-    pub fn open<P: Place<Journal = J>>(
+    pub fn open<P: Place<Journal = J, Disk = D>>(
         place: &P,
-        limits: Limits,
+        limits: &Limits,
         reading: Reading,
         tap: Tap,
-    ) -> Result<SteppedWriter<J>, NotStarted> {
+    ) -> Result<SteppedWriter<J, D>, NotStarted> {
         let recovered = recover(&At(place), limits)?;
         let (cold, fetcher) = ColdReader::new(recovered.store.clone());
-        let (store, inbox) = (recovered.store, recovered.inbox);
-        let mut writer = Writer::new(
-            recovered.engine,
-            recovered.journal,
-            store.clone(),
-            inbox.clone(),
-            recovered.releases,
+        let (store, inbox, releases) = (recovered.store, recovered.inbox, recovered.releases);
+        let maker = Maker::new(recovered.snapshots, store.clone());
+        let own = Own {
+            store: store.clone(),
+            inbox: inbox.clone(),
+            releases: Arc::clone(&releases),
             cold,
-        );
+            covered: maker.covered(),
+        };
+        let mut writer = Writer::new(recovered.engine, recovered.journal, own);
         writer.tap = Some(tap);
         let mut clock = Clock::from(recovered.now.engine, reading);
         writer.begin(clock.turn(reading))?;
         let replies = recovered.replies;
-        Ok(SteppedWriter { writer, clock, fetcher, inbox, replies, store })
+        Ok(SteppedWriter { writer, clock, fetcher, maker, releases, inbox, replies, store })
     }
 
     /// Sends a request to its lane. `None`: refused before anything happened.
@@ -191,6 +213,41 @@ impl<J: Journal> SteppedWriter<J> {
     /// Fetches the settled tasks of one waiting command. False: none waits.
     pub fn step_cold(&mut self) -> bool {
         self.fetcher.step()
+    }
+
+    /// One piece of a snapshot. `begin`: where none is being made, begins one of
+    /// what the last finished checkpoint has, if that is more than the newest
+    /// snapshot. The position of one that is now in place; the next turn trims.
+    ///
+    /// # Errors
+    /// There is no snapshot, and another may be begun. `Differs`: the tables are
+    /// wrong and the writer ends in its next turn; set them aside before it is
+    /// opened again.
+    pub fn step_snapshot(&mut self, begin: bool) -> Result<Option<Position>, SnapshotError> {
+        let stepped = self.snapshot_piece(begin);
+        if let Err(SnapshotError::Differs { position, snapshot, tables }) = stepped {
+            let differs = || SnapshotError::Differs { position, snapshot, tables };
+            give_up_tables(&self.store, &self.releases, differs());
+            return Err(differs());
+        }
+        stepped
+    }
+
+    fn snapshot_piece(&mut self, begin: bool) -> Result<Option<Position>, SnapshotError> {
+        if !self.maker.is_making() {
+            if begin && self.maker.has_news() {
+                self.maker.begin()?;
+            }
+            return Ok(None);
+        }
+        let journal = self.writer.journal();
+        let made = self.maker.step(&|from| journal.read(from))?;
+        Ok(made.map(|made| made.info.position))
+    }
+
+    /// Whether a snapshot is being made.
+    pub fn is_making_snapshot(&self) -> bool {
+        self.maker.is_making()
     }
 
     /// Fires the replies that were released.

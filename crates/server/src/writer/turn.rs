@@ -16,11 +16,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use piecework_core::change::Changed;
+use piecework_core::planted::{self, Mistake};
 use piecework_core::{
     Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TaskId, TenantId,
 };
 use piecework_storage::{
-    Bounds, CommandHeader, Group, Journal, JournalError, Room, Store, StoreError, encode_command,
+    Bounds, CommandHeader, Group, Journal, JournalError, Room, SnapshotError, Store, StoreError,
+    encode_command,
 };
 
 use super::cold::{Cold, ColdReader, Warmed};
@@ -28,6 +30,7 @@ use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::meter;
 use super::parked::{Lot, Parked};
 use super::release::{Release, Releases, Reply};
+use super::snapshots::Covered;
 
 /// A group is not known to be durable, or the tables cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,20 @@ pub enum CommitError {
         #[source]
         source: StoreError,
     },
+    /// The journal could not be trimmed.
+    #[error("could not trim the journal")]
+    Trim {
+        /// Why.
+        #[source]
+        source: JournalError,
+    },
+    /// The tables are not what the journal says.
+    #[error("the tables are wrong; the next start makes them anew")]
+    Snapshot {
+        /// How that was found.
+        #[source]
+        source: SnapshotError,
+    },
     /// A settled task could not be read.
     #[error("could not read a settled task from the tables")]
     Cold {
@@ -79,6 +96,9 @@ pub(crate) struct Writer<J> {
     inbox: Inbox,
     releases: Arc<Releases>,
     cold: ColdReader,
+    covered: Covered,
+    /// Below this the journal was given up.
+    trimmed: Position,
     lot: Lot,
     /// The newest position given to a command.
     last: Position,
@@ -89,6 +109,15 @@ pub(crate) struct Writer<J> {
     /// Sees every command as it was applied.
     #[cfg(feature = "testing")]
     pub(crate) tap: Option<super::stepped::Tap>,
+}
+
+/// What a writer has besides its engine and its journal.
+pub(crate) struct Own {
+    pub(crate) store: Store,
+    pub(crate) inbox: Inbox,
+    pub(crate) releases: Arc<Releases>,
+    pub(crate) cold: ColdReader,
+    pub(crate) covered: Covered,
 }
 
 /// What a turn collects on the way.
@@ -117,14 +146,8 @@ impl Collected {
 }
 
 impl<J: Journal> Writer<J> {
-    pub(crate) fn new(
-        engine: Engine,
-        journal: J,
-        store: Store,
-        inbox: Inbox,
-        releases: Arc<Releases>,
-        cold: ColdReader,
-    ) -> Writer<J> {
+    pub(crate) fn new(engine: Engine, journal: J, own: Own) -> Writer<J> {
+        let Own { store, inbox, releases, cold, covered } = own;
         let last = Position(journal.bounds().next.0 - 1);
         let lot = Lot::default();
         let now = Now::default();
@@ -135,6 +158,8 @@ impl<J: Journal> Writer<J> {
             inbox,
             releases,
             cold,
+            covered,
+            trimmed: Position(0),
             lot,
             last,
             now,
@@ -173,6 +198,7 @@ impl<J: Journal> Writer<J> {
         self.parked(&mut turn);
         self.commit(turn, begun)?;
         self.engine.forget(self.store.published());
+        self.trim()?;
         self.refuse_when_full();
         Ok(())
     }
@@ -366,6 +392,21 @@ impl<J: Journal> Writer<J> {
             }
             Err(source) => Err(CommitError::Append { commands, source }),
         }
+    }
+
+    /// Gives up the journal as far as both a verified snapshot and the tables have it.
+    fn trim(&mut self) -> Result<(), CommitError> {
+        let through = if planted::is(Mistake::TrimTooEarly) {
+            self.store.published()
+        } else {
+            self.covered.get().min(self.store.applied())
+        };
+        if through <= self.trimmed {
+            return Ok(());
+        }
+        self.trimmed = through;
+        let trimmed = self.journal.trim(through.next());
+        trimmed.map(drop).map_err(|source| CommitError::Trim { source })
     }
 
     /// Intake is refused first, then leases; answers never.

@@ -107,6 +107,7 @@ impl Swarm {
             ready_segments: 1 + pick(&mut random, 2),
             queued_groups: 1 + pick(&mut random, 3),
             overlay_bytes: [16, 16, 64][pick(&mut random, 3)] * 1024,
+            snapshot_file_bytes: 4 * 1024,
         };
         Swarm { sizes, mix: Mix::of(seed), faults, pace }
     }

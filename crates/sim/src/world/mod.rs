@@ -109,7 +109,7 @@ impl Events {
 pub struct World {
     place: Place,
     limits: Limits,
-    writer: Option<SteppedWriter<SteppedJournal<LyingDisk>>>,
+    writer: Option<SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>>,
     pending: BTreeMap<u64, Call>,
     history: History,
     watchers: Vec<Watcher>,
@@ -250,7 +250,12 @@ impl World {
                     return Err(Failure::new("tables", format!("no checkpoint: {error}")));
                 }
             },
-            Step::Snapshot => {}
+            Step::Snapshot => match writer.step_snapshot(true) {
+                Ok(made) => self.events.snapshots += u64::from(made.is_some()),
+                // The disk refused: another one is begun later.
+                Err(error) if self.place.is_full() && !error.is_damage() => {}
+                Err(error) => return Err(Failure::new("snapshot", describe(&error))),
+            },
             Step::Cold => _ = writer.step_cold(),
             Step::Deliver { lost } => return self.deliver(*lost),
             Step::Watch { watcher, most } => {
@@ -357,15 +362,15 @@ impl World {
         Ok(heard)
     }
 
-    fn open(&mut self) -> Result<SteppedWriter<SteppedJournal<LyingDisk>>, NotStarted> {
+    fn open(&mut self) -> Result<SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>, NotStarted> {
         let reading = Reading { boot_ms: self.boot_ms, wall: self.wall };
-        SteppedWriter::open(&self.place, self.limits.clone(), reading, self.history.tap())
+        SteppedWriter::open(&self.place, &self.limits, reading, self.history.tap())
     }
 
     fn recovered(
         &mut self,
         life: Life,
-        writer: &SteppedWriter<SteppedJournal<LyingDisk>>,
+        writer: &SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>,
     ) -> Result<(), Failure> {
         let survived = self.history.begun_behind();
         // Engine time goes on from what was logged last.
@@ -382,11 +387,16 @@ impl World {
 }
 
 fn not_started(error: &NotStarted) -> Failure {
+    Failure::new("start", format!("the daemon does not start: {}", describe(error)))
+}
+
+/// An error and its causes.
+fn describe(error: &dyn std::error::Error) -> String {
     let mut what = error.to_string();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         what = format!("{what}: {error}");
         cause = error.source();
     }
-    Failure::new("start", format!("the daemon does not start: {what}"))
+    what
 }

@@ -8,7 +8,7 @@ use piecework_core::Position;
 use piecework_server::stepped;
 use piecework_storage::{
     JournalError, JournalId, JournalSettings, KeyValue, LyingDisk, MemoryKeyValue, OnDurable,
-    SteppedJournal, Store, StoreError, StoreSettings,
+    SnapshotError, SnapshotSettings, Snapshots, SteppedJournal, Store, StoreError, StoreSettings,
 };
 
 use super::step::{Crash, Tables};
@@ -24,11 +24,16 @@ pub struct Sizes {
     pub queued_groups: usize,
     /// Bytes of rows that wait for a checkpoint.
     pub overlay_bytes: usize,
+    /// Bytes of a snapshot's file, uncompressed.
+    pub snapshot_file_bytes: usize,
 }
 
 /// Everything that outlives the process.
 pub(super) struct Place {
     disk: LyingDisk,
+    snapshots: LyingDisk,
+    /// There is an end to the disks' room.
+    full: Cell<bool>,
     tables: RefCell<MemoryKeyValue>,
     /// How often the tables were opened in this start.
     opened: Cell<u32>,
@@ -41,6 +46,8 @@ impl Place {
     pub(super) fn new(seed: u64, sizes: Sizes) -> Place {
         Place {
             disk: LyingDisk::new(seed),
+            snapshots: LyingDisk::new(seed.wrapping_add(1)),
+            full: Cell::new(false),
             tables: RefCell::new(MemoryKeyValue::new()),
             opened: Cell::new(0),
             sizes,
@@ -50,11 +57,13 @@ impl Place {
     /// The process has died; its memory is gone. Drop the writer first.
     pub(super) fn crash(&self, crash: Crash) {
         self.opened.set(0);
-        self.disk.set_bytes_max(u64::MAX);
-        if crash.power {
-            self.disk.power_cut();
-        } else {
-            self.disk.restart();
+        self.set_room(None);
+        for disk in [&self.disk, &self.snapshots] {
+            if crash.power {
+                disk.power_cut();
+            } else {
+                disk.restart();
+            }
         }
         let tables = self.tables.borrow();
         tables.crash(crash.batches_kept);
@@ -87,23 +96,33 @@ impl Place {
         self.crash(Crash { power, batches_kept: usize::MAX, ..Crash::default() });
     }
 
+    /// There is an end to the disks' room.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.get()
+    }
+
     pub(super) fn fail_next_sync(&self) {
         self.disk.fail_next_sync();
     }
 
     pub(super) fn set_room(&self, bytes: Option<u64>) {
-        let used = || {
-            let names = self.disk.names();
-            names.iter().map(|name| self.disk.content(name).len() as u64).sum::<u64>()
-        };
-        self.disk.set_bytes_max(bytes.map_or(u64::MAX, |bytes| used() + bytes));
+        self.full.set(bytes.is_some());
+        for disk in [&self.disk, &self.snapshots] {
+            let used = || {
+                let names = disk.names();
+                names.iter().map(|name| disk.content(name).len() as u64).sum::<u64>()
+            };
+            disk.set_bytes_max(bytes.map_or(u64::MAX, |bytes| used() + bytes));
+        }
     }
 
     /// Names and bytes of everything, for comparing two runs.
     pub(super) fn fingerprint(&self, hasher: &mut blake3::Hasher) {
-        for name in self.disk.names() {
-            hasher.update(name.as_bytes());
-            hasher.update(&self.disk.content(&name));
+        for disk in [&self.disk, &self.snapshots] {
+            for name in disk.names() {
+                hasher.update(name.as_bytes());
+                hasher.update(&disk.content(&name));
+            }
         }
         let tables = self.tables.borrow();
         for key in tables.keys() {
@@ -115,6 +134,7 @@ impl Place {
 
 impl stepped::Place for Place {
     type Journal = SteppedJournal<LyingDisk>;
+    type Disk = LyingDisk;
 
     fn tables(&self) -> Result<Store, StoreError> {
         // Opened a second time in one start: the first time was in vain.
@@ -128,6 +148,15 @@ impl stepped::Place for Place {
         // As the daemon does with tables of this size.
         store.check_pages()?;
         Ok(store)
+    }
+
+    fn snapshots(&self) -> Result<Snapshots<LyingDisk>, SnapshotError> {
+        let settings = SnapshotSettings {
+            file_bytes: self.sizes.snapshot_file_bytes,
+            delta_bytes: self.sizes.overlay_bytes,
+            ..SnapshotSettings::new(JOURNAL)
+        };
+        Snapshots::open(self.snapshots.clone(), settings)
     }
 
     fn journal(

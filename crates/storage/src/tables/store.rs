@@ -347,6 +347,11 @@ impl Store {
         Ok(progress)
     }
 
+    /// Asks the [`super::Checkpointer`] for a checkpoint soon.
+    pub fn want_checkpoint(&self) {
+        self.shared.bell.ring();
+    }
+
     /// Writes everything published so far. Blocks until it is durable.
     ///
     /// # Errors

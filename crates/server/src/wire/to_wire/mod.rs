@@ -8,6 +8,7 @@ pub(crate) mod lease;
 pub(crate) mod project;
 pub(crate) mod requester;
 pub(crate) mod result;
+pub(crate) mod snapshot;
 pub(crate) mod submission;
 pub(crate) mod task;
 pub(crate) mod worker;
