@@ -12,8 +12,8 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use piecework_core::{Gauges, Limits, Position, WallTime};
 use piecework_proto::{FILE_DESCRIPTOR_SET, v1};
 use piecework_storage::{
-    Group, Journal as _, JournalError, JournalId, MemoryJournal, MemoryStore, OnDurable, Store,
-    StoreError, StoreSettings,
+    Group, Journal as _, JournalError, JournalId, LyingDisk, MemoryJournal, MemoryStore, OnDurable,
+    SnapshotError, SnapshotSettings, Snapshots, Store, StoreError, StoreSettings,
 };
 use prost::Message;
 use tokio::sync::watch;
@@ -23,6 +23,7 @@ use tonic::service::Routes;
 use tonic::{Code, Request, Status};
 
 use crate::services::{Life, Services, StatusFacts, StatusSource};
+use crate::writer::SnapshotDesk;
 use crate::writer::stepped::{Place, Reading, SteppedWriter};
 
 /// How long a unary call may take, and how long a stream may say nothing.
@@ -184,7 +185,7 @@ pub struct World {
     methods: Vec<Method>,
     runtime: tokio::runtime::Runtime,
     routes: Routes,
-    writer: SteppedWriter<MemoryJournal>,
+    writer: SteppedWriter<MemoryJournal, LyingDisk>,
     reading: Reading,
     /// Streams end when it goes.
     _stopping: watch::Sender<bool>,
@@ -194,9 +195,14 @@ struct Memory(MemoryStore);
 
 impl Place for Memory {
     type Journal = MemoryJournal;
+    type Disk = LyingDisk;
 
     fn tables(&self) -> Result<Store, StoreError> {
         Ok(Store::in_memory(&StoreSettings::default()))
+    }
+
+    fn snapshots(&self) -> Result<Snapshots<LyingDisk>, SnapshotError> {
+        Snapshots::open(LyingDisk::new(0), SnapshotSettings::new(JournalId(9)))
     }
 
     fn journal(&self, _: Position, on_durable: OnDurable) -> Result<MemoryJournal, JournalError> {
@@ -214,13 +220,15 @@ impl World {
         let runtime = runtime.expect("a runtime");
         let reading = Reading { boot_ms: 1, wall: WallTime(1_700_000_000_000) };
         let place = Memory(MemoryStore::new(JournalId(9)));
-        let writer = SteppedWriter::open(&place, Limits::default(), reading, Box::new(|_| {}));
+        let writer = SteppedWriter::open(&place, &Limits::default(), reading, Box::new(|_| {}));
         let writer = writer.expect("an empty world");
         let store = writer.store().clone();
         let (publish, published) = watch::channel(store.published());
         store.subscribe(Box::new(move |position| _ = publish.send_replace(position)));
         let (stopping, stopped) = watch::channel(false);
-        let services = Services::new(writer.inbox(), &store, published, stopped, status(&store));
+        let (status, snapshots) = (status(&store), SnapshotDesk::closed());
+        let services =
+            Services::new(writer.inbox(), &store, published, stopped, status, snapshots);
         let routes = runtime.block_on(services.routes(false));
         World { methods: methods(), runtime, routes, writer, reading, _stopping: stopping }
     }
@@ -309,7 +317,7 @@ impl World {
 }
 
 /// Time moves on, the writer takes a turn and its group becomes durable.
-fn step(writer: &mut SteppedWriter<MemoryJournal>, reading: &mut Reading) {
+fn step(writer: &mut SteppedWriter<MemoryJournal, LyingDisk>, reading: &mut Reading) {
     reading.boot_ms += TURN_MS;
     reading.wall.0 += TURN_MS;
     writer.turn(*reading, 64).expect("a journal in memory");

@@ -75,7 +75,7 @@ enum Order {
 #[derive(Clone)]
 pub(crate) struct SnapshotDesk {
     orders: Sender<Order>,
-    snapshots: Snapshots<RealDisk>,
+    list: Arc<dyn Fn() -> Vec<SnapshotInfo> + Send + Sync>,
 }
 
 impl SnapshotDesk {
@@ -91,7 +91,13 @@ impl SnapshotDesk {
 
     /// The whole ones, oldest first.
     pub(crate) fn list(&self) -> Vec<SnapshotInfo> {
-        self.snapshots.list()
+        (self.list)()
+    }
+
+    /// One behind which nobody makes snapshots.
+    #[cfg(feature = "testing")]
+    pub(crate) fn closed() -> SnapshotDesk {
+        SnapshotDesk { orders: channel().0, list: Arc::new(Vec::new) }
     }
 }
 
@@ -136,7 +142,9 @@ impl SnapshotThread {
     }
 
     pub(super) fn desk(&self) -> SnapshotDesk {
-        SnapshotDesk { orders: self.orders.clone(), snapshots: self.snapshots.clone() }
+        let snapshots = self.snapshots.clone();
+        let list = Arc::new(move || snapshots.list());
+        SnapshotDesk { orders: self.orders.clone(), list }
     }
 }
 

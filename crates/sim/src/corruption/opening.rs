@@ -10,8 +10,8 @@ use piecework_core::{Limits, Position, WallTime};
 use piecework_server::RecoverError;
 use piecework_server::stepped::{NotStarted, Place, Reading, SteppedWriter};
 use piecework_storage::{
-    DataDirectory, FileJournal, JournalError, JournalSettings, OnDurable, RowsDigest, Store,
-    StoreError, StoreSettings,
+    DataDirectory, FileJournal, JournalError, JournalSettings, OnDurable, RealDisk, RowsDigest,
+    SnapshotError, SnapshotSettings, Snapshots, Store, StoreError, StoreSettings,
 };
 
 use super::small::{SEGMENT_BYTES, store_settings};
@@ -70,7 +70,7 @@ fn open(path: &Path) -> Result<Rows> {
     let home = Home(directory.map_err(NotStarted::Recover)?);
     // Equal clocks, so that equal directories become equal rows.
     let reading = Reading { boot_ms: 1, wall: WallTime(1_800_000_000_000) };
-    let writer = SteppedWriter::open(&home, Limits::default(), reading, Box::new(|_| {}))?;
+    let writer = SteppedWriter::open(&home, &Limits::default(), reading, Box::new(|_| {}))?;
     writer.check().map_err(Error::msg)?;
     let store = writer.store().clone();
     writer.close()?;
@@ -84,11 +84,16 @@ struct Home(DataDirectory);
 
 impl Place for Home {
     type Journal = FileJournal;
+    type Disk = RealDisk;
 
     fn tables(&self) -> Result<Store, StoreError> {
         // Longer than we wait: a hang is to be seen, not to end this process.
         let settings = StoreSettings { open_patience: 10 * PATIENCE, ..store_settings() };
         Store::open(&self.0.tables_path(), &settings)
+    }
+
+    fn snapshots(&self) -> Result<Snapshots<RealDisk>, SnapshotError> {
+        Snapshots::open(self.0.snapshots_disk(), SnapshotSettings::new(self.0.journal_id()))
     }
 
     fn journal(

@@ -364,7 +364,8 @@ impl World {
 
     fn open(&mut self) -> Result<SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>, NotStarted> {
         let reading = Reading { boot_ms: self.boot_ms, wall: self.wall };
-        SteppedWriter::open(&self.place, &self.limits, reading, self.history.tap())
+        let opened = SteppedWriter::open(&self.place, &self.limits, reading, self.history.tap());
+        opened.inspect(|_| self.place.loaded())
     }
 
     fn recovered(

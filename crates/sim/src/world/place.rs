@@ -35,8 +35,9 @@ pub(super) struct Place {
     /// There is an end to the disks' room.
     full: Cell<bool>,
     tables: RefCell<MemoryKeyValue>,
-    /// How often the tables were opened in this start.
-    opened: Cell<u32>,
+    /// The marker that stands from the opening of the tables until all is loaded:
+    /// whoever finds it sets them aside.
+    marked: Cell<bool>,
     sizes: Sizes,
 }
 
@@ -49,14 +50,13 @@ impl Place {
             snapshots: LyingDisk::new(seed.wrapping_add(1)),
             full: Cell::new(false),
             tables: RefCell::new(MemoryKeyValue::new()),
-            opened: Cell::new(0),
+            marked: Cell::new(false),
             sizes,
         }
     }
 
     /// The process has died; its memory is gone. Drop the writer first.
     pub(super) fn crash(&self, crash: Crash) {
-        self.opened.set(0);
         self.set_room(None);
         for disk in [&self.disk, &self.snapshots] {
             if crash.power {
@@ -70,7 +70,7 @@ impl Place {
         let keys = tables.keys();
         match crash.tables {
             Tables::Kept => {}
-            Tables::Hang => self.opened.set(1),
+            Tables::Hang => self.marked.set(true),
             Tables::LoseKey(nth) => {
                 if let Some(key) = keys.get(nth % keys.len().max(1)) {
                     tables.apply_batch(&vec![(key.clone(), None)]).expect("memory takes it");
@@ -94,6 +94,11 @@ impl Place {
     /// A recovery that died: the process is started once more.
     pub(super) fn crash_again(&self, power: bool) {
         self.crash(Crash { power, batches_kept: usize::MAX, ..Crash::default() });
+    }
+
+    /// Everything is loaded.
+    pub(super) fn loaded(&self) {
+        self.marked.set(false);
     }
 
     /// There is an end to the disks' room.
@@ -137,8 +142,7 @@ impl stepped::Place for Place {
     type Disk = LyingDisk;
 
     fn tables(&self) -> Result<Store, StoreError> {
-        // Opened a second time in one start: the first time was in vain.
-        if self.opened.replace(self.opened.get() + 1) > 0 {
+        if self.marked.replace(true) {
             self.tables.replace(MemoryKeyValue::new());
         }
         let settings =
