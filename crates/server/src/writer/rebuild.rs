@@ -103,8 +103,10 @@ pub(super) fn reach<D: Disk>(
         }
         return Ok(Base::Good);
     };
-    if applied > Position(0) {
-        warn!(%applied, %oldest, "the tables are older than the journal; they are set aside");
+    // A crash in the first checkpoint, or a lost record, leaves pages of which
+    // nobody knows how far they go.
+    if applied > Position(0) || !store.is_empty()? {
+        warn!(%applied, %oldest, "the tables do not reach the journal; they are set aside");
         return Ok(Base::SetAside);
     }
     let (position, rows) = (found.position, found.rows);

@@ -68,9 +68,11 @@ impl<D: Disk> Maker<D> {
         self.making.is_some()
     }
 
-    /// Whether a finished checkpoint has more than the newest snapshot.
+    /// Whether a finished checkpoint has more than the newest snapshot, and its
+    /// digest to compare.
     pub(crate) fn has_news(&self) -> bool {
-        self.store.applied() > self.snapshots.covered()
+        let applied = self.store.applied_digest();
+        applied.is_some_and(|(position, ..)| position > self.snapshots.covered())
     }
 
     /// Begins one of what the last finished checkpoint has.
@@ -78,7 +80,7 @@ impl<D: Disk> Maker<D> {
     /// # Errors
     /// See [`Snapshotter::begin`].
     pub(crate) fn begin(&mut self) -> Result<(), SnapshotError> {
-        let (position, now, digest) = self.store.applied_digest();
+        let Some((position, now, digest)) = self.store.applied_digest() else { return Ok(()) };
         let snapshotter = Snapshotter::begin(&self.snapshots, position, now, Some(digest))?;
         self.making = Some((snapshotter, Instant::now()));
         Ok(())

@@ -126,7 +126,7 @@ impl Checkpoint {
     ) -> Result<(), StoreError> {
         tables.kv.flush()?;
         let (found, expected) = (self.standing.rows, applied.rows);
-        if found != expected {
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(StoreError::DigestDiffers { found, expected });
         }
         self.end(tables, applied)?;
@@ -147,8 +147,9 @@ impl Checkpoint {
         let folded = fold(&*tables.kv, rows, done, as_of, BATCH_BYTES, scrubbed)?;
         let mut digest = self.standing.rows;
         digest.join(folded.change);
-        write_rows(&*tables.kv, folded.batch, digest)?;
-        self.standing.rows = digest;
+        let reach = self.standing.reach.max(as_of);
+        write_rows(&*tables.kv, folded.batch, digest, reach)?;
+        (self.standing.rows, self.standing.reach) = (digest, reach);
         if let Some(scrub) = &mut self.scrub {
             scrub.join(folded.scrubbed_change);
         }
@@ -207,11 +208,13 @@ impl Checkpoint {
 
     /// All that is written is all up to the last row of `map`.
     fn applied_at(&self, map: &Map) -> Applied {
-        Applied { position: map.last, now: map.now, rows: self.standing.rows }
+        let is_exact = self.standing.reach <= map.last;
+        let rows = is_exact.then_some(self.standing.rows);
+        Applied { position: map.last, now: map.now, rows }
     }
 
     fn end(&mut self, tables: &Tables, applied: Applied) -> Result<(), StoreError> {
-        write_end(&*tables.kv, applied)?;
+        write_end(&*tables.kv, Standing { applied, ..self.standing })?;
         tables.kv.flush()?;
         self.standing.applied = applied;
         Ok(())

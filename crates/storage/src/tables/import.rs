@@ -74,7 +74,7 @@ impl Store {
             }
         }
         self.take_chunk(&mut checkpoint, &chunk, at.0)?;
-        let applied = Applied { position: at.0, now: at.1, rows: expected };
+        let applied = Applied { position: at.0, now: at.1, rows: Some(expected) };
         checkpoint.end_import(&self.shared.tables, applied)?;
         self.begin_at(applied);
         Ok(())

@@ -2,8 +2,9 @@
 //!
 //! `"a"` says up to which position the tables are complete, and is written at the
 //! end of a checkpoint. `"d"` is the digest of all rows that lie in the pages now;
-//! every batch that changes rows moves it along in the same batch. So whatever
-//! part of a checkpoint a crash leaves, `"d"` is the digest of just that.
+//! every batch that changes rows moves it along in the same batch, with the newest
+//! position that any batch was made of. So whatever part of a checkpoint a crash
+//! leaves, `"d"` is the digest of just that, and says how far it reaches.
 //!
 //! Invariant: where there are rows, or an `"a"`, there is a `"d"`.
 //!
@@ -12,6 +13,7 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
+use piecework_core::Position;
 use prost::Message;
 
 use super::error::StoreError;
@@ -30,6 +32,9 @@ pub(super) struct Standing {
     pub(super) applied: Applied,
     /// The digest of the rows that lie in it.
     pub(super) rows: RowsDigest,
+    /// The newest position of which it may hold rows: beyond `applied` after a
+    /// crash in the middle of a checkpoint.
+    pub(super) reach: Position,
 }
 
 /// Reads it. That of an empty store is all zero.
@@ -45,7 +50,8 @@ pub(super) fn read_standing(kv: &dyn KeyValue) -> Result<Standing, StoreError> {
     if rows.is_none() && (applied.is_some() || has_pages(kv)?) {
         return Err(StoreError::NoDigest);
     }
-    Ok(Standing { applied: applied.unwrap_or_default(), rows: rows.unwrap_or_default() })
+    let (rows, reach) = rows.unwrap_or_default();
+    Ok(Standing { applied: applied.unwrap_or_default(), rows, reach })
 }
 
 /// Writes a batch of pages and parts, after which the rows have this digest.
@@ -53,19 +59,21 @@ pub(super) fn write_rows(
     kv: &dyn KeyValue,
     mut batch: Batch,
     rows: RowsDigest,
+    reach: Position,
 ) -> Result<(), KeyValueError> {
     if batch.is_empty() {
         return Ok(());
     }
     // Its key is below those of pages and parts.
-    batch.insert(0, digest_pair(rows));
+    batch.insert(0, digest_pair(rows, reach));
     kv.apply_batch(&batch)
 }
 
-/// Writes that everything up to `applied` is there.
-pub(super) fn write_end(kv: &dyn KeyValue, applied: Applied) -> Result<(), KeyValueError> {
-    let value = sealed(APPLIED, write_applied(applied).encode_to_vec());
-    kv.apply_batch(&vec![(APPLIED.to_vec(), Some(value)), digest_pair(applied.rows)])
+/// Writes how far everything is there.
+pub(super) fn write_end(kv: &dyn KeyValue, standing: Standing) -> Result<(), KeyValueError> {
+    let value = sealed(APPLIED, write_applied(standing.applied).encode_to_vec());
+    let digest = digest_pair(standing.rows, standing.reach);
+    kv.apply_batch(&vec![(APPLIED.to_vec(), Some(value)), digest])
 }
 
 /// Whether there is any page.
@@ -79,14 +87,17 @@ pub(super) fn has_pages(kv: &dyn KeyValue) -> Result<bool, KeyValueError> {
     Ok(is_there)
 }
 
-fn digest_pair(rows: RowsDigest) -> (Vec<u8>, Option<Vec<u8>>) {
-    (DIGEST.to_vec(), Some(sealed(DIGEST, rows.to_bytes().to_vec())))
+fn digest_pair(rows: RowsDigest, reach: Position) -> (Vec<u8>, Option<Vec<u8>>) {
+    let mut value = rows.to_bytes().to_vec();
+    value.extend_from_slice(&reach.0.to_le_bytes());
+    (DIGEST.to_vec(), Some(sealed(DIGEST, value)))
 }
 
-fn read_digest(value: &Bytes) -> Result<RowsDigest, Misread> {
+fn read_digest(value: &Bytes) -> Result<(RowsDigest, Position), Misread> {
     let bytes = checked(DIGEST, value)?;
-    let bytes = bytes.as_ref().try_into().map_err(|_| Misread::Checksum)?;
-    Ok(RowsDigest::from_bytes(bytes))
+    let (rows, reach) = bytes.split_first_chunk().ok_or(Misread::Checksum)?;
+    let reach = reach.try_into().map_err(|_| Misread::Checksum)?;
+    Ok((RowsDigest::from_bytes(*rows), Position(u64::from_le_bytes(reach))))
 }
 
 fn sealed(key: &[u8], mut value: Vec<u8>) -> Vec<u8> {

@@ -26,7 +26,7 @@ use super::reserve::{FreeBytes, Reserve};
 use super::row::Row;
 use super::scrub::{Checked, Scrubbed, check_all};
 use super::sled::SledKeyValue;
-use super::standing::{Standing, read_standing};
+use super::standing::{Standing, has_pages, read_standing};
 use super::values::Applied;
 use super::view::View;
 use crate::digest::RowsDigest;
@@ -231,14 +231,27 @@ impl Store {
         self.applied_at().now
     }
 
+    /// Whether no page lies in the store of keys and values: after a crash in the
+    /// first checkpoint there are some, though nothing is applied yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(!has_pages(&*self.shared.tables.kv)?)
+    }
+
     /// Position, times and rows' digest of one and the same moment: the end of the
     /// last finished checkpoint. What a checkpoint after it has written already is
     /// not in this digest, also after a crash in its middle: the record of how far
     /// the tables are carries it. Compare it with a snapshot's at that position.
+    ///
+    /// `None`: a checkpoint that a crash cut off had written rows of later positions,
+    /// and the one that ended last did not reach them. The next one will.
     #[must_use]
-    pub fn applied_digest(&self) -> (Position, Now, RowsDigest) {
+    pub fn applied_digest(&self) -> Option<(Position, Now, RowsDigest)> {
         let Applied { position, now, rows } = self.applied_at();
-        (position, now, rows)
+        rows.or_else(|| (position == Position(0)).then(RowsDigest::default))
+            .map(|rows| (position, now, rows))
     }
 
     /// The digest of the rows that lie in the store of keys and values at this

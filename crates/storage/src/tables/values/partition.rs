@@ -15,8 +15,9 @@ pub struct Applied {
     pub position: Position,
     /// The times of its group.
     pub now: Now,
-    /// The digest of all rows at that position.
-    pub rows: RowsDigest,
+    /// The digest of all rows at that position. `None`: a checkpoint that a crash
+    /// cut off has written rows of later positions, and this one did not catch up.
+    pub rows: Option<RowsDigest>,
 }
 
 pub(crate) fn write_applied(applied: Applied) -> pb::Applied {
@@ -24,18 +25,25 @@ pub(crate) fn write_applied(applied: Applied) -> pb::Applied {
         position: applied.position.0,
         engine_ms: applied.now.engine.0,
         wall_ms: applied.now.wall.0,
-        rows_digest: Bytes::copy_from_slice(&applied.rows.to_bytes()),
+        rows_digest: applied
+            .rows
+            .map(|rows| Bytes::copy_from_slice(&rows.to_bytes()))
+            .unwrap_or_default(),
     }
 }
 
 pub(crate) fn read_applied(message: &pb::Applied) -> Result<Applied, Misread> {
-    let rows = <[u8; 16]>::try_from(message.rows_digest.as_ref());
+    let rows = match message.rows_digest.as_ref() {
+        [] => None,
+        bytes => {
+            let bytes = bytes.try_into().map_err(|_| Misread::Field { field: "rows_digest" })?;
+            Some(RowsDigest::from_bytes(bytes))
+        }
+    };
     Ok(Applied {
         position: Position(message.position),
         now: Now { engine: EngineTime(message.engine_ms), wall: WallTime(message.wall_ms) },
-        rows: rows
-            .map(RowsDigest::from_bytes)
-            .map_err(|_| Misread::Field { field: "rows_digest" })?,
+        rows,
     })
 }
 
