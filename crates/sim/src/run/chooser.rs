@@ -147,7 +147,7 @@ impl Chooser {
             2 => Step::Sync { idle: self.random.one_in(4) },
             3 => Step::Keeper,
             4 => Step::Checkpoint,
-            5 => Step::Snapshot,
+            5 => Step::Snapshot { rots: chance(&mut self.random, faults.rot) },
             6 => Step::Cold,
             7 => Step::Deliver { lost: chance(&mut self.random, faults.lost) },
             8 => self.watch(),

@@ -35,6 +35,8 @@ pub struct Faults {
     pub fail_sync: u64,
     /// The disk fills up.
     pub full: u64,
+    /// Of the pieces of a snapshot, what they write rots.
+    pub rot: u64,
     /// Of the deliveries, all replies are lost.
     pub lost: u64,
     /// Of the calls, sent twice.
@@ -88,6 +90,7 @@ impl Swarm {
             twice: sometimes(&mut random, &[5, 20]),
             late: sometimes(&mut random, &[4, 15]),
             hang_up: sometimes(&mut random, &[10, 40]),
+            rot: sometimes(&mut random, &[20, 60]),
             jump: sometimes(&mut random, &[30, 150]),
         };
         let pace = Pace {

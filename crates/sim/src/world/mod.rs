@@ -86,6 +86,8 @@ pub struct Events {
     pub jumps: u64,
     /// Failed syncs and full disks.
     pub disk_faults: u64,
+    /// Files of snapshots that were not as they were written.
+    pub rotten_files: u64,
 }
 
 impl Events {
@@ -102,6 +104,7 @@ impl Events {
         self.turned_away += other.turned_away;
         self.jumps += other.jumps;
         self.disk_faults += other.disk_faults;
+        self.rotten_files += other.rotten_files;
     }
 }
 
@@ -250,12 +253,19 @@ impl World {
                     return Err(Failure::new("tables", format!("no checkpoint: {error}")));
                 }
             },
-            Step::Snapshot => match writer.step_snapshot(true) {
-                Ok(made) => self.events.snapshots += u64::from(made.is_some()),
-                // The disk refused: another one is begun later.
-                Err(error) if self.place.is_full() && !error.is_damage() => {}
-                Err(error) => return Err(Failure::new("snapshot", describe(&error))),
-            },
+            Step::Snapshot { rots } => {
+                let there = self.place.snapshot_files();
+                match writer.step_snapshot(true) {
+                    Ok(made) => self.events.snapshots += u64::from(made.is_some()),
+                    // The disk refused: another one is begun later.
+                    Err(error) if self.place.is_full() && !error.is_damage() => {}
+                    Err(error) if self.place.has_rotted() && error.is_damage() => {}
+                    Err(error) => return Err(Failure::new("snapshot", describe(&error))),
+                }
+                if *rots {
+                    self.events.rotten_files += self.place.rot_all_but(&there);
+                }
+            }
             Step::Cold => _ = writer.step_cold(),
             Step::Deliver { lost } => return self.deliver(*lost),
             Step::Watch { watcher, most } => {

@@ -34,6 +34,8 @@ pub(super) struct Place {
     snapshots: LyingDisk,
     /// There is an end to the disks' room.
     full: Cell<bool>,
+    /// A file of a snapshot has rotted.
+    rotten: Cell<bool>,
     tables: RefCell<MemoryKeyValue>,
     /// The marker that stands from the opening of the tables until all is loaded:
     /// whoever finds it sets them aside.
@@ -49,6 +51,7 @@ impl Place {
             disk: LyingDisk::new(seed),
             snapshots: LyingDisk::new(seed.wrapping_add(1)),
             full: Cell::new(false),
+            rotten: Cell::new(false),
             tables: RefCell::new(MemoryKeyValue::new()),
             marked: Cell::new(false),
             sizes,
@@ -119,6 +122,33 @@ impl Place {
             };
             disk.set_bytes_max(bytes.map_or(u64::MAX, |bytes| used() + bytes));
         }
+    }
+
+    /// The files of snapshots.
+    pub(super) fn snapshot_files(&self) -> Vec<String> {
+        self.snapshots.names()
+    }
+
+    /// Changes a byte in every file of rows that is not `there` yet. Returns how many.
+    pub(super) fn rot_all_but(&self, there: &[String]) -> u64 {
+        let names = self.snapshots.names();
+        let new = names.into_iter().filter(|n| n.ends_with(".rows") && !there.contains(n));
+        let rotten: u64 = new
+            .map(|name| {
+                let mut content = self.snapshots.content(&name);
+                let at = content.len() / 2;
+                content.get_mut(at).map(|byte| *byte ^= 1);
+                self.snapshots.damage(&name, Some(content));
+                1
+            })
+            .sum();
+        self.rotten.set(self.rotten.get() || rotten > 0);
+        rotten
+    }
+
+    /// Whether some file has rotted in this run.
+    pub(super) fn has_rotted(&self) -> bool {
+        self.rotten.get()
     }
 
     /// Names and bytes of everything, for comparing two runs.

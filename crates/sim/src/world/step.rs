@@ -47,7 +47,10 @@ pub enum Step {
     /// One piece of a checkpoint.
     Checkpoint,
     /// One piece of a snapshot.
-    Snapshot,
+    Snapshot {
+        /// A file that this writes is not as it was written.
+        rots: bool,
+    },
     /// The settled tasks of one command are fetched.
     Cold,
     /// Released replies arrive, or are lost on the way.
@@ -117,7 +120,8 @@ impl fmt::Display for Step {
             Step::Keeper => f.write_str("keeper"),
             Step::RetrySpace => f.write_str("keeper looks for space"),
             Step::Checkpoint => f.write_str("piece of a checkpoint"),
-            Step::Snapshot => f.write_str("piece of a snapshot"),
+            Step::Snapshot { rots: false } => f.write_str("piece of a snapshot"),
+            Step::Snapshot { rots: true } => f.write_str("piece of a snapshot, which rots"),
             Step::Cold => f.write_str("settled tasks are fetched"),
             Step::Deliver { lost: false } => f.write_str("replies arrive"),
             Step::Deliver { lost: true } => f.write_str("replies are lost"),
