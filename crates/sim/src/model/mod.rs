@@ -31,8 +31,8 @@ use piecework_core::requester::Requester;
 use piecework_core::task::{TaskRecord, TaskSpec};
 use piecework_core::worker::{LeaseRequest, Worker, WorkerRecord};
 use piecework_core::{
-    Command, EngineTime, LeaseId, Limits, Now, Outcome, Position, ProjectId, Refusal, Request,
-    RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
+    ClientId, Command, EngineTime, LeaseId, Limits, Now, Outcome, Position, ProjectId, Refusal,
+    Request, RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
 
 pub use written::{Disagreement, Predicted, RowKey};
@@ -199,10 +199,19 @@ impl Model {
     /// What is not final yet: open tasks, live leases. Empty: everything has drained.
     #[must_use]
     pub fn unfinished(&self) -> Vec<String> {
+        self.unfinished_of(&|_, _| true)
+    }
+
+    /// The same of projects that somebody `cares` for, by tenant and name.
+    #[must_use]
+    pub fn unfinished_of(&self, cares: &dyn Fn(TenantId, &ClientId) -> bool) -> Vec<String> {
         let mut left = Vec::new();
         for (id, task) in &self.tasks {
+            let project = &self.projects[&id.project].project;
+            if !cares(project.tenant, &project.name) {
+                continue;
+            }
             if task.record.state.is_open() {
-                let project = &self.projects[&id.project].project;
                 left.push(format!("{id} of {} ({:?}) is open", project.name, project.state));
             }
             let live = task.leases.iter().filter(|l| l.is_live());

@@ -3,9 +3,11 @@
 //! First a faulty phase: actors move in any order, faults come as the seed has
 //! them. Then the faults stop, clients behave, and everything must drain.
 
-use crate::Random;
 use std::fmt;
 
+use piecework_core::{ClientId, TenantId};
+
+use crate::Random;
 use crate::workload::{self, Workload};
 use crate::world::{Crash, Heard, Step, Tables, World};
 
@@ -61,6 +63,11 @@ impl Chooser {
             drained: 0,
             is_last: false,
         }
+    }
+
+    /// Whether some client knows of a project.
+    pub(super) fn knows(&self, tenant: TenantId, project: &ClientId) -> bool {
+        self.workload.knows(tenant, project)
     }
 
     /// Tells clients what they hear.

@@ -18,7 +18,7 @@ mod worker_calls;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use piecework_core::{Command, Now, Outcome, Refusal, Request, TenantId};
+use piecework_core::{ClientId, Command, Now, Outcome, Refusal, Request, TenantId};
 
 use crate::random::Random;
 use book::{About, Account, Book, Payer, Sent, Stage, Work};
@@ -141,6 +141,13 @@ impl Workload {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.calls >= self.mix.calls
+    }
+
+    /// Whether some client knows of a project.
+    #[must_use]
+    pub fn knows(&self, tenant: TenantId, project: &ClientId) -> bool {
+        let is = |work: &book::Work| work.tenant == tenant && work.stage.name() == Some(project);
+        self.book.works.iter().any(is)
     }
 
     /// Whether, after `settle`, all work was heard to be final.
