@@ -227,8 +227,7 @@ impl World {
         store.subscribe(Box::new(move |position| _ = publish.send_replace(position)));
         let (stopping, stopped) = watch::channel(false);
         let (status, snapshots) = (status(&store), SnapshotDesk::closed());
-        let services =
-            Services::new(writer.inbox(), &store, published, stopped, status, snapshots);
+        let services = Services::new(writer.inbox(), &store, published, stopped, status, snapshots);
         let routes = runtime.block_on(services.routes(false));
         World { methods: methods(), runtime, routes, writer, reading, _stopping: stopping }
     }
