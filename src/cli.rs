@@ -5,7 +5,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, project, replay, requester, serve, submit, watch, work, worker,
+    completions, demo, project, replay, requester, restore, serve, snapshot, submit, verify, watch,
+    work, worker,
 };
 use crate::output::Format;
 
@@ -68,6 +69,13 @@ pub(crate) enum Command {
     Work(work::Work),
     /// Stream a project's results, for ever and without a gap
     Watch(watch::Watch),
+    /// Snapshots of the daemon's state: for backups, and what keeps its journal short
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshots),
+    /// Make a new data directory from a snapshot, and check it
+    Restore(restore::Restore),
+    /// Check a data directory on which no daemon runs; changes nothing
+    Verify(verify::Verify),
     /// Send a recorded crowd through the daemon and compare with the known truth
     Replay(replay::Replay),
     /// Print a completion script for a shell

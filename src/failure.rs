@@ -8,12 +8,14 @@ use std::process::ExitCode;
 
 use piecework_client::proto::v1::ErrorReason;
 use piecework_client::{CallError, ConnectError, FieldProblem, Refused, WatchError};
+use piecework_server::offline::OfflineError;
 use tonic::Code;
 
 const REFUSED: u8 = 1;
 const USAGE: u8 = 2;
 const DAMAGED: u8 = 3;
 const UNREACHABLE: u8 = 4;
+const START_AGAIN: u8 = 75;
 
 /// A failure that is not the daemon's word.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub(crate) enum Failure {
     /// Data are damaged, on disk or in a stream.
     #[error("{0}")]
     Damaged(String),
+    /// The daemon ended so that a new start mends what it found.
+    #[error("{0}")]
+    StartAgain(String),
     /// A message that stands for a gRPC error that was told already.
     #[error("{0}")]
     Incomplete(String),
@@ -32,6 +37,16 @@ pub(crate) enum Failure {
 /// Shorthand for [`Failure::Input`].
 pub(crate) fn input(message: impl Into<String>) -> anyhow::Error {
     Failure::Input(message.into()).into()
+}
+
+/// A failure with a data directory, with the exit status of its kind.
+pub(crate) fn offline_failed(error: OfflineError) -> anyhow::Error {
+    let (code, error) = (error.exit_code(), anyhow::Error::from(error));
+    match code {
+        USAGE => Failure::Input(format!("{error:#}")).into(),
+        DAMAGED => Failure::Damaged(format!("{error:#}")).into(),
+        _ => error,
+    }
 }
 
 /// Prints the error to stderr and returns the exit status that belongs to it.
@@ -74,6 +89,7 @@ fn status(error: &anyhow::Error) -> u8 {
             return match failure {
                 Failure::Input(_) => USAGE,
                 Failure::Damaged(_) => DAMAGED,
+                Failure::StartAgain(_) => START_AGAIN,
                 Failure::Incomplete(_) => REFUSED,
             };
         }
@@ -169,6 +185,7 @@ fn advice(refused: &Refused) -> Option<&'static str> {
         ErrorReason::AssignmentMismatch => "with --task where workers pick, without it elsewhere",
         ErrorReason::CursorPruned | ErrorReason::ResumeTokenInvalid => "without --from",
         ErrorReason::NotYet => "a newer daemon; this one does not have the call",
+        ErrorReason::SnapshotFailed => "once more when the daemon's log says that it is mended",
         ErrorReason::Internal => "read the daemon's log; this is a mistake of ours",
         _ => return None,
     })

@@ -85,6 +85,30 @@ impl Output {
         print(&text)
     }
 
+    /// What a command has to say of its own, as rows with the same plain values.
+    pub(crate) fn rows<S: Serialize>(self, rows: &[S]) -> Result<()> {
+        let text = match self.format {
+            Format::Json => format!("{:#}\n", serde_json::to_value(rows)?),
+            Format::Jsonl => {
+                let lines: Result<Vec<String>> = rows
+                    .iter()
+                    .map(|row| Ok(format!("{}\n", serde_json::to_value(row)?)))
+                    .collect();
+                lines?.concat()
+            }
+            Format::Table | Format::Csv => {
+                let (head, cells) = columns(rows)?;
+                let head: Vec<&str> = head.iter().map(String::as_str).collect();
+                if self.format == Format::Csv {
+                    csv(&head, cells)?
+                } else {
+                    horizontal(&head, cells)
+                }
+            }
+        };
+        print(&text)
+    }
+
     /// What a command has to say of its own: an object of plain values.
     pub(crate) fn summary<S: Serialize>(self, summary: &S) -> Result<()> {
         let value = serde_json::to_value(summary)?;
@@ -99,6 +123,14 @@ impl Output {
         };
         print(&text)
     }
+}
+
+/// The table's cells of plain values, and their columns.
+fn columns<S: Serialize>(rows: &[S]) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+    let values: Vec<Value> = rows.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+    let head = values.first().into_iter().flat_map(cells_of).map(|(key, _)| key.to_owned());
+    let cells = values.iter().map(|value| cells_of(value).map(|(_, cell)| cell).collect());
+    Ok((head.collect(), cells.collect()))
 }
 
 /// A table with a head.

@@ -1,8 +1,16 @@
-//! Progress bars on stderr, where it is a terminal.
+//! Progress on stderr; bars only where it is a terminal.
+
+use std::io::Write;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::is_coloured;
+
+/// A line on stderr about what is being done now.
+pub(crate) fn say(what: &str) {
+    // There is nowhere left to report a failure of this.
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
 
 /// A bar of `length` steps. Invisible where stderr is not a terminal.
 pub(crate) fn bar(length: u64, what: &'static str) -> ProgressBar {

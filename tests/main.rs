@@ -18,4 +18,5 @@ mod lifecycle;
 mod metrics;
 mod replay_kill;
 mod restart;
+mod snapshots;
 mod upgrade;

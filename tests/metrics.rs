@@ -6,8 +6,9 @@ use piecework_client::proto::v1::GetProjectRequest;
 
 use crate::harness::{Daemon, Page, get, wait_until};
 
-const LABELS: [&str; 9] =
-    ["version", "service", "method", "code", "state", "verdict", "command", "le", "quantile"];
+const LABELS: [&str; 10] = [
+    "version", "service", "method", "code", "state", "verdict", "command", "from", "le", "quantile",
+];
 
 async fn scrape(daemon: &Daemon) -> Page {
     let page = get(daemon.metrics(), "/metrics").await;

@@ -5,8 +5,11 @@ pub(crate) mod demo;
 pub(crate) mod project;
 pub(crate) mod replay;
 pub(crate) mod requester;
+pub(crate) mod restore;
 pub(crate) mod serve;
+pub(crate) mod snapshot;
 pub(crate) mod submit;
+pub(crate) mod verify;
 pub(crate) mod watch;
 pub(crate) mod work;
 pub(crate) mod worker;
@@ -29,6 +32,9 @@ pub(crate) async fn run(cli: Cli) -> Result<()> {
         Command::Submit(command) => command.run(&session()?).await,
         Command::Work(command) => command.run(&session()?).await,
         Command::Watch(command) => command.run(&session()?).await,
+        Command::Snapshot(command) => command.run(&connection).await,
+        Command::Restore(command) => command.run(&connection),
+        Command::Verify(command) => command.run(&connection),
         Command::Replay(command) => command.run(&connection).await,
         Command::Completions(command) => command.run(),
     }

@@ -82,6 +82,7 @@ fn failed(error: ServeError) -> anyhow::Error {
     match code {
         2 => Failure::Input(format!("{error:#}")).into(),
         3 => Failure::Damaged(format!("{error:#}")).into(),
+        75 => Failure::StartAgain(format!("{error:#}")).into(),
         _ => error,
     }
 }

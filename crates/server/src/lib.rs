@@ -1,13 +1,16 @@
 //! The piecework daemon.
 //!
 //! `serve` is its life: recover, answer calls, drain, end. Calls come through
-//! `services` and `wire`; the `writer` alone changes state.
+//! `services` and `wire`; the `writer` alone changes state. `offline` is for a
+//! data directory on which no daemon runs.
 //!
 //! Not here: reading the configuration and signals (the `piecework` binary),
 //! decisions (`piecework-core`), bytes on disk (`piecework-storage`).
 
 mod config;
 mod serve;
+
+pub mod offline;
 
 mod http;
 mod metrics;

@@ -197,6 +197,22 @@ impl DataDirectory {
         Ok(DataDirectory { path: path.to_owned(), journal, lock, is_read_only: true })
     }
 
+    /// The snapshots of the data directory at `path`, to be read whether somebody
+    /// has it open or not: their files never change, they only come and go. Takes
+    /// no lock and writes nothing.
+    ///
+    /// # Errors
+    /// `Absent`, `NewerFormat`, `UnreadableFormat`, `Incomplete`.
+    pub fn snapshots_beside(path: &Path) -> Result<(JournalId, RealDisk), DirectoryError> {
+        let journal = read_format(path)?;
+        let journal = journal.ok_or_else(|| DirectoryError::Absent { path: path.to_owned() })?;
+        let snapshots = path.join(SNAPSHOTS);
+        if !snapshots.is_dir() {
+            return Err(DirectoryError::Incomplete { path: path.to_owned(), part: SNAPSHOTS });
+        }
+        Ok((journal, RealDisk::backup(&snapshots)))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -22,6 +22,8 @@ pub use recover::RecoverError;
 pub use turn::CommitError;
 
 pub(crate) use clock::wall;
+pub(crate) use rebuild::{Causes, import};
+pub(crate) use recover::{engine_of, replay};
 pub(crate) use release::fire;
 pub(crate) use running::{Ending, Running, start};
 pub(crate) use snapshotter::{NoSnapshot, SnapshotDesk};

@@ -33,7 +33,7 @@ use super::thread;
 use crate::metrics;
 
 /// How often the journal's size is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked whether a checkpoint that was asked for is there.
 const CHECKPOINT_LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A piece is followed by a rest of so many times its length.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use piecework_core::Position;
 
-use crate::journal::frame::{Header, Kind};
+use crate::journal::frame::{FrameFault, Header, Kind};
 use crate::journal::{Damage, Epoch, FrameHash, Group, JournalError, JournalId};
 
 use super::disk::DiskFile;
@@ -82,9 +82,18 @@ impl<F: DiskFile> Walk<F> {
             Ok(header) => header,
             Err(damage) => {
                 let following = Spot { segment: self.at.segment + 1, offset: 0 };
-                let Ok(header) = self.look(following)? else { return Ok(Err(damage)) };
-                self.at = following;
-                header
+                match self.look(following)? {
+                    Ok(header) => {
+                        self.at = following;
+                        header
+                    }
+                    // The segment ended here, and the first frame of the next is no frame.
+                    Err(other) if is_nothing(damage) && is_no_frame(other) => {
+                        self.at = following;
+                        return Ok(Err(other));
+                    }
+                    Err(_) => return Ok(Err(damage)),
+                }
             }
         };
         let step = Step { header, at: self.at, before: self.chain.head };
@@ -115,6 +124,16 @@ impl<F: DiskFile> Walk<F> {
             .map_err(|error| unavailable("read", path.clone())(error))?;
         Ok(frame.map_err(Damage::Frame).and_then(|header| self.chain.check(header, self.epoch_max)))
     }
+}
+
+/// Prepared space, or the end of the file.
+fn is_nothing(damage: Damage) -> bool {
+    matches!(damage, Damage::Frame(FrameFault::Empty | FrameFault::Short))
+}
+
+/// Something was written, and it is no frame.
+fn is_no_frame(damage: Damage) -> bool {
+    matches!(damage, Damage::Frame(_)) && !is_nothing(damage)
 }
 
 impl Chain {
