@@ -214,6 +214,32 @@ fn another_journals_files_are_refused() {
     assert!(matches!(error, JournalError::Corrupt { what: Damage::Foreign { .. }, .. }), "{error}");
 }
 
+/// Only the claim can tell: the marker that proved its groups went with the file.
+#[test]
+fn a_last_file_that_was_emptied_or_put_back_old_after_a_quiet_crash_is_noticed() {
+    let last = "0000000002.segment";
+    // With room behind the last group for a marker, and without.
+    for bytes in [9_000, 16_384 - 96] {
+        let disk = LyingDisk::new(1);
+        let mut journal = open(&disk, 0).expect("opened");
+        journal.append(group_at(&journal.bounds(), 1, 9_000)).expect("taken");
+        while journal.step_sync(false) || journal.step_keeper() {}
+        let old = disk.content(last);
+        journal.append(group_at(&journal.bounds(), 1, bytes)).expect("taken");
+        while journal.step_sync(true) || journal.step_keeper() {}
+        drop(journal);
+        disk.power_cut();
+        assert_eq!(open(&disk.copy(), 0).expect("opened").bounds().next, Position(3));
+        for content in [Vec::new(), old] {
+            let copy = disk.copy();
+            copy.damage(last, Some(content));
+            let error = open(&copy, 0).expect_err("a group was lost");
+            let is_named = matches!(error, JournalError::Corrupt { position: Position(2), .. });
+            assert!(is_named, "{error}");
+        }
+    }
+}
+
 /// Its last group and the marker behind it lie in one file, alone.
 #[test]
 fn a_last_file_that_was_emptied_after_an_orderly_end_is_noticed() {

@@ -18,7 +18,7 @@ use crate::journal::{Bounds, Durable, Epoch, FrameHash, JournalError, Ticket};
 
 use super::JournalSettings;
 use super::batch::{Batch, Placed, Write};
-use super::claim::{Claim, Listed};
+use super::claim::{CLAIM, Claim, Listed};
 use super::disk::{Disk, DiskFile, is_no_space};
 use super::keeper::{Done, Job, Undone};
 use super::recover::Recovered;
@@ -49,6 +49,8 @@ pub(super) struct Desk<F> {
     tickets: u64,
     synced: Position,
     marker: Marker,
+    /// The claim is to say how far everything is durable.
+    claim_due: bool,
 
     spares: Vec<Spare<F>>,
     trimmed: Vec<Segment<F>>,
@@ -122,6 +124,7 @@ impl<F: DiskFile> Desk<F> {
             tickets: 0,
             synced: Position(chain.next.0 - 1),
             marker: Marker::There,
+            claim_due: false,
             spares,
             trimmed: Vec::new(),
             next_number,
@@ -255,6 +258,8 @@ impl<F: DiskFile> Desk<F> {
                 return None;
             }
             self.marker = Marker::There;
+            // Also where no marker fits: then the claim alone tells.
+            self.claim_due = true;
             if !self.fits(BLOCK_BYTES) {
                 return None;
             }
@@ -328,6 +333,20 @@ impl<F: DiskFile> Desk<F> {
         Some(job)
     }
 
+    /// True when [`Desk::take_claim`] would give something.
+    pub(super) fn claim_is_due(&self) -> bool {
+        self.claim_due && !self.stopped && !self.working
+    }
+
+    /// After a marker: the claim that says so. Not urgent.
+    pub(super) fn take_claim(&mut self) -> Option<Job<F>> {
+        if !self.claim_is_due() {
+            return None;
+        }
+        (self.claim_due, self.working) = (false, true);
+        Some(Job::Claim { claim: self.claim() })
+    }
+
     /// Takes note of a job that was run.
     pub(super) fn job_done(&mut self, job: Job<F>, result: Result<Done<F>, Undone<F>>) {
         self.working = false;
@@ -354,10 +373,11 @@ impl<F: DiskFile> Desk<F> {
                 self.trimmed.extend(trimmed);
                 self.undone("release segments of", "", error);
             }
-            (Job::Prepare { .. }, Ok(Done::Released(_)))
-            | (Job::Release { .. }, Ok(Done::Prepared(_))) => {
-                unreachable!("a job ends as what it began")
-            }
+            (Job::Claim { .. }, Ok(Done::Claimed)) => {}
+            // Without it the journal is as good as before, until the next marker.
+            (Job::Claim { .. }, Err(Undone { error, .. })) if is_no_space(&error) => {}
+            (Job::Claim { .. }, Err(Undone { error, .. })) => self.undone("write", CLAIM, error),
+            (_, Ok(_)) => unreachable!("a job ends as what it began"),
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! A job carries the claim that is true once it is done, and the claim is
 //! stored where the invariant of `claim.rs` asks: after a new segment is
-//! zeroed and before it is used, before a trimmed one is reused or removed.
+//! zeroed and before it is used, before a trimmed one is reused or removed. It
+//! is also stored when the journal goes idle: the last group and the marker that
+//! proves it lie in one file, and only the claim tells when that is emptied.
 
 use std::io;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ pub(super) enum Job<F> {
     },
     /// List `trimmed` no more; keep some of them as spares and remove the others.
     Release { trimmed: Vec<Segment<F>>, keep: usize, claim: Claim },
+    /// Say how far everything is durable.
+    Claim { claim: Claim },
 }
 
 /// What a job left behind.
@@ -33,6 +37,7 @@ pub(super) enum Job<F> {
 pub(super) enum Done<F> {
     Prepared(Arc<F>),
     Released(Vec<Spare<F>>),
+    Claimed,
 }
 
 /// A job that was not done.
@@ -70,6 +75,7 @@ impl<F> Job<F> {
                 });
                 Ok(Done::Released(kept.collect()))
             }
+            Job::Claim { claim } => claim.store(disk).map(|()| Done::Claimed).map_err(undone),
         }
     }
 }

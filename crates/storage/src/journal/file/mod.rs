@@ -76,6 +76,8 @@ pub struct JournalSettings {
     pub queued_groups: usize,
     /// A marker follows after this long without a group.
     pub idle: Duration,
+    /// At most once in this time an idle journal writes its claim.
+    pub claim_every: Duration,
     /// How long to wait before trying again to prepare a segment on a full disk.
     pub space_retry: Duration,
 }
@@ -90,6 +92,7 @@ impl JournalSettings {
             ready_segments: 2,
             queued_groups: 1,
             idle: Duration::from_millis(50),
+            claim_every: Duration::from_secs(1),
             space_retry: Duration::from_secs(1),
         }
     }

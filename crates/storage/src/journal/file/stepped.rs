@@ -60,7 +60,8 @@ impl<D: Disk> SteppedJournal<D> {
 
     /// One job of the keeper. Returns false when there was none.
     pub fn step_keeper(&mut self) -> bool {
-        let Some(job) = self.desk.take_job() else { return false };
+        let job = self.desk.take_job().or_else(|| self.desk.take_claim());
+        let Some(job) = job else { return false };
         let result = job.run(&self.disk);
         self.desk.job_done(job, result);
         true

@@ -1,12 +1,14 @@
 //! The file journal as the daemon runs it: a sync thread and a keeper thread.
 //!
 //! The sync thread leaves a marker after [`JournalSettings::idle`] without a
-//! group, so that the last group before a quiet time is proven to be synced.
+//! group, so that the last group before a quiet time is proven to be synced; the
+//! keeper thread then writes the claim, at most every [`JournalSettings::claim_every`].
 //!
 //! Not here: any decision (`desk.rs`).
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use piecework_core::Position;
 
@@ -19,6 +21,7 @@ use crate::journal::{
 use super::JournalSettings;
 use super::desk::{Desk, Room};
 use super::disk::{Disk, RealDisk};
+use super::keeper::Job;
 use super::read::Reader;
 use super::recover::recover;
 use super::walk::Walk;
@@ -275,7 +278,7 @@ impl<D: Disk> Shared<D> {
     }
 
     fn wake_keeper(&self, state: &State<D>) {
-        if state.desk.has_job() {
+        if state.desk.has_job() || state.desk.claim_is_due() {
             self.job.notify_one();
         }
     }
@@ -318,6 +321,7 @@ fn sync_thread<D: Disk>(shared: &Shared<D>, mut on_durable: OnDurable) {
             let result = batch.run();
             state = shared.lock();
             let completions = state.desk.batch_done(&batch, result);
+            shared.wake_keeper(&state);
             if state.desk.is_stopped() {
                 // No batch follows that would make room for who waits.
                 shared.room.notify_all();
@@ -345,10 +349,21 @@ fn sync_thread<D: Disk>(shared: &Shared<D>, mut on_durable: OnDurable) {
 }
 
 fn keeper_thread<D: Disk>(shared: &Shared<D>) {
+    let settings = &shared.settings;
+    let mut claim_at: Option<Instant> = None;
     let mut state = shared.lock();
     while state.end == End::NotYet {
-        if let Some(job) = state.desk.take_job() {
+        let until_claim = claim_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let until_claim = until_claim.filter(|left| !left.is_zero());
+        let mut job = state.desk.take_job();
+        if job.is_none() && until_claim.is_none() {
+            job = state.desk.take_claim();
+        }
+        if let Some(job) = job {
             drop(state);
+            if matches!(job, Job::Claim { .. }) {
+                claim_at = Some(Instant::now() + settings.claim_every);
+            }
             let result = job.run(&shared.disk);
             state = shared.lock();
             state.desk.job_done(job, result);
@@ -358,12 +373,14 @@ fn keeper_thread<D: Disk>(shared: &Shared<D>) {
                 shared.work.notify_one();
             }
         } else if state.desk.waits_for_space() {
-            let waited = shared.job.wait_timeout(state, shared.settings.space_retry);
+            let waited = shared.job.wait_timeout(state, settings.space_retry);
             let waited = waited.expect(NO_PANIC);
             state = waited.0;
             if waited.1.timed_out() {
                 state.desk.retry_space();
             }
+        } else if let Some(left) = until_claim.filter(|_| state.desk.claim_is_due()) {
+            state = shared.job.wait_timeout(state, left).expect(NO_PANIC).0;
         } else {
             state = shared.job.wait(state).expect(NO_PANIC);
         }
@@ -372,7 +389,7 @@ fn keeper_thread<D: Disk>(shared: &Shared<D>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use crate::journal::JournalId;
     use crate::journal::conformance::{Heard, group_at};
@@ -435,6 +452,32 @@ mod tests {
         let settings = JournalSettings::new(JournalId(9));
         let opened = FileJournal::open(disk, settings, Position(0), heard.callback());
         assert!(matches!(opened, Err(JournalError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_quiet_time_leaves_the_claim_but_not_too_often() {
+        let disk = LyingDisk::new(1);
+        let heard = Heard::default();
+        let settings = JournalSettings {
+            idle: Duration::from_millis(1),
+            claim_every: Duration::from_secs(3_600),
+            ..JournalSettings::new(JournalId(9))
+        };
+        let settings = JournalSettings { segment_bytes: 32 * 1024, ..settings };
+        let opened = FileJournal::open(disk.clone(), settings, Position(0), heard.callback());
+        let mut journal = opened.expect("opened");
+        let claims = |synced: &str| {
+            let claim = String::from_utf8(disk.content("claim")).expect("text");
+            claim.lines().any(|line| line == synced)
+        };
+        journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
+        wait_until(|| claims("synced 1"));
+        journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
+        let marker = || disk.content("0000000001.segment")[3 * 4096..].starts_with(b"PWJF");
+        wait_until(marker);
+        assert!(!claims("synced 2"));
+        journal.close().expect("closed");
+        assert!(claims("synced 2"));
     }
 
     #[test]
