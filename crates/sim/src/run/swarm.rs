@@ -80,7 +80,7 @@ impl Swarm {
     pub fn of(seed: u64) -> Swarm {
         let mut random = Random::new(seed ^ 0x5a_3a_11);
         let faults = Faults {
-            crash: [120, 300, 700, 1_500][pick(&mut random, 4)],
+            crash: [250, 800, 1_500, 3_000][pick(&mut random, 4)],
             power: [1, 2, 4][pick(&mut random, 3)],
             again: sometimes(&mut random, &[2, 5]),
             tables: sometimes(&mut random, &[2, 6]),
