@@ -4,6 +4,7 @@
 use std::fs;
 
 use super::{files, flip, metric, named, trimmed};
+use crate::harness::{Daemon, piecework, piecework_at};
 
 const FROM_SNAPSHOT: &str = "piecework_tables_rebuilt_total{from=\"snapshot\"}";
 
@@ -61,6 +62,59 @@ async fn an_old_copy_of_the_tables_is_set_aside() {
     daemon.resume().await;
     assert_eq!(daemon.platform().picture().await, before);
     assert!(daemon.log().contains("the tables are older than the journal"));
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_passed_over_for_the_one_before_it() {
+    let mut daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let project = platform.project("p").await;
+    for label in ["a", "b"] {
+        platform.tasks(&project, &[label]).await;
+        piecework_at(&daemon.server(), &["snapshot", "create"]).await.ended(0);
+    }
+    platform.tasks(&project, &["c"]).await;
+    let before = platform.picture().await;
+    daemon.kill().await;
+    fs::remove_dir_all(daemon.data().join("tables")).expect("removed");
+    let snapshots = named(&daemon, "snapshots", ".manifest");
+    flip(&snapshots[1], 40);
+    daemon.resume().await;
+    assert_eq!(daemon.platform().picture().await, before);
+    assert_eq!(metric(&daemon, FROM_SNAPSHOT).await, 1.0);
+    assert!(daemon.log().contains(snapshots[1].to_str().unwrap()), "{}", daemon.log());
+    // The next one is made of the good one and the journal.
+    let data = daemon.data();
+    piecework_at(&daemon.server(), &["snapshot", "create"]).await.ended(0);
+    let newest = named(&daemon, "snapshots", ".manifest").pop().expect("a snapshot");
+    let newest = newest.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();
+    let args = ["snapshot", "verify", &newest, "--data-dir", data.to_str().unwrap()];
+    piecework(&args).await.ended(0);
+}
+
+#[tokio::test]
+async fn without_a_whole_snapshot_the_journal_is_kept_and_the_daemon_serves_and_says_so() {
+    let mut daemon = trimmed().await;
+    let before = daemon.platform().picture().await;
+    daemon.kill().await;
+    let snapshots = named(&daemon, "snapshots", ".manifest");
+    snapshots.iter().for_each(|manifest| flip(manifest, 40));
+    daemon.resume().await;
+    assert_eq!(daemon.platform().picture().await, before);
+    let oldest = named(&daemon, "journal", ".segment").remove(0);
+    let refused = piecework_at(&daemon.server(), &["snapshot", "create"]).await.ended(1);
+    refused.says(&["SNAPSHOT_FAILED", "could not be made"]);
+    assert_eq!(metric(&daemon, "piecework_snapshot_base_lost").await, 1.0);
+    assert!(metric(&daemon, "piecework_snapshot_failures_total").await >= 1.0);
+    assert!(daemon.log().contains("the journal does not reach back"), "{}", daemon.log());
+    assert!(oldest.exists());
+    // The files mended, it goes on where it was.
+    assert!(daemon.stop().await.success());
+    snapshots.iter().for_each(|manifest| flip(manifest, 40));
+    daemon.resume().await;
+    piecework_at(&daemon.server(), &["snapshot", "create"]).await.ended(0);
+    assert_eq!(metric(&daemon, "piecework_snapshot_base_lost").await, 0.0);
+    assert_eq!(daemon.platform().picture().await, before);
 }
 
 #[tokio::test]
