@@ -3,16 +3,19 @@
 //! Progress and stories go to stderr, one summary line to stdout. Exit status: 0
 //! passed, 1 something failed or proved too little, 2 wrong usage.
 
+mod planted;
 mod seeds;
 
+use std::fmt::Display;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use piecework_core::planted::{self, Mistake};
+use piecework_core::planted::{Mistake, plant};
 use piecework_sim::run::{self, shrink, story};
+use piecework_sim::{corruption, powercut};
 
 /// Runs the daemon's engine, writer, journal and tables on disks that lie.
 #[derive(Debug, Parser)]
@@ -43,6 +46,27 @@ enum Verb {
     },
     /// List the mistakes that can be planted
     Mistakes,
+    /// Make each of them and look for it: a table of the seeds needed
+    Planted {
+        /// Give up a mistake after so many seeds
+        #[arg(long, default_value_t = 5_000)]
+        seeds_max: u64,
+    },
+    /// Cut the power at any operation of a recorded run of the file journal
+    Powercut {
+        /// How many states of the disk
+        #[arg(long, default_value_t = 1_000)]
+        states: usize,
+        /// Chooses them
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Damage a small data directory, byte by byte and file by file
+    Corruption {
+        /// Of the bytes, every so many
+        #[arg(long, default_value_t = 1)]
+        every: usize,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -89,7 +113,7 @@ fn main() -> ExitCode {
 fn perform(cli: &Cli) -> Result<bool> {
     match &cli.verb {
         Verb::Run(run) => {
-            planted::plant(run.plant.plant);
+            plant(run.plant.plant);
             let mut seeds: Vec<u64> = match &run.file {
                 Some(file) => seeds::read(file)?,
                 None => Vec::new(),
@@ -100,13 +124,14 @@ fn perform(cli: &Cli) -> Result<bool> {
             }
             let summary = seeds::run(&seeds, run.jobs, run.first);
             println!("{summary}");
+            row("simulation", summary.cases(), summary.faults(), summary.failed.len());
             if let (Some(failed), None) = (summary.failed.first(), run.plant.plant) {
                 tell(*failed, false);
             }
             Ok(summary.is_passed())
         }
-        Verb::Replay { seed, whole, plant } => {
-            planted::plant(plant.plant);
+        Verb::Replay { seed, whole, plant: chosen } => {
+            plant(chosen.plant);
             Ok(!tell(*seed, *whole))
         }
         Verb::Twice { seed } => {
@@ -114,13 +139,58 @@ fn perform(cli: &Cli) -> Result<bool> {
             let same = first.fingerprint == second.fingerprint && first.steps == second.steps;
             let hex = |run: &run::Run| blake3::Hash::from(run.fingerprint).to_hex();
             println!("seed {seed}: {} and {}", hex(&first), hex(&second));
+            let steps = format!("{} steps, twice", first.steps.len());
+            row("the same seed twice", &steps, "as above", usize::from(!same));
             Ok(same && first.failure.is_none())
         }
         Verb::Mistakes => {
             Mistake::ALL.iter().for_each(|m| println!("{:26} {}", m.name(), m.what()));
             Ok(true)
         }
+        Verb::Planted { seeds_max } => Ok(tell_planted(*seeds_max)),
+        Verb::Powercut { states, seed } => tell_powercut(*states, *seed),
+        Verb::Corruption { every } => {
+            let report = corruption::run(*every)?;
+            println!("{report}");
+            let cases = format!("{} damages, every {every}. byte", report.damages);
+            let faults = format!("detected {}, harmless {}", report.detected, report.harmless);
+            row("corruption", cases, faults, report.silent + report.hangs + report.panics);
+            Ok(report.is_clean())
+        }
     }
+}
+
+fn tell_planted(seeds_max: u64) -> bool {
+    println!("| mistake | what goes wrong | seeds needed | found as | seconds |");
+    println!("|---|---|---|---|---|");
+    let hunts = planted::hunt_all(seeds_max);
+    hunts.iter().for_each(|hunt| println!("{hunt}"));
+    let most = hunts.iter().filter_map(|hunt| Some(hunt.found?.0)).max().unwrap_or_default();
+    let missed = hunts.iter().filter(|hunt| hunt.found.is_none()).count();
+    let faults = format!("found {} within {most} seeds", hunts.len() - missed);
+    row("planted mistakes", format!("{} mistakes", hunts.len()), faults, missed);
+    missed == 0
+}
+
+fn tell_powercut(states: usize, seed: u64) -> Result<bool> {
+    let report = powercut::run(states, seed, None)?;
+    println!("{report}");
+    let mut is_good = report.is_as_it_should_be();
+    let mut controls = Vec::new();
+    for control in [Mistake::SkipSync, Mistake::TrustPageCache] {
+        let report = powercut::run(states, seed, Some(control))?;
+        println!("{report}");
+        is_good &= report.is_as_it_should_be();
+        controls.push(format!("control {} fails in {}", control.name(), report.failed));
+    }
+    let faults = format!("{} torn writes; {}", report.writes_torn, controls.join(", "));
+    row("power cut", format!("{} states", report.states), faults, report.failed);
+    Ok(is_good)
+}
+
+/// A line for `cargo xtask proof`: test, cases, faults, failures.
+fn row(test: &str, cases: impl Display, faults: impl Display, found: usize) {
+    println!("proof\t{test}\t{cases}\t{faults}\t{found}");
 }
 
 /// Runs a seed and tells how it fails. False: it does not.

@@ -19,7 +19,6 @@ pub(crate) struct Summary {
     pub(crate) seeds: usize,
     pub(crate) failed: Vec<u64>,
     unknown: usize,
-    /// Seeds begun until the first failed one, in order of seeds.
     coverage: Coverage,
     events: Events,
     steps: usize,
@@ -30,6 +29,33 @@ impl Summary {
     /// Nothing failed, and enough was met to say so.
     pub(crate) fn is_passed(&self) -> bool {
         self.failed.is_empty() && self.unknown * 100 <= self.seeds * UNKNOWN_PERCENT_MAX
+    }
+
+    /// How much was run.
+    pub(crate) fn cases(&self) -> String {
+        let (commands, unknown) = (self.coverage.commands, self.unknown);
+        format!("{} seeds, {commands} commands, {unknown} unknown", self.seeds)
+    }
+
+    /// What was done to it.
+    pub(crate) fn faults(&self) -> String {
+        let (e, c) = (&self.events, &self.coverage);
+        format!(
+            "{} crashes ({} power cuts, {} in recovery), {} tables in doubt, {} disk faults, \
+             {} rotten files, {} lost replies, {} clock jumps; {} expiries, {} late answers, \
+             {} reassignments",
+            e.crashes,
+            e.power_cuts,
+            e.died_in_recovery,
+            e.tables_in_doubt,
+            e.disk_faults,
+            e.rotten_files,
+            e.lost_replies,
+            e.jumps,
+            c.expired,
+            c.late,
+            c.reassigned,
+        )
     }
 
     fn add(&mut self, run: &Run) {

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::command::Command;
-use crate::proto;
 use crate::step::{Done, Step, Work};
 use crate::tidy;
 use crate::workspace::Workspace;
+use crate::{proof, proto};
 
 /// Runs the checks.
 ///
@@ -71,7 +71,7 @@ fn steps(nextest: bool) -> Vec<Step> {
     }
     let docs = Command::new(&DOCS).with("RUSTDOCFLAGS", "-D warnings");
     steps.push(Step::slow("docs", Work::Run(docs)));
-    steps.push(Step::slow("short proofs", Work::Own(proofs, "cargo xtask ci")));
+    steps.push(Step::slow("short proofs", Work::Own(proofs, "cargo xtask proof")));
     steps
 }
 
@@ -104,9 +104,9 @@ fn dependencies(workspace: &Workspace) -> Result<Done> {
     Ok(Done::Passed)
 }
 
-/// The place of the short forms of the long tests: seeds, kills, power cuts.
-fn proofs(_: &Workspace) -> Result<Done> {
-    Ok(Done::Skipped("there are none yet".to_owned()))
+/// The simulator; kills, power cuts and the other proofs run as tests.
+fn proofs(workspace: &Workspace) -> Result<Done> {
+    proof::run(workspace, proof::Form::Ci)
 }
 
 /// Prints at once: other programs write to the same place in between.

@@ -89,6 +89,20 @@ impl Command {
         String::from_utf8(output.stdout).with_context(|| format!("could not read from `{self}`"))
     }
 
+    /// Runs it and returns what it printed on both streams, and whether it passed.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub(crate) fn output(&self, directory: &Path) -> Result<(String, bool)> {
+        let output = self
+            .process(directory)
+            .output()
+            .with_context(|| format!("could not start `{}`", self.program))?;
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        Ok((text, output.status.success()))
+    }
+
     /// Whether a program, or one of cargo's own, can be started at all.
     pub(crate) fn is_there(words: &[&str]) -> bool {
         Command::new(words)

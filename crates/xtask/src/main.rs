@@ -10,6 +10,7 @@ mod ci;
 mod command;
 mod fuzz;
 mod process;
+mod proof;
 mod proto;
 mod step;
 mod tidy;
@@ -18,6 +19,7 @@ mod workspace;
 use std::env;
 use std::process::ExitCode;
 
+use crate::proof::Form;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
@@ -33,6 +35,11 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   full-disk     a daemon on a small disk that fills up
   fixture NAME  makes tests/data/NAME, a data directory of this release, to be
                 opened by every later one
+  proof [--long]        every proof of crates/sim/README.md, and one table;
+                        about 15 minutes, with --long about an hour
+  planted               makes every known mistake and counts the seeds until the
+                        simulator finds it
+  powercut              cuts the power at 1,000 moments of a recorded run
 ";
 
 fn main() -> ExitCode {
@@ -55,6 +62,10 @@ fn main() -> ExitCode {
         ["fixture", name] => {
             Workspace::find().and_then(|workspace| process::fixture(&workspace, name))
         }
+        ["proof"] => Workspace::find().and_then(|w| proof::run(&w, Form::Short)),
+        ["proof", "--long"] => Workspace::find().and_then(|w| proof::run(&w, Form::Long)),
+        ["planted"] => Workspace::find().and_then(|workspace| proof::planted(&workspace)),
+        ["powercut"] => Workspace::find().and_then(|workspace| proof::powercut(&workspace)),
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

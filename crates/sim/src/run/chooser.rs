@@ -24,7 +24,7 @@ const DRAIN_STEPS: u64 = 60_000;
 #[derive(Debug)]
 pub(super) enum Next {
     /// With this.
-    Step(Step),
+    Step(Box<Step>),
     /// Everything is settled.
     Over,
     /// It did not drain.
@@ -85,16 +85,16 @@ impl Chooser {
     /// Chooses the next step.
     pub(super) fn next(&mut self, world: &World) -> Next {
         if let Some(next) = self.queue.pop() {
-            return Next::Step(next);
+            return Next::Step(Box::new(next));
         }
         if self.is_last {
             return Next::Over;
         }
         if world.is_dead() {
-            return Next::Step(self.crash());
+            return Next::Step(Box::new(self.crash()));
         }
         if self.calls > 0 {
-            return Next::Step(self.faulty(world));
+            return Next::Step(Box::new(self.faulty(world)));
         }
         if self.drained == 0 {
             self.workload.settle();
@@ -109,7 +109,10 @@ impl Chooser {
             self.queue.extend((0..4).map(|_| Step::Sync { idle: true }));
             return self.next(world);
         }
-        if self.drained > DRAIN_STEPS { Next::Stuck } else { Next::Step(self.draining(world)) }
+        if self.drained > DRAIN_STEPS {
+            return Next::Stuck;
+        }
+        Next::Step(Box::new(self.draining(world)))
     }
 
     fn faulty(&mut self, world: &World) -> Step {

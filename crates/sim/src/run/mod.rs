@@ -74,7 +74,7 @@ fn go(chooser: &mut Chooser, world: &mut World, steps: &mut Vec<Step>) -> Result
     loop {
         match chooser.next(world) {
             Next::Step(step) => {
-                steps.push(step);
+                steps.push(*step);
                 let step = steps.last().expect("just pushed");
                 let heard = perform(world, step)?;
                 chooser.heard(&heard);

@@ -253,19 +253,7 @@ impl World {
                     return Err(Failure::new("tables", format!("no checkpoint: {error}")));
                 }
             },
-            Step::Snapshot { rots } => {
-                let there = self.place.snapshot_files();
-                match writer.step_snapshot(true) {
-                    Ok(made) => self.events.snapshots += u64::from(made.is_some()),
-                    // The disk refused: another one is begun later.
-                    Err(error) if self.place.is_full() && !error.is_damage() => {}
-                    Err(error) if self.place.has_rotted() && error.is_damage() => {}
-                    Err(error) => return Err(Failure::new("snapshot", describe(&error))),
-                }
-                if *rots {
-                    self.events.rotten_files += self.place.rot_all_but(&there);
-                }
-            }
+            Step::Snapshot { rots } => self.snapshot(*rots)?,
             Step::Cold => _ = writer.step_cold(),
             Step::Deliver { lost } => return self.deliver(*lost),
             Step::Watch { watcher, most } => {
@@ -286,6 +274,22 @@ impl World {
             Step::Crash(_) => unreachable!("handled above"),
         }
         Ok(Vec::new())
+    }
+
+    fn snapshot(&mut self, rots: bool) -> Result<(), Failure> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let there = self.place.snapshot_files();
+        match writer.step_snapshot(true) {
+            Ok(made) => self.events.snapshots += u64::from(made.is_some()),
+            // The disk refused: another one is begun later.
+            Err(error) if self.place.is_full() && !error.is_damage() => {}
+            Err(error) if self.place.has_rotted() && error.is_damage() => {}
+            Err(error) => return Err(Failure::new("snapshot", describe(&error))),
+        }
+        if rots {
+            self.events.rotten_files += self.place.rot_all_but(&there);
+        }
+        Ok(())
     }
 
     fn turn(
@@ -372,10 +376,12 @@ impl World {
         Ok(heard)
     }
 
-    fn open(&mut self) -> Result<SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>, NotStarted> {
+    fn open(
+        &mut self,
+    ) -> Result<SteppedWriter<SteppedJournal<LyingDisk>, LyingDisk>, Box<NotStarted>> {
         let reading = Reading { boot_ms: self.boot_ms, wall: self.wall };
         let opened = SteppedWriter::open(&self.place, &self.limits, reading, self.history.tap());
-        opened.inspect(|_| self.place.loaded())
+        opened.inspect(|_| self.place.loaded()).map_err(Box::new)
     }
 
     fn recovered(

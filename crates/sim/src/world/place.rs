@@ -137,7 +137,9 @@ impl Place {
             .map(|name| {
                 let mut content = self.snapshots.content(&name);
                 let at = content.len() / 2;
-                content.get_mut(at).map(|byte| *byte ^= 1);
+                if let Some(byte) = content.get_mut(at) {
+                    *byte ^= 1;
+                }
                 self.snapshots.damage(&name, Some(content));
                 1
             })

@@ -15,9 +15,10 @@ use piecework_core::{EngineTime, LeaseId, ProjectId, TaskId, TenantId};
 use prost::Message;
 
 use super::error::StoreError;
-use super::keys::{GROUP_BYTES, Key, KeyError, RowId, Tag, above};
+use super::keys::{GROUP_BYTES, Key, KeyError, RowId, above};
 use super::merged::{Cursor, misread};
 use super::store::Store;
+use super::tag::Tag;
 use super::values::{self, Misread, parse};
 use crate::digest::RowsDigest;
 

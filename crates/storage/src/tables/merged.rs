@@ -15,10 +15,11 @@ use prost::Message;
 
 use super::error::StoreError;
 use super::key_value::KeyValue;
-use super::keys::{Key, RowId, Tag, above, after};
+use super::keys::{Key, RowId, above, after};
 use super::overlay::{Overlay, Slot};
 use super::pages::{self, Entry};
 use super::row::Row;
+use super::tag::Tag;
 use super::values::{Misread, parse, read_answer_of, read_name, read_project_name};
 
 /// Rows of the overlay in the first chunk of a scan, and in any.

@@ -25,6 +25,7 @@ mod scrub;
 mod sled;
 mod standing;
 mod store;
+mod tag;
 mod values;
 mod view;
 
@@ -34,7 +35,7 @@ pub use checkpointer::{CHECKPOINT_EVERY, Checkpointer};
 pub use error::StoreError;
 pub use import::ImportError;
 pub use key_value::{Batch, KeyValue, KeyValueError, Visit};
-pub use keys::{Key, KeyError, RowId, Tag};
+pub use keys::{Key, KeyError, RowId};
 pub use memory::MemoryKeyValue;
 pub use opening::EXIT_START_AGAIN;
 pub use overlay::Room;
@@ -42,6 +43,7 @@ pub use reserve::FreeBytes;
 pub use row::{Row, RowError};
 pub use scrub::{Checked, Scrubbed};
 pub use store::{OnPublished, Store, StoreSettings};
+pub use tag::Tag;
 pub use values::{Applied, Misread};
 pub use view::{Direction, EVENTS_LOOKED_AT_MAX, Events, View};
 

@@ -149,9 +149,10 @@ mod tests {
     use piecework_core::{Position, ProjectId, TaskId, TaskNumber, TenantId};
 
     use super::*;
-    use crate::tables::keys::{RowId, Tag};
+    use crate::tables::keys::RowId;
     use crate::tables::memory::MemoryKeyValue;
     use crate::tables::pages::{Held, write_page};
+    use crate::tables::tag::Tag;
     use crate::tables::values::checksum;
 
     fn key(number: u32) -> Key {
