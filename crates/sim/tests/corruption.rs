@@ -9,11 +9,3 @@ fn p15_damage_is_told_or_does_no_harm() {
     assert!(report.passed_over > 100, "{report}");
     assert!(report.snapshots_hurt > report.passed_over + 50, "{report}");
 }
-
-#[test]
-#[ignore = "the long form: minutes"]
-fn p15_damage_to_any_byte_is_told_or_does_no_harm() {
-    let report = piecework_sim::corruption::run(1).expect("a small directory");
-    println!("{report}");
-    assert!(report.is_clean(), "{report}");
-}
