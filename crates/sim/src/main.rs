@@ -1,4 +1,5 @@
-//! `piecework-sim`: run seeds, repeat one, run one twice, look for a planted mistake.
+//! `piecework-sim`: run seeds, repeat one, run one twice, look for a planted mistake,
+//! damage a directory.
 //!
 //! Progress and stories go to stderr, one summary line to stdout. Exit status: 0
 //! passed, 1 something failed or proved too little, 2 wrong usage.
@@ -43,6 +44,12 @@ enum Verb {
     Twice {
         /// Which
         seed: u64,
+    },
+    /// Damage a small data directory in every way and open it
+    Corruption {
+        /// Flip every so manieth byte; 1 takes minutes
+        #[arg(long, default_value_t = 4_001)]
+        every: usize,
     },
     /// List the mistakes that can be planted
     Mistakes,
@@ -142,6 +149,11 @@ fn perform(cli: &Cli) -> Result<bool> {
             let steps = format!("{} steps, twice", first.steps.len());
             row("the same seed twice", &steps, "as above", usize::from(!same));
             Ok(same && first.failure.is_none())
+        }
+        Verb::Corruption { every } => {
+            let report = piecework_sim::corruption::run(*every)?;
+            println!("{report}");
+            Ok(report.is_clean())
         }
         Verb::Mistakes => {
             Mistake::ALL.iter().for_each(|m| println!("{:26} {}", m.name(), m.what()));

@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 const SECONDS: &str = "60";
 const DIRECTORY: &str = "crates/fuzz";
-const TARGETS: [&str; 3] = ["journal_frame", "table_value", "request"];
+const TARGETS: [&str; 4] = ["journal_frame", "table_value", "snapshot_file", "request"];
 const MISSING: &str = "it needs cargo-fuzz (`cargo install cargo-fuzz`), a nightly compiler \
     (`rustup toolchain install nightly`) and a compiler for C++";
 

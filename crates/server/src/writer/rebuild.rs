@@ -136,20 +136,25 @@ pub(super) fn is_damage(error: &ImportError<SnapshotError>) -> bool {
 }
 
 /// The newest snapshot behind which the journal goes on, read through to its
-/// last byte, and those that were passed over.
+/// last byte, and those that were passed over, newest first.
 fn newest_good<D: Disk>(
     snapshots: &Snapshots<D>,
     oldest: Position,
 ) -> (Option<SnapshotInfo>, Vec<PassedOver>) {
     let mut passed_over = Vec::new();
-    for snapshot in snapshots.list().into_iter().rev() {
-        let position = snapshot.position;
+    let doubtful = snapshots.doubtful();
+    let mut positions: Vec<Position> = snapshots.list().iter().map(|s| s.position).collect();
+    positions.extend(&doubtful);
+    positions.sort_unstable();
+    for position in positions.into_iter().rev() {
         if position.next() < oldest {
             passed_over.push(PassedOver::TooOld { position });
             continue;
         }
         match snapshots.verify(position) {
-            Ok(info) => return (Some(info), passed_over),
+            Ok(info) if !doubtful.contains(&position) => return (Some(info), passed_over),
+            // Readable after all: another start may use it.
+            Ok(_) => {}
             Err(error) => passed_over.push(PassedOver::Damaged(error)),
         }
     }

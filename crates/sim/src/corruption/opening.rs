@@ -11,10 +11,10 @@ use piecework_server::RecoverError;
 use piecework_server::stepped::{NotStarted, Place, Reading, SteppedWriter};
 use piecework_storage::{
     DataDirectory, FileJournal, JournalError, JournalSettings, OnDurable, RealDisk, RowsDigest,
-    SnapshotError, SnapshotSettings, Snapshots, Store, StoreError, StoreSettings,
+    SnapshotError, Snapshots, Store, StoreError, StoreSettings,
 };
 
-use super::small::{SEGMENT_BYTES, store_settings};
+use super::small::{SEGMENT_BYTES, snapshot_settings, store_settings};
 
 /// Opening takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -93,7 +93,7 @@ impl Place for Home {
     }
 
     fn snapshots(&self) -> Result<Snapshots<RealDisk>, SnapshotError> {
-        Snapshots::open(self.0.snapshots_disk(), SnapshotSettings::new(self.0.journal_id()))
+        Snapshots::open(self.0.snapshots_disk(), snapshot_settings(self.0.journal_id()))
     }
 
     fn journal(

@@ -1,19 +1,21 @@
 //! A small data directory, as it was early and late in its life.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use piecework_core::Position;
 use piecework_server::testing::{World, seeds};
 use piecework_storage::{
-    DataDirectory, FileJournal, Group, Journal as _, JournalSettings, Store, StoreSettings,
+    DataDirectory, FileJournal, Group, Journal as _, JournalId, JournalSettings, RealDisk,
+    SnapshotProgress, SnapshotSettings, Snapshots, Snapshotter, Store, StoreSettings,
 };
 
 /// Small, so that a few dozen groups fill several.
-pub(super) const SEGMENT_BYTES: u64 = 32 * 1024;
+pub(super) const SEGMENT_BYTES: u64 = 16 * 1024;
 const RESERVE_BYTES: u64 = 64 * 1024;
 
 /// No more than a copy of it in memory should take.
@@ -24,24 +26,63 @@ pub(super) fn store_settings() -> StoreSettings {
 /// File names from the data directory on, and what they hold.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
+/// Page files of a few rows each, both snapshots kept.
+pub(super) fn snapshot_settings(journal: JournalId) -> SnapshotSettings {
+    SnapshotSettings { file_bytes: 8 * 1024, kept: 2, ..SnapshotSettings::new(journal) }
+}
+
+/// What a directory has besides its tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// The whole journal, and no snapshot.
+    NoSnapshot,
+    /// Two snapshots, and the journal behind the older one.
+    Trimmed,
+    /// The same without tables: a snapshot is needed, and either will do.
+    TablesGone,
+    /// The journal behind the newer one only, and no tables: that one is needed.
+    NewestNeeded,
+}
+
+impl Shape {
+    pub(super) const ALL: [Shape; 4] =
+        [Shape::NoSnapshot, Shape::Trimmed, Shape::TablesGone, Shape::NewestNeeded];
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Shape::NoSnapshot => "whole journal, no snapshot",
+            Shape::Trimmed => "two snapshots, trimmed journal",
+            Shape::TablesGone => "two snapshots, trimmed journal, no tables",
+            Shape::NewestNeeded => "journal trimmed to the newest snapshot, no tables",
+        })
+    }
+}
+
 /// One directory at two times.
 pub(super) struct Small {
+    pub(super) journal: JournalId,
     pub(super) early: Files,
     pub(super) late: Files,
 }
 
 impl Small {
-    /// Writes what a small world wrote. `trimmed`: the journal begins where the
-    /// tables have everything before.
-    pub(super) fn make(trimmed: bool) -> Result<Small> {
+    /// Writes what a small world wrote, in two lives.
+    pub(super) fn make(shape: Shape) -> Result<Small> {
         let temp = super::memory_directory()?;
         let path = temp.path().join("data");
         let groups = groups();
         let half = groups.len() / 2;
-        live(&path, &groups[..half], trimmed)?;
+        live(&path, &groups[..half], shape)?;
         let early = read(&path)?;
-        live(&path, &groups[half..], trimmed)?;
-        Ok(Small { early, late: read(&path)? })
+        live(&path, &groups[half..], shape)?;
+        let mut late = read(&path)?;
+        if matches!(shape, Shape::TablesGone | Shape::NewestNeeded) {
+            late.retain(|name, _| !name.starts_with("tables/"));
+        }
+        let journal = DataDirectory::open(&path)?.journal_id();
+        Ok(Small { journal, early, late })
     }
 }
 
@@ -55,14 +96,17 @@ fn groups() -> Vec<Group> {
     world.groups()
 }
 
-/// One life: opened, appended to, published, checkpointed, closed.
-fn live(path: &Path, groups: &[Group], trimmed: bool) -> Result<()> {
+/// One life: opened, appended to, published, checkpointed, closed. On the
+/// way a snapshot is made, and behind the second the journal is trimmed.
+fn live(path: &Path, groups: &[Group], shape: Shape) -> Result<()> {
     let directory = DataDirectory::open(path)?;
     let store = Store::open(&directory.tables_path(), &store_settings())?;
     let settings = JournalSettings {
         segment_bytes: SEGMENT_BYTES,
         ..JournalSettings::new(directory.journal_id())
     };
+    let snapshots =
+        Snapshots::open(directory.snapshots_disk(), snapshot_settings(directory.journal_id()))?;
     let disk = directory.journal_disk();
     let mut journal = FileJournal::open(disk, settings, store.applied(), Box::new(|_| {}))?;
     if store.applied().next() < journal.bounds().next {
@@ -79,17 +123,33 @@ fn live(path: &Path, groups: &[Group], trimmed: bool) -> Result<()> {
         if number % 7 == 6 {
             store.checkpoint_now()?;
         }
-    }
-    let last = groups.last().context("groups to append")?.last();
-    if trimmed {
-        store.checkpoint_now()?;
-        // Only what is durable is given up.
-        while journal.bounds().synced < last {
-            std::thread::yield_now();
+        let is_due = number == groups.len() * 2 / 3;
+        if is_due && shape != Shape::NoSnapshot {
+            store.checkpoint_now()?;
+            // Only what is durable is read, and given up.
+            while journal.bounds().synced < last {
+                std::thread::yield_now();
+            }
+            snapshot(&snapshots, &store, &journal)?;
         }
-        journal.trim(Position(last.0 + 1))?;
+    }
+    if let [older, newer] = &snapshots.list()[..] {
+        let (needed, at_least) = match shape {
+            Shape::NewestNeeded => (newer.position, older.position.next()),
+            _ => (older.position, Position(1)),
+        };
+        let oldest = journal.trim(needed.next())?;
+        ensure!(oldest > at_least, "too little was trimmed: {oldest} is left, {needed} is covered");
     }
     journal.close()?;
+    Ok(())
+}
+
+/// Makes a snapshot of what the tables' last checkpoint has.
+fn snapshot(snapshots: &Snapshots<RealDisk>, store: &Store, journal: &FileJournal) -> Result<()> {
+    let (position, now, digest) = store.applied_digest().context("a finished checkpoint")?;
+    let mut snapshotter = Snapshotter::begin(snapshots, position, now, Some(digest))?;
+    while matches!(snapshotter.step(&|from| journal.read(from))?, SnapshotProgress::Working) {}
     Ok(())
 }
 
@@ -113,7 +173,7 @@ fn read(path: &Path) -> Result<Files> {
 
 /// Puts `files` below `path`.
 pub(super) fn write(files: &Files, path: &Path) -> Result<()> {
-    for part in ["journal", "tables"] {
+    for part in ["journal", "tables", "snapshots"] {
         fs::create_dir_all(path.join(part))?;
     }
     for (name, content) in files {

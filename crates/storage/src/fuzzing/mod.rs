@@ -7,8 +7,10 @@
 
 mod journal_frame;
 mod mutation;
+mod snapshot_file;
 mod table_value;
 
 pub use journal_frame::journal_frame;
 pub use mutation::mutated;
+pub use snapshot_file::snapshot_file;
 pub use table_value::table_value;

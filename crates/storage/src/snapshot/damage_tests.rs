@@ -109,6 +109,7 @@ fn a_manifest_that_cannot_be_read_is_reported_and_keeps_its_pages_until_it_goes(
     let [error] = snapshots.damaged() else { panic!("{:?}", snapshots.damaged()) };
     assert!(error.to_string().contains(&manifest), "{error}");
     assert_eq!((snapshots.covered(), snapshots.list().len()), (first, 1));
+    assert_eq!(snapshots.doubtful(), [second]);
     assert_eq!(page_files(&disk), pages);
     snapshots.remove(second).expect("remove");
     assert!(page_files(&disk).len() < pages.len());

@@ -45,6 +45,8 @@ mod sharing_tests;
 
 #[cfg(any(test, feature = "testing"))]
 pub use any_bytes::{read_any_manifest, read_any_page};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use any_bytes::{read_any_snapshot, small_files};
 pub use error::{ManifestFault, PageFault, SnapshotError};
 pub use fold::fold_digest;
 pub use restore::{Restored, restore};

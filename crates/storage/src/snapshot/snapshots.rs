@@ -165,6 +165,14 @@ impl<D: Disk> Snapshots<D> {
         &self.shared.damaged
     }
 
+    /// Those that are known not to be whole, oldest first: [`Snapshots::verify`]
+    /// says why.
+    #[must_use]
+    pub fn doubtful(&self) -> Vec<Position> {
+        let catalog = self.catalog();
+        catalog.doubted.union(&catalog.unreadable).copied().collect()
+    }
+
     /// The whole snapshots, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<SnapshotInfo> {
