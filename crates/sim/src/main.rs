@@ -45,12 +45,6 @@ enum Verb {
         /// Which
         seed: u64,
     },
-    /// Damage a small data directory in every way and open it
-    Corruption {
-        /// Flip every so manieth byte; 1 takes minutes
-        #[arg(long, default_value_t = 4_001)]
-        every: usize,
-    },
     /// List the mistakes that can be planted
     Mistakes,
     /// Make each of them and look for it: a table of the seeds needed
@@ -149,11 +143,6 @@ fn perform(cli: &Cli) -> Result<bool> {
             let steps = format!("{} steps, twice", first.steps.len());
             row("the same seed twice", &steps, "as above", usize::from(!same));
             Ok(same && first.failure.is_none())
-        }
-        Verb::Corruption { every } => {
-            let report = piecework_sim::corruption::run(*every)?;
-            println!("{report}");
-            Ok(report.is_clean())
         }
         Verb::Mistakes => {
             Mistake::ALL.iter().for_each(|m| println!("{:26} {}", m.name(), m.what()));

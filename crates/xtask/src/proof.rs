@@ -41,8 +41,7 @@ struct Row {
     took: Duration,
 }
 
-const SIM: [&str; 9] =
-    ["cargo", "run", "--profile", "sim", "--locked", "--quiet", "-p", "piecework-sim", "--"];
+const SIM: [&str; 7] = ["cargo", "run", "--locked", "--quiet", "-p", "piecework-sim", "--"];
 const PROCESS: [&str; 7] = ["cargo", "test", "-p", "piecework", "--test", "daemon", "--locked"];
 
 /// Runs all of a form and prints the table.
