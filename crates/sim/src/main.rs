@@ -81,6 +81,9 @@ struct Run {
     /// Threads; by default one a core
     #[arg(long, default_value_t = seeds::cores())]
     jobs: usize,
+    /// Begin no more seeds after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    within: Option<u64>,
     /// Stop at the first failing seed
     #[arg(long)]
     first: bool,
@@ -123,7 +126,8 @@ fn perform(cli: &Cli) -> Result<bool> {
             if seeds.is_empty() {
                 bail!("no seeds; give --seeds 0..1000, or --file with at least one");
             }
-            let summary = seeds::run(&seeds, run.jobs, run.first);
+            let summary =
+                seeds::run(&seeds, run.jobs, run.first, run.within.map(Duration::from_secs));
             println!("{summary}");
             row("simulation", summary.cases(), summary.faults(), summary.failed.len());
             if let (Some(failed), None) = (summary.failed.first(), run.plant.plant) {

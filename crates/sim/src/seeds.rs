@@ -105,8 +105,8 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Runs all of them, or up to about the first that fails.
-pub(crate) fn run(seeds: &[u64], jobs: usize, first: bool) -> Summary {
+/// Runs all of them, or up to about the first that fails, or as many as there is time for.
+pub(crate) fn run(seeds: &[u64], jobs: usize, first: bool, within: Option<Duration>) -> Summary {
     let began = Instant::now();
     let (next, enough) = (AtomicUsize::new(0), AtomicBool::new(false));
     let summary = Mutex::new(Summary::default());
@@ -114,6 +114,7 @@ pub(crate) fn run(seeds: &[u64], jobs: usize, first: bool) -> Summary {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 while !enough.load(Ordering::Relaxed)
+                    && within.is_none_or(|within| began.elapsed() < within)
                     && let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed))
                 {
                     let run = run::run(*seed);

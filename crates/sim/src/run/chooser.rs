@@ -121,7 +121,10 @@ impl Chooser {
             return self.crash();
         }
         if chance(&mut self.random, faults.fail_sync) {
-            return Step::FailSync;
+            return match self.random.one_in(3) {
+                true => Step::FailWrites(self.random.below(20)),
+                false => Step::FailSync,
+            };
         }
         if self.is_full && self.random.one_in(60) {
             self.is_full = false;
@@ -181,8 +184,8 @@ impl Chooser {
             }
             4 => Step::Sync { idle: false },
             5 => Step::Keeper,
-            6 => Step::Checkpoint,
-            7 => self.watch(),
+            6 if self.drained % 32 == 6 => self.watch(),
+            6 | 7 => Step::Checkpoint,
             0 => Step::Deliver { lost: false },
             _ => Step::Cold,
         }

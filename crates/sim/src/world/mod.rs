@@ -264,6 +264,10 @@ impl World {
                 self.events.disk_faults += 1;
                 self.place.fail_next_sync();
             }
+            Step::FailWrites(after) => {
+                self.events.disk_faults += 1;
+                self.place.fail_writes(*after);
+            }
             Step::Room(bytes) => {
                 self.events.disk_faults += u64::from(bytes.is_some());
                 self.place.set_room(*bytes);

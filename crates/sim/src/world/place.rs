@@ -113,6 +113,10 @@ impl Place {
         self.disk.fail_next_sync();
     }
 
+    pub(super) fn fail_writes(&self, after: u64) {
+        self.disk.die_at(self.disk.operations() + 1 + after);
+    }
+
     pub(super) fn set_room(&self, bytes: Option<u64>) {
         self.full.set(bytes.is_some());
         for disk in [&self.disk, &self.snapshots] {

@@ -69,6 +69,8 @@ pub enum Step {
     Crash(Crash),
     /// The next sync of a journal file fails.
     FailSync,
+    /// So many disk operations from now every one fails, until the process is gone.
+    FailWrites(u64),
     /// The disk holds no more than it has now and so many bytes; `None`: as much as it likes.
     Room(Option<u64>),
     /// Engine, tables and journal are held against each other.
@@ -128,6 +130,7 @@ impl fmt::Display for Step {
             Step::Watch { watcher, most } => write!(f, "watcher {watcher} reads {most}"),
             Step::Crash(crash) => write!(f, "crash: {crash:?}"),
             Step::FailSync => f.write_str("the next sync fails"),
+            Step::FailWrites(after) => write!(f, "{after} disk operations on, all fail"),
             Step::Room(None) => f.write_str("the disk has room"),
             Step::Room(Some(bytes)) => write!(f, "the disk has {bytes} bytes left"),
             Step::Check => f.write_str("check"),
