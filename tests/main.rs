@@ -13,6 +13,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod crowd;
+mod damage;
 mod full_disk;
 mod lifecycle;
 mod metrics;

@@ -76,12 +76,18 @@ fn say_ready(at: &Ready) {
     let _ = stdout.flush();
 }
 
+/// Nothing is mended by guessing: what the tables and snapshots make good was
+/// made good before it came to this.
+const DAMAGED_ADVICE: &str = "  try: put the named file back as it was, from a copy of the data \
+    directory; or, in a new directory, `piecework restore` the newest snapshot that is whole; \
+    keep this directory until then";
+
 /// The exit status follows from the kind of failure.
 fn failed(error: ServeError) -> anyhow::Error {
     let (code, error) = (error.exit_code(), anyhow::Error::from(error));
     match code {
         2 => Failure::Input(format!("{error:#}")).into(),
-        3 => Failure::Damaged(format!("{error:#}")).into(),
+        3 => Failure::Damaged(format!("{error:#}\n{DAMAGED_ADVICE}")).into(),
         75 => Failure::StartAgain(format!("{error:#}")).into(),
         _ => error,
     }

@@ -75,7 +75,7 @@ async fn a_flipped_byte_in_the_journal_is_told_with_file_and_position() {
         file.write_all_at(&[byte[0] ^ 0x10], offset).expect("written");
         let failed = daemon.try_resume().await.expect_err("refused");
         assert_eq!(failed.status.code(), Some(3), "{}", failed.stderr);
-        for part in [shown.as_str(), "is damaged at byte 16384", "position"] {
+        for part in [&shown, "is damaged at byte 16384", "position", "try: ", "piecework restore"] {
             assert!(failed.stderr.contains(part), "no {part:?} in {}", failed.stderr);
         }
         // Refused, not repaired: mended, all of it is there.
