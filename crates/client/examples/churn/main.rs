@@ -10,10 +10,13 @@
 //! ```text
 //! cargo build --release
 //! PIECEWORK_SEGMENT_BYTES=4194304 PIECEWORK_SNAPSHOT_JOURNAL_BYTES=16777216 \
+//!     PIECEWORK_OVERLAY_BYTES=8388608 PIECEWORK_CACHE_BYTES=67108864 \
+//!     PIECEWORK_TIMES__CREATE_KEYS_KEPT_MS=60000 \
 //!     cargo run --release -p piecework-client --example churn -- [SECONDS] [CYCLES_PER_SECOND]
 //! ```
 //!
-//! The daemon takes its settings from the environment, all but addresses and directory.
+//! The daemon takes its settings from the environment, all but addresses and directory;
+//! with these everything turns over many times within ten minutes.
 //!
 //! Not here: how fast the daemon is (`cycle.rs`).
 
