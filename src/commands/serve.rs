@@ -78,9 +78,9 @@ fn say_ready(at: &Ready) {
 
 /// Nothing is mended by guessing: what the tables and snapshots make good was
 /// made good before it came to this.
-const DAMAGED_ADVICE: &str = "  try: put the named file back as it was, from a copy of the data \
-    directory; or, in a new directory, `piecework restore` the newest snapshot that is whole; \
-    keep this directory until then";
+const DAMAGED_ADVICE: &str = "  try: `piecework verify --data-dir DIR` lists all that is damaged; put \
+    the named file back as it was, from a copy of the data directory; or, in a new directory, \
+    `piecework restore` the newest snapshot that is whole; keep this directory until then";
 
 /// The exit status follows from the kind of failure.
 fn failed(error: ServeError) -> anyhow::Error {
