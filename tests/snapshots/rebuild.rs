@@ -61,7 +61,7 @@ async fn an_old_copy_of_the_tables_is_set_aside() {
     fs::rename(&copy, &tables).expect("moved back");
     daemon.resume().await;
     assert_eq!(daemon.platform().picture().await, before);
-    assert!(daemon.log().contains("the tables are older than the journal"));
+    assert!(daemon.log().contains("the tables do not reach the journal"));
 }
 
 #[tokio::test]
