@@ -413,7 +413,6 @@ mod tests {
         let lease = LeaseId { task: task(9), number: 3 };
         vec![
             (RowId::Partition, "01"),
-            (RowId::Tenant, "16"),
             (RowId::RequesterName("ab"), "026162"),
             (RowId::Requester(RequesterId(5)), "0300000005"),
             (RowId::ProjectName("ab"), "046162"),
@@ -439,6 +438,7 @@ mod tests {
             (RowId::Submission(lease), "13000000070000000900000003"),
             (RowId::ProjectEvent(ProjectId(7), Sequence(1)), "14000000070000000000000001"),
             (RowId::WorkerEvent(Sequence(1)), "150000000000000001"),
+            (RowId::Tenant, "16"),
         ]
     }
 
@@ -469,8 +469,8 @@ mod tests {
             let mut bytes = key.as_bytes().to_vec();
             bytes[4] = 0;
             assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 0 }));
-            bytes[4] = 22;
-            assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 22 }));
+            bytes[4] = 23;
+            assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 23 }));
             assert!(Key::from_bytes(&key.as_bytes()[..4]).is_err());
         }
         let longer = after(Key::new(TENANT, RowId::Sweep(ProjectId(7))).as_bytes());
