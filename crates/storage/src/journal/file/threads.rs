@@ -470,6 +470,8 @@ mod tests {
             let claim = String::from_utf8(disk.content("claim")).expect("text");
             claim.lines().any(|line| line == synced)
         };
+        // Claims that list prepared segments say how far it is synced, too.
+        wait_until(|| claims("segment 3"));
         journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
         wait_until(|| claims("synced 1"));
         journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
