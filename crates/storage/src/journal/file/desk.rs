@@ -384,7 +384,10 @@ impl<F: DiskFile> Desk<F> {
     /// After a while on a full disk: worth another attempt, if one is still needed.
     pub(super) fn retry_space(&mut self) {
         self.space_waits = false;
-        self.space_low = self.has_job();
+        // Only what prepares a segment ends it: other jobs do not count.
+        let ready = self.segments.len() - 1 - self.current;
+        let missing = ready < self.settings.ready_segments || self.request != Request::None;
+        self.space_low = missing && !self.stopped;
     }
 
     /// True while a full disk is left alone.
