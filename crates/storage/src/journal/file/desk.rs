@@ -386,16 +386,13 @@ impl<F: DiskFile> Desk<F> {
         self.space_waits = false;
         // Only what prepares a segment ends it: other jobs do not count.
         let ready = self.segments.len() - 1 - self.current;
-        let missing = ready < self.settings.ready_segments || self.request != Request::None;
-        self.space_low = missing && !self.stopped;
+        self.space_low = ready < self.settings.ready_segments || self.request != Request::None;
     }
 
     /// True while a full disk is left alone.
     pub(super) fn waits_for_space(&self) -> bool {
         self.space_waits
     }
-
-    // The decisions behind them.
 
     /// The first error is the one that is told.
     fn stop(&mut self, error: JournalError) {
