@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use piecework_client::proto::v1::NewTask;
+use piecework_client::proto::v1::{NewTask, Result as TaskResult};
 
 use super::SETTINGS;
 use crate::harness::{Daemon, Platform, piecework, piecework_at};
@@ -18,6 +18,14 @@ async fn load(platform: Platform, project: String, worker: String, stop: Arc<Ato
         done += platform.work_off(&worker, &project, "a").await;
     }
     done
+}
+
+/// The results so far, in the order they became final: they are listed by task, and of two
+/// workers the second one may finish first.
+async fn results_as_they_came(platform: &Platform, project: &str) -> Vec<TaskResult> {
+    let mut results = platform.results(project).await;
+    results.sort_by_key(|result| result.sequence);
+    results
 }
 
 /// `snapshot create` at the daemon: file and digest.
@@ -63,12 +71,12 @@ async fn p18_a_backup_made_under_load_restores_to_the_digest_it_was_made_at() {
         (platform.stats(&project).await.counted >= 20).then_some(())
     })
     .await;
-    let before = platform.results(&project).await;
+    let before = results_as_they_came(&platform, &project).await;
     let (file, digest) = create(&daemon).await;
-    let after = platform.results(&project).await;
+    let after = results_as_they_came(&platform, &project).await;
     let other = restored(&daemon, &file, &digest).await;
     // All that was acknowledged before it was asked for, nothing from after it was there.
-    let found = other.platform().results(&project).await;
+    let found = results_as_they_came(&other.platform(), &project).await;
     assert_eq!(found[..before.len()], before);
     assert_eq!(found[..], after[..found.len()]);
     // The original has gone on meanwhile, and still does.
