@@ -54,6 +54,16 @@ impl Random {
         &of[self.index(of.len())]
     }
 
+    /// So many bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(count + 8);
+        while bytes.len() < count {
+            bytes.extend_from_slice(&self.bits().to_le_bytes());
+        }
+        bytes.truncate(count);
+        bytes
+    }
+
     /// A stream of its own: what it is used for does not move this one.
     #[must_use]
     pub fn fork(&mut self) -> Random {
@@ -79,6 +89,14 @@ mod tests {
         };
         assert_eq!(stream(7), stream(7));
         assert_ne!(stream(7), stream(8));
+    }
+
+    #[test]
+    fn bytes_are_as_many_as_asked_for() {
+        let bytes = |count| Random::new(3).bytes(count);
+        assert_eq!([0, 1, 8, 13].map(|count| bytes(count).len()), [0, 1, 8, 13]);
+        assert_eq!(bytes(13)[..8], bytes(8));
+        assert_ne!(bytes(13)[..5], bytes(13)[8..]);
     }
 
     #[test]

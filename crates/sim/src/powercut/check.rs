@@ -5,19 +5,19 @@ use piecework_storage::{
     Bounds, Group, Journal as _, JournalError, JournalSettings, LyingDisk, SteppedJournal,
 };
 
-use super::chance::Chance;
 use super::history::Owed;
+use crate::Random;
 
 /// Opens the journal on `disk` and says what is wrong with it, if anything.
 pub(super) fn check(
     disk: &LyingDisk,
     settings: &JournalSettings,
     owed: &Owed,
-    chance: &mut Chance,
+    random: &mut Random,
 ) -> Result<(), String> {
     // The tables may say that less than everything was durable, or nothing.
     let known = usize::try_from(owed.acknowledged.0).expect("a short run") + 1;
-    let trusted = if chance.below(2) == 0 { 0 } else { chance.below(known) };
+    let trusted = if random.one_in(2) { 0 } else { random.index(known) };
     let (bounds, groups) = open(disk, settings, Position(trusted as u64))
         .map_err(|error| format!("it does not open: {error}"))?;
     let last = Position(bounds.next.0 - 1);
@@ -36,7 +36,7 @@ pub(super) fn check(
     }
     // What was recovered is served from now on: neither a kill nor another
     // power cut may take it away again.
-    if chance.below(2) == 0 {
+    if random.one_in(2) {
         disk.power_cut();
     }
     let again = open(disk, settings, Position(trusted as u64))

@@ -12,8 +12,8 @@ use piecework_storage::{
 };
 
 use super::Run;
-use super::chance::Chance;
 use super::history::{ACKNOWLEDGED, APPENDING, History, OPENED, OPENING, Owed, TRIMMING};
+use crate::Random;
 
 /// Groups appended in a life of a run on files, and how many such lives.
 const GROUPS: usize = 120;
@@ -22,19 +22,19 @@ const LIVES: usize = 4;
 const GROUPS_AFTER_KILL: usize = 12;
 
 /// Several lives on real files.
-pub(super) fn record_files(chance: &mut Chance) -> Result<Run> {
+pub(super) fn record_files(random: &mut Random) -> Result<Run> {
     let temp = tempfile::tempdir()?;
     let directory = DataDirectory::open(&temp.path().join("data"))?;
     let settings = JournalSettings {
-        segment_bytes: [16, 32, 64][chance.below(3)] * 1024,
-        queued_groups: 1 + chance.below(3),
+        segment_bytes: [16, 32, 64][random.index(3)] * 1024,
+        queued_groups: 1 + random.index(3),
         idle: Duration::from_millis(1),
         ..JournalSettings::new(directory.journal_id())
     };
     let disk = RecordingDisk::new(directory.journal_disk())?;
     let mut history = History::default();
     for _ in 0..LIVES {
-        live(&disk, &settings, GROUPS, &mut history, chance)?;
+        live(&disk, &settings, GROUPS, &mut history, random)?;
     }
     Ok(Run { settings, recording: disk.recording(), history })
 }
@@ -44,11 +44,11 @@ pub(super) fn record_second(
     disk: LyingDisk,
     settings: &JournalSettings,
     owed: Owed,
-    chance: &mut Chance,
+    random: &mut Random,
 ) -> Result<Run> {
     let disk = RecordingDisk::over(disk);
     let mut history = History { start: owed, groups: Vec::new() };
-    live(&disk, settings, GROUPS_AFTER_KILL, &mut history, chance)?;
+    live(&disk, settings, GROUPS_AFTER_KILL, &mut history, random)?;
     Ok(Run { settings: settings.clone(), recording: disk.recording(), history })
 }
 
@@ -57,30 +57,30 @@ fn live<D: Disk>(
     settings: &JournalSettings,
     groups: usize,
     history: &mut History,
-    chance: &mut Chance,
+    random: &mut Random,
 ) -> Result<()> {
     disk.note(OPENING, Position(0));
     let (on_durable, durable) = listen(disk);
     let mut journal = FileJournal::open(disk.clone(), settings.clone(), Position(0), on_durable)?;
     disk.note(OPENED, journal.bounds().synced);
     for _ in 0..groups {
-        let group = group(journal.bounds().next, chance);
+        let group = group(journal.bounds().next, random);
         let last = group.last();
         disk.note(APPENDING, last);
         history.groups.push(group.clone());
         journal.append(group)?;
-        match chance.below(24) {
+        match random.index(24) {
             0 => journal.mark()?,
             1..=3 => wait_for(&durable, last)?,
             4 => {
-                let below = last.0.saturating_sub(chance.below(60) as u64).max(1);
+                let below = last.0.saturating_sub(random.index(60) as u64).max(1);
                 disk.note(TRIMMING, Position(below));
                 journal.trim(Position(below))?;
             }
             _ => {}
         }
     }
-    if chance.below(2) == 0 {
+    if random.one_in(2) {
         journal.close()?;
     }
     Ok(())
@@ -107,13 +107,13 @@ fn wait_for(durable: &Receiver<Result<Durable, JournalError>>, last: Position) -
     Ok(())
 }
 
-fn group(first: Position, chance: &mut Chance) -> Group {
-    let bytes = match chance.below(40) {
-        0 => chance.below(90_000),
-        1..=5 => chance.below(14_000),
-        _ => chance.below(2_500),
+fn group(first: Position, random: &mut Random) -> Group {
+    let bytes = match random.index(40) {
+        0 => random.index(90_000),
+        1..=5 => random.index(14_000),
+        _ => random.index(2_500),
     };
-    let count = 1 + u32::try_from(chance.below(4)).expect("small");
+    let count = 1 + u32::try_from(random.index(4)).expect("small");
     let now = Now { engine: EngineTime(first.0), wall: WallTime(first.0) };
-    Group { first, count, now, body: chance.bytes(bytes) }
+    Group { first, count, now, body: random.bytes(bytes) }
 }

@@ -8,7 +8,6 @@
 //!
 //! Not here: what a power cut does to a disk (`LyingDisk` in storage).
 
-mod chance;
 mod check;
 mod history;
 mod life;
@@ -20,9 +19,10 @@ use anyhow::{Context as _, Result};
 use piecework_core::planted::{self, Mistake};
 use piecework_storage::{JournalSettings, LyingDisk, Operation, Recording};
 
-use chance::Chance;
 use history::{History, Phase};
 pub use report::Report;
+
+use crate::Random;
 
 /// States that are built from one recorded run.
 const STATES_PER_RUN: usize = 250;
@@ -40,14 +40,14 @@ const CUTS_PER_KILL: usize = 6;
 /// report.
 pub fn run(states: usize, seed: u64, control: Option<Mistake>) -> Result<Report> {
     let _planted = Planted::new(control);
-    let mut chance = Chance::new(seed);
+    let mut random = Random::new(seed);
     let mut report = Report::new(seed, control);
     while report.states < states {
         let wanted = STATES_PER_RUN.min(states - report.states);
-        let run = life::record_files(&mut chance).context("the run to be recorded")?;
+        let run = life::record_files(&mut random).context("the run to be recorded")?;
         report.recorded(&run.recording);
-        cut_once(&run, wanted / 2, &mut chance, &mut report);
-        kill_and_cut(&run, wanted - wanted / 2, &mut chance, &mut report)
+        cut_once(&run, wanted / 2, &mut random, &mut report);
+        kill_and_cut(&run, wanted - wanted / 2, &mut random, &mut report)
             .context("a life after a kill")?;
     }
     Ok(report)
@@ -61,17 +61,17 @@ struct Run {
 }
 
 /// A power cut out of the blue.
-fn cut_once(run: &Run, states: usize, chance: &mut Chance, report: &mut Report) {
-    let cuts = choose_cuts(&run.recording, states.div_ceil(STATES_PER_CUT), chance);
+fn cut_once(run: &Run, states: usize, random: &mut Random, report: &mut Report) {
+    let cuts = choose_cuts(&run.recording, states.div_ceil(STATES_PER_CUT), random);
     let mut replay = run.recording.replay();
     for (cut, phase) in cuts {
         replay.advance(cut);
         let owed = run.history.owed(&run.recording, cut);
         for _ in 0..STATES_PER_CUT {
-            let state_seed = chance.next();
+            let state_seed = random.bits();
             let disk = replay.killed(state_seed, false);
             report.state(phase, disk.power_cut());
-            if let Err(lost) = check::check(&disk, &run.settings, &owed, chance) {
+            if let Err(lost) = check::check(&disk, &run.settings, &owed, random) {
                 report.failed(format!("cut at {cut}, {phase}, state {state_seed}: {lost}"));
             }
         }
@@ -79,19 +79,19 @@ fn cut_once(run: &Run, states: usize, chance: &mut Chance, report: &mut Report) 
 }
 
 /// A kill, a second life on what is in the cache, and then a power cut.
-fn kill_and_cut(run: &Run, states: usize, chance: &mut Chance, report: &mut Report) -> Result<()> {
+fn kill_and_cut(run: &Run, states: usize, random: &mut Random, report: &mut Report) -> Result<()> {
     let kills = states.div_ceil(CUTS_PER_KILL * STATES_PER_CUT);
     let mut replay = run.recording.replay();
-    for kill in choose_kills(&run.recording, kills, chance) {
+    for kill in choose_kills(&run.recording, kills, random) {
         replay.advance(kill);
-        let disk: LyingDisk = replay.killed(chance.next(), chance.below(2) == 0);
+        let disk: LyingDisk = replay.killed(random.bits(), random.one_in(2));
         let owed = run.history.owed(&run.recording, kill);
-        let second = life::record_second(disk, &run.settings, owed, chance)
+        let second = life::record_second(disk, &run.settings, owed, random)
             .with_context(|| format!("after a kill at operation {kill}"));
         match second {
             Ok(second) => {
                 report.second_lives += 1;
-                cut_once(&second, CUTS_PER_KILL * STATES_PER_CUT, chance, report);
+                cut_once(&second, CUTS_PER_KILL * STATES_PER_CUT, random, report);
             }
             Err(error) => report.failed(format!("{error:#}")),
         }
@@ -100,7 +100,7 @@ fn kill_and_cut(run: &Run, states: usize, chance: &mut Chance, report: &mut Repo
 }
 
 /// Cuts in ascending order, about as many in each phase.
-fn choose_cuts(recording: &Recording, count: usize, chance: &mut Chance) -> Vec<(usize, Phase)> {
+fn choose_cuts(recording: &Recording, count: usize, random: &mut Random) -> Vec<(usize, Phase)> {
     let mut by_phase: BTreeMap<Phase, Vec<usize>> = BTreeMap::new();
     for (at, phase) in History::phases(recording).into_iter().enumerate() {
         by_phase.entry(phase).or_default().push(at);
@@ -109,7 +109,7 @@ fn choose_cuts(recording: &Recording, count: usize, chance: &mut Chance) -> Vec<
     let mut cuts: Vec<_> = (0..count)
         .map(|number| {
             let phase = phases[number % phases.len()];
-            (*chance.of(&by_phase[&phase]), phase)
+            (*random.pick(&by_phase[&phase]), phase)
         })
         .collect();
     cuts.sort_unstable();
@@ -118,7 +118,7 @@ fn choose_cuts(recording: &Recording, count: usize, chance: &mut Chance) -> Vec<
 
 /// Moments at which a process may be killed, in ascending order; mostly such
 /// at which something was written or renamed and is not yet synced.
-fn choose_kills(recording: &Recording, count: usize, chance: &mut Chance) -> Vec<usize> {
+fn choose_kills(recording: &Recording, count: usize, random: &mut Random) -> Vec<usize> {
     let operations = recording.operations();
     let is_sync = |operation: &Operation| {
         matches!(operation, Operation::Sync { .. } | Operation::SyncDirectory { .. })
@@ -126,11 +126,11 @@ fn choose_kills(recording: &Recording, count: usize, chance: &mut Chance) -> Vec
     let syncs: Vec<usize> =
         (0..operations.len()).filter(|at| is_sync(&operations[*at].operation)).collect();
     let mut kills: Vec<usize> = (0..count)
-        .map(|_| match chance.below(4) {
-            0 => chance.below(operations.len()),
+        .map(|_| match random.index(4) {
+            0 => random.index(operations.len()),
             // A build that never syncs has no such moments.
-            _ if syncs.is_empty() => chance.below(operations.len()),
-            _ => *chance.of(&syncs),
+            _ if syncs.is_empty() => random.index(operations.len()),
+            _ => *random.pick(&syncs),
         })
         .collect();
     kills.sort_unstable();
