@@ -5,6 +5,7 @@ mod cold;
 mod inbox;
 mod meter;
 mod parked;
+mod place;
 mod rebuild;
 mod recover;
 mod release;

@@ -11,22 +11,21 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use piecework_core::{Engine, Limits, Now, Position, Restore};
 use piecework_storage::{
-    DataDirectory, DirectoryError, Disk, FileJournal, GroupReader, ImportError, Journal,
-    JournalError, JournalSettings, OnDurable, RealDisk, SnapshotError, SnapshotSettings, Snapshots,
-    Store, StoreError, StoreSettings,
+    DirectoryError, Disk, GroupReader, ImportError, Journal, JournalError, OnDurable,
+    SnapshotError, Snapshots, Store, StoreError,
 };
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::inbox::{Inbox, LaneLimits};
+use super::place::Place;
 use super::rebuild::{self, Base, PassedOver};
 use super::release::{Releases, Reply};
-use crate::config::Config;
 
 /// Bounds of each of the three lanes: 64 MiB in all.
 const LANES: LaneLimits = LaneLimits { requests: 16_384, bytes: 21 * 1024 * 1024 };
@@ -88,69 +87,6 @@ impl RecoverError {
     }
 }
 
-/// Where the state of a writer lies, and how its parts are opened.
-pub(crate) trait Home {
-    /// The journal.
-    type Journal: Journal;
-    /// Where the snapshots lie.
-    type Disk: Disk;
-
-    /// Opens the tables, or sets doubtful ones aside and starts with empty ones.
-    fn tables(&self) -> Result<Store, StoreError>;
-
-    /// Opens the snapshots.
-    fn snapshots(&self) -> Result<Snapshots<Self::Disk>, SnapshotError>;
-
-    /// Opens the journal. `trusted`: a position known to have been durable.
-    fn journal(
-        &self,
-        trusted: Position,
-        on_durable: OnDurable,
-    ) -> Result<Self::Journal, JournalError>;
-}
-
-/// A data directory of this machine.
-pub(crate) struct DirectoryHome<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) directory: DataDirectory,
-}
-
-impl Home for DirectoryHome<'_> {
-    type Journal = FileJournal;
-    type Disk = RealDisk;
-
-    fn tables(&self) -> Result<Store, StoreError> {
-        let settings = StoreSettings {
-            overlay_bytes: usize::try_from(self.config.overlay_bytes).unwrap_or(usize::MAX),
-            cache_bytes: self.config.cache_bytes,
-            open_patience: Duration::from_millis(self.config.open_tables_within_ms),
-            reserve_bytes: self.config.reserve_bytes,
-            ..StoreSettings::default()
-        };
-        Store::open(&self.directory.tables_path(), &settings)
-    }
-
-    fn snapshots(&self) -> Result<Snapshots<RealDisk>, SnapshotError> {
-        let settings = SnapshotSettings {
-            kept: self.config.snapshots_kept,
-            ..SnapshotSettings::new(self.directory.journal_id())
-        };
-        Snapshots::open(self.directory.snapshots_disk(), settings)
-    }
-
-    fn journal(
-        &self,
-        trusted: Position,
-        on_durable: OnDurable,
-    ) -> Result<FileJournal, JournalError> {
-        let settings = JournalSettings {
-            segment_bytes: self.config.segment_bytes,
-            ..JournalSettings::new(self.directory.journal_id())
-        };
-        FileJournal::open(self.directory.journal_disk(), settings, trusted, on_durable)
-    }
-}
-
 /// All that a writer is made of.
 pub(crate) struct Recovered<J, D: Disk> {
     pub(crate) store: Store,
@@ -164,18 +100,21 @@ pub(crate) struct Recovered<J, D: Disk> {
     pub(crate) now: Now,
 }
 
-/// What lies at a home.
-pub(crate) type RecoveredAt<H> = Recovered<<H as Home>::Journal, <H as Home>::Disk>;
+/// What lies at a place.
+pub(crate) type RecoveredAt<P> = Recovered<<P as Place>::Journal, <P as Place>::Disk>;
 
-/// From what lies at home to all that a writer is made of.
+/// From what lies at `place` to all that a writer is made of.
 ///
 /// # Errors
 /// See [`RecoverError`].
-pub(crate) fn recover<H: Home>(home: &H, limits: &Limits) -> Result<RecoveredAt<H>, RecoverError> {
+pub(crate) fn recover<P: Place>(
+    place: &P,
+    limits: &Limits,
+) -> Result<RecoveredAt<P>, RecoverError> {
     // Each time the tables are opened again they are set aside, since the marker
     // of the time before still stands.
     for _ in 1..OPENED_AT_MOST {
-        match open(home, limits.clone()) {
+        match open(place, limits.clone()) {
             Ok(Some(recovered)) => return Ok(recovered),
             Ok(None) => {}
             Err(RecoverError::Tables(error)) if error.is_damage() => {
@@ -189,20 +128,20 @@ pub(crate) fn recover<H: Home>(home: &H, limits: &Limits) -> Result<RecoveredAt<
             Err(error) => return Err(error),
         }
     }
-    let opened = open(home, limits.clone())?;
+    let opened = open(place, limits.clone())?;
     Ok(opened.expect("empty tables are not set aside"))
 }
 
 /// `None`: the tables are of no use; open again with empty ones.
-fn open<H: Home>(home: &H, limits: Limits) -> Result<Option<RecoveredAt<H>>, RecoverError> {
+fn open<P: Place>(place: &P, limits: Limits) -> Result<Option<RecoveredAt<P>>, RecoverError> {
     let begun = Instant::now();
-    let store = home.tables()?;
+    let store = place.tables()?;
     let inbox = Inbox::new(LANES);
     let (runtime, replies) = mpsc::unbounded_channel();
     let releases = Releases::new(store.clone(), inbox.clone(), runtime);
     let completions = Arc::clone(&releases);
     let on_durable = Box::new(move |result| completions.durable(result));
-    let (snapshots, journal) = match journal_and_base(home, &store, on_durable) {
+    let (snapshots, journal) = match journal_and_base(place, &store, on_durable) {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(None),
         Err(error) => {
@@ -223,21 +162,21 @@ fn open<H: Home>(home: &H, limits: Limits) -> Result<Option<RecoveredAt<H>>, Rec
     Ok(Some(Recovered { store, snapshots, inbox, releases, replies, journal, engine, now }))
 }
 
-type Opened<H> = (Snapshots<<H as Home>::Disk>, <H as Home>::Journal);
+type Opened<P> = (Snapshots<<P as Place>::Disk>, <P as Place>::Journal);
 
 /// Opens snapshots and journal, and fills the tables if they do not reach it.
-fn journal_and_base<H: Home>(
-    home: &H,
+fn journal_and_base<P: Place>(
+    place: &P,
     store: &Store,
     on_durable: OnDurable,
-) -> Result<Option<Opened<H>>, RecoverError> {
-    let snapshots = home.snapshots().map_err(RecoverError::Snapshots)?;
+) -> Result<Option<Opened<P>>, RecoverError> {
+    let snapshots = place.snapshots().map_err(RecoverError::Snapshots)?;
     for error in snapshots.damaged() {
         let error = error as &dyn Error;
         warn!(error, "a snapshot is damaged; see `piecework snapshot verify`");
     }
     // What a snapshot has was read from a durable journal.
-    let journal = home.journal(store.applied().max(snapshots.covered()), on_durable)?;
+    let journal = place.journal(store.applied().max(snapshots.covered()), on_durable)?;
     match rebuild::reach(store, &snapshots, &journal.bounds())? {
         Base::Good => Ok(Some((snapshots, journal))),
         Base::SetAside => Ok(None),

@@ -16,7 +16,8 @@ use tracing::warn;
 use super::clock::{self, Clock};
 use super::cold::ColdReader;
 use super::inbox::{Inbox, Unanswered};
-use super::recover::{DirectoryHome, RecoverError, Recovered, recover};
+use super::place::DirectoryPlace;
+use super::recover::{RecoverError, Recovered, recover};
 use super::release::Reply;
 use super::snapshots::Maker;
 use super::snapshotter::{Means, Schedule, SnapshotDesk, SnapshotThread};
@@ -59,9 +60,9 @@ pub(crate) struct Running {
 pub(crate) fn start(
     config: &Config,
 ) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
-    let home = DirectoryHome { config, directory: DataDirectory::open(&config.data_dir)? };
-    let recovered = recover(&home, &config.limits())?;
-    run(config, recovered, home.directory)
+    let place = DirectoryPlace { config, directory: DataDirectory::open(&config.data_dir)? };
+    let recovered = recover(&place, &config.limits())?;
+    run(config, recovered, place.directory)
 }
 
 fn run(

@@ -11,21 +11,20 @@ use std::time::Duration;
 
 use piecework_core::change::Changed;
 use piecework_core::{Due, Limits, Now, Outcome, Position, Refusal, Request};
-use piecework_storage::{
-    Disk, Journal, JournalError, OnDurable, SnapshotError, Snapshots, Store, StoreError,
-};
+use piecework_storage::{Disk, Journal, SnapshotError, Store};
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::cold::{ColdReader, Fetcher};
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
-use super::recover::{Home, recover};
+use super::recover::recover;
 use super::release::{Releases, Reply};
 use super::snapshots::{Maker, give_up_tables};
 use super::turn::{Own, Writer};
 use super::{CommitError, RecoverError};
 
 pub use super::clock::Reading;
+pub use super::place::Place;
 
 /// A command as the engine took it, refused ones and reads included.
 #[derive(Debug, Clone, Copy)]
@@ -44,61 +43,6 @@ pub struct Seen<'a> {
 
 /// Sees every command as it is applied, before it is durable.
 pub type Tap = Box<dyn FnMut(Seen<'_>) + Send>;
-
-/// Where the state of a simulated daemon lies.
-pub trait Place {
-    /// The journal.
-    type Journal: Journal;
-    /// Where the snapshots lie.
-    type Disk: Disk;
-
-    /// Opens the tables, or starts with empty ones where they are in doubt: also
-    /// whenever this is called a second time in one start, and after
-    /// [`SteppedWriter::step_snapshot`] has said `Differs`.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    fn tables(&self) -> Result<Store, StoreError>;
-
-    /// Opens the snapshots.
-    ///
-    /// # Errors
-    /// Their directory cannot be used.
-    fn snapshots(&self) -> Result<Snapshots<Self::Disk>, SnapshotError>;
-
-    /// Opens the journal. `trusted`: a position known to have been durable.
-    ///
-    /// # Errors
-    /// As the journal says.
-    fn journal(
-        &self,
-        trusted: Position,
-        on_durable: OnDurable,
-    ) -> Result<Self::Journal, JournalError>;
-}
-
-struct At<'a, P>(&'a P);
-
-impl<P: Place> Home for At<'_, P> {
-    type Journal = P::Journal;
-    type Disk = P::Disk;
-
-    fn tables(&self) -> Result<Store, StoreError> {
-        self.0.tables()
-    }
-
-    fn snapshots(&self) -> Result<Snapshots<P::Disk>, SnapshotError> {
-        self.0.snapshots()
-    }
-
-    fn journal(
-        &self,
-        trusted: Position,
-        on_durable: OnDurable,
-    ) -> Result<P::Journal, JournalError> {
-        self.0.journal(trusted, on_durable)
-    }
-}
 
 /// Why there is no daemon.
 #[derive(Debug, thiserror::Error)]
@@ -170,7 +114,7 @@ impl<J: Journal, D: Disk> SteppedWriter<J, D> {
         reading: Reading,
         tap: Tap,
     ) -> Result<SteppedWriter<J, D>, NotStarted> {
-        let recovered = recover(&At(place), limits)?;
+        let recovered = recover(place, limits)?;
         let (cold, fetcher) = ColdReader::new(recovered.store.clone());
         let (store, inbox, releases) = (recovered.store, recovered.inbox, recovered.releases);
         let maker = Maker::new(recovered.snapshots, store.clone());
