@@ -8,6 +8,7 @@ use piecework_core::command::{
     CancelTasks, CreateProject, CreateRequester, CreateTasks, CreateWorker, LeaseTasks, NewTask,
     Steer, SteerProject, SubmitAnswers, SubmitItem, TaskKey, TaskRef, UpdateTask,
 };
+use piecework_core::event::Log;
 use piecework_core::image::{ColdTask, ImageRow};
 use piecework_core::limits::{LEASE_DEFAULT, PROJECTS_MAX};
 use piecework_core::project::{
@@ -120,6 +121,55 @@ fn a_project_whose_task_numbers_are_used_up_takes_no_more_tasks() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// Each platform counts its own workers' events: another's are no gap in them, and
+/// nobody can tell from the numbers how busy the others are.
+#[test]
+fn worker_events_are_numbered_per_tenant() {
+    let mut engine = Engine::new(Limits::default());
+    let spec = WorkerSpec {
+        kind: WorkerKind::Human,
+        region: String::new(),
+        device: String::new(),
+        capacity: None,
+        identity_cluster: String::new(),
+        requester: None,
+        labels: BTreeMap::new(),
+    };
+    let worker = CreateWorker { name: Some(id("w")), spec, requester: None, key: None };
+    let create = Command::CreateWorker(worker);
+    let suspend = Command::SuspendWorker { worker: id("w"), reason: String::new() };
+    let reinstate = Command::ReinstateWorker { worker: id("w") };
+    let mut numbers: BTreeMap<TenantId, Vec<u64>> = BTreeMap::new();
+    let mut seen = |engine: &mut Engine, tenant, command: &Command| {
+        let request = Request { tenant, command: command.clone() };
+        let Step::Done { outcome, changes } = engine.apply(Position(1), Now::default(), &request)
+        else {
+            panic!("nothing is cold");
+        };
+        outcome.expect("nothing refuses it");
+        for Changed { tenant: of, change } in changes {
+            if let Change::Event(event) = change {
+                assert_eq!((of, event.log), (tenant, Log::Workers(tenant)));
+                numbers.entry(tenant).or_default().push(event.sequence.0);
+            }
+        }
+    };
+    let (here, there) = (TenantId::DEFAULT, TenantId(7));
+    for (tenant, command) in [
+        (here, &create),
+        (there, &create),
+        (there, &suspend),
+        (here, &suspend),
+        (there, &reinstate),
+        (here, &reinstate),
+        (there, &suspend),
+    ] {
+        seen(&mut engine, tenant, command);
+    }
+    assert_eq!(numbers[&here], [1, 2]);
+    assert_eq!(numbers[&there], [1, 2, 3]);
 }
 
 /// A project with one answered task, the answer's lease, and the task's rows.

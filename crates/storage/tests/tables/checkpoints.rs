@@ -196,3 +196,41 @@ fn a_failed_sync_is_reported_once_and_nothing_is_written_after_it() {
     publish(&store, 2);
     assert_eq!(store.published(), Position(2));
 }
+
+/// A checkpoint that a crash cut off leaves rows of later positions in the tables:
+/// until one has caught up with them their digest is of no single position.
+#[test]
+fn the_applied_digest_is_unknown_until_a_checkpoint_reaches_the_rows_of_a_broken_one() {
+    let kv = MemoryKeyValue::new();
+    let open = || Store::with_key_value(Arc::new(kv.clone()), &StoreSettings::default()).unwrap();
+    let alone = |to: u64| {
+        let kv = Arc::new(MemoryKeyValue::new());
+        let store = Store::with_key_value(kv, &StoreSettings::default()).unwrap();
+        (1..=to).for_each(|position| publish(&store, position));
+        store.checkpoint_now().unwrap();
+        store.rows_digest()
+    };
+    let digest = |store: &Store| store.applied_digest().map(|(at, _, rows)| (at, rows));
+
+    let store = open();
+    publish(&store, 1);
+    store.checkpoint_now().unwrap();
+    (2..=6).for_each(|position| publish(&store, position));
+    // Frozen, and its only batch written; the end is not.
+    store.checkpoint_step().unwrap();
+    store.checkpoint_step().unwrap();
+    drop(store);
+    kv.crash(usize::MAX);
+
+    let store = open();
+    assert_eq!(digest(&store), Some((Position(1), alone(1))));
+    (2..=3).for_each(|position| publish(&store, position));
+    store.checkpoint_now().unwrap();
+    assert_eq!((store.applied(), digest(&store)), (Position(3), None));
+    drop(store);
+    let store = open();
+    assert_eq!((store.applied(), digest(&store)), (Position(3), None));
+    (4..=6).for_each(|position| publish(&store, position));
+    store.checkpoint_now().unwrap();
+    assert_eq!(digest(&store), Some((Position(6), alone(6))));
+}

@@ -73,6 +73,26 @@ fn a_trim_gives_a_full_disk_its_space_back() {
 }
 
 #[test]
+fn a_look_for_space_while_trimmed_segments_wait_finds_nothing_missing() {
+    let disk = LyingDisk::new(1);
+    let heard = Heard::default();
+    let mut journal = open(&disk, &heard);
+    settle(&mut journal);
+    // Into the second segment, so that the first can be given up.
+    for _ in 0..6 {
+        journal.append(group_at(&journal.bounds(), 1, 1_000)).expect("taken");
+        settle(&mut journal);
+    }
+    assert_eq!(journal.trim(heard.last()).expect("trimmed"), Position(5));
+    journal.retry_space();
+    assert!(!journal.bounds().space_low, "all that is to be prepared is");
+    // Releasing it would be the only job, and would end nothing.
+    assert!(journal.step_keeper());
+    assert!(!journal.step_keeper());
+    assert!(!journal.bounds().space_low);
+}
+
+#[test]
 fn a_full_disk_can_be_opened_and_keeps_unproven_groups() {
     let disk = LyingDisk::new(1);
     let mut journal = open(&disk, &Heard::default());
