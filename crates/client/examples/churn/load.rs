@@ -8,7 +8,7 @@ use piecework_client::Client;
 use piecework_client::proto::v1;
 use tokio::time::MissedTickBehavior;
 
-use super::Failure;
+use super::shared::{Failure, create_requester, create_worker, lease_and_answer};
 
 /// How many workers share the rate.
 pub(super) const WORKERS: usize = 8;
@@ -22,12 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Makes project after project, reads the results, deletes what leaves the window.
 pub(super) async fn request(client: Client) -> Result<(), Failure> {
-    let requester = v1::CreateRequesterRequest {
-        requester_id: "churn".into(),
-        requester: Some(v1::Requester::default()),
-        ..Default::default()
-    };
-    client.requesters().create_requester(requester).await?;
+    create_requester(&client, "churn").await?;
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     for n in 0.. {
         let name = create(&client, n, &mut noise).await?;
@@ -108,43 +103,15 @@ pub(super) async fn work(
     pause: Duration,
     cycles: Arc<AtomicU64>,
 ) -> Result<(), Failure> {
-    let request = v1::CreateWorkerRequest {
-        worker_id: format!("w{worker}"),
-        worker: Some(v1::Worker { kind: v1::WorkerKind::Human.into(), ..Default::default() }),
-        ..Default::default()
-    };
-    client.workers().create_worker(request).await?;
-    let worker = format!("workers/w{worker}");
-    let mut dispatch = client.dispatch();
+    let worker = create_worker(&client, &format!("w{worker}")).await?;
     let mut turn = tokio::time::interval(pause);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for n in 0_u64.. {
         turn.tick().await;
-        let request = v1::LeaseRequest {
-            worker: worker.clone(),
-            count: 1,
-            request_id: format!("r{n}"),
-            ..Default::default()
-        };
-        let leased = dispatch.lease(request).await?.into_inner();
         // None: the next project is on its way.
-        let Some(lease) = leased.leases.first() else { continue };
-        let answer = v1::Answer {
-            lease: lease.name.clone(),
-            answer: "done".into(),
-            content_type: "text/plain".into(),
-        };
-        let request = v1::SubmitAnswersRequest {
-            worker: worker.clone(),
-            answers: vec![answer],
-            ..Default::default()
-        };
-        let submitted = dispatch.submit_answers(request).await?.into_inner();
-        let outcome = submitted.results.first().and_then(|r| r.outcome.as_ref());
-        if !matches!(outcome, Some(v1::submit_answer_result::Outcome::Receipt(_))) {
-            return Err(format!("an answer was refused: {outcome:?}").into());
+        if lease_and_answer(&client, &worker, n).await? {
+            cycles.fetch_add(1, Ordering::Relaxed);
         }
-        cycles.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -18,15 +18,13 @@
 //! The daemon takes its settings from the environment, all but addresses and directory;
 //! with these everything turns over many times within ten minutes.
 //!
-//! Not here: how fast the daemon is (`cycle.rs`).
+//! Not here: how fast the daemon is (`cycle/`).
 
 mod disk;
 mod load;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-use std::error::Error;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -36,8 +34,7 @@ use piecework_client::proto::v1;
 
 use disk::{Sample, summarize};
 use load::{WORKERS, request, work};
-
-type Failure = Box<dyn Error + Send + Sync>;
+use shared::{Daemon, Failure};
 
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 
@@ -76,40 +73,6 @@ async fn main() -> Result<(), Failure> {
     running.shutdown().await;
     summarize(&samples);
     Ok(())
-}
-
-/// A daemon that dies with this program.
-struct Daemon {
-    child: Child,
-    server: String,
-}
-
-impl Daemon {
-    fn start(data: PathBuf) -> Result<Daemon, Failure> {
-        let here = std::env::current_exe()?;
-        let program = here.ancestors().nth(2).ok_or("no parent directory")?.join("piecework");
-        let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
-            .arg("--data-dir")
-            .arg(data)
-            .env("PIECEWORK_LOG__FILTER", "warn")
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("no stdout")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let listen = line.split_whitespace().find_map(|w| w.strip_prefix("listen="));
-        let server = format!("http://{}", listen.ok_or("the daemon is not ready")?);
-        Ok(Daemon { child, server })
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Bytes of the newest snapshot's files; 0 before the first.

@@ -11,17 +11,16 @@
 //!
 //! Not here: a load generator for users; `piecework bench` comes with the speed issue.
 
-use std::error::Error;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+#[path = "../shared/mod.rs"]
+mod shared;
+
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use piecework_client::Client;
 use piecework_client::proto::v1;
 
-type Failure = Box<dyn Error + Send + Sync>;
+use shared::{Daemon, Failure, create_requester, create_worker, lease_and_answer};
 
 const PAYLOAD_BYTES: usize = 256;
 const BATCH: usize = 1_000;
@@ -37,9 +36,9 @@ async fn main() -> Result<(), Failure> {
 
     let directory = tempfile::tempdir()?;
     let daemon = Daemon::start(directory.path().into())?;
-    let empty = daemon.resident_bytes()?;
+    let empty = resident_bytes(&daemon)?;
     let seconds_intake = create(&daemon, tasks).await?;
-    let full = daemon.resident_bytes()?;
+    let full = resident_bytes(&daemon)?;
     let cycles = measure(&daemon, clients, Duration::from_secs(seconds as u64)).await?;
 
     println!("tasks open beforehand      {tasks}");
@@ -52,67 +51,30 @@ async fn main() -> Result<(), Failure> {
     let again = Instant::now();
     let daemon = Daemon::start(directory.path().into())?;
     println!("restart to first answer    {:.1} s", again.elapsed().as_secs_f64());
-    println!("resident after the restart {} MiB", daemon.resident_bytes()? >> 20);
+    println!("resident after the restart {} MiB", resident_bytes(&daemon)? >> 20);
     Ok(())
 }
 
-/// A daemon that dies with this program.
-struct Daemon {
-    child: Child,
-    server: String,
+/// Bytes that the daemon has in memory.
+fn resident_bytes(daemon: &Daemon) -> Result<u64, Failure> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id()))?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024)
 }
 
-impl Daemon {
-    fn start(data: PathBuf) -> Result<Daemon, Failure> {
-        let here = std::env::current_exe()?;
-        let program = here.ancestors().nth(2).ok_or("no parent directory")?.join("piecework");
-        let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
-            .arg("--data-dir")
-            .arg(data)
-            .env("PIECEWORK_LOG__FILTER", "warn")
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("no stdout")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let listen = line.split_whitespace().find_map(|w| w.strip_prefix("listen="));
-        let server = format!("http://{}", listen.ok_or("the daemon is not ready")?);
-        Ok(Daemon { child, server })
-    }
-
-    fn resident_bytes(&self) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib * 1024)
-    }
-
-    fn cpu(&self) -> Result<Duration, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after_name = stat.rsplit(')').next().ok_or("no stat")?;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Time that the daemon has had on a CPU.
+fn cpu(daemon: &Daemon) -> Result<Duration, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.child.id()))?;
+    let after_name = stat.rsplit(')').next().ok_or("no stat")?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
 
 async fn create(daemon: &Daemon, tasks: usize) -> Result<f64, Failure> {
     let client = Client::new(&daemon.server)?;
-    let requester = v1::CreateRequesterRequest {
-        requester_id: "bench".into(),
-        requester: Some(v1::Requester::default()),
-        ..Default::default()
-    };
-    client.requesters().create_requester(requester).await?;
+    create_requester(&client, "bench").await?;
     let project = v1::CreateProjectRequest {
         project_id: "cycle".into(),
         project: Some(v1::Project {
@@ -164,14 +126,9 @@ async fn measure(daemon: &Daemon, clients: usize, length: Duration) -> Result<Cy
     let connections: Vec<Client> =
         (0..CONNECTIONS).map(|_| Client::new(&daemon.server)).collect::<Result<_, _>>()?;
     for worker in 0..clients {
-        let request = v1::CreateWorkerRequest {
-            worker_id: format!("w{worker}"),
-            worker: Some(v1::Worker { kind: v1::WorkerKind::Human.into(), ..Default::default() }),
-            ..Default::default()
-        };
-        connections[0].workers().create_worker(request).await?;
+        create_worker(&connections[0], &format!("w{worker}")).await?;
     }
-    let (cpu, begun) = (daemon.cpu()?, Instant::now());
+    let (cpu_before, begun) = (cpu(daemon)?, Instant::now());
     let mut running = tokio::task::JoinSet::new();
     for worker in 0..clients {
         let client = connections[worker % CONNECTIONS].clone();
@@ -181,41 +138,20 @@ async fn measure(daemon: &Daemon, clients: usize, length: Duration) -> Result<Cy
     while let Some(done) = running.join_next().await {
         micros.add(done??)?;
     }
-    let cpu = daemon.cpu()?.saturating_sub(cpu);
+    let cpu = cpu(daemon)?.saturating_sub(cpu_before);
     Ok(Cycles { count: micros.len(), took: begun.elapsed(), cpu, micros })
 }
 
 /// Leases one, answers it, until the time is over.
 async fn work(client: Client, worker: String, until: Instant) -> Result<Histogram<u64>, Failure> {
     let mut micros = Histogram::new(3)?;
-    let mut dispatch = client.dispatch();
     for n in 0_u64.. {
         let begun = Instant::now();
         if begun >= until {
             break;
         }
-        let request = v1::LeaseRequest {
-            worker: worker.clone(),
-            count: 1,
-            request_id: format!("r{n}"),
-            ..Default::default()
-        };
-        let leased = dispatch.lease(request).await?.into_inner();
-        let lease = leased.leases.first().ok_or("the tasks ran out; create more")?;
-        let answer = v1::Answer {
-            lease: lease.name.clone(),
-            answer: "done".into(),
-            content_type: "text/plain".into(),
-        };
-        let request = v1::SubmitAnswersRequest {
-            worker: worker.clone(),
-            answers: vec![answer],
-            ..Default::default()
-        };
-        let submitted = dispatch.submit_answers(request).await?.into_inner();
-        let outcome = submitted.results.first().and_then(|r| r.outcome.as_ref());
-        if !matches!(outcome, Some(v1::submit_answer_result::Outcome::Receipt(_))) {
-            return Err(format!("an answer was refused: {outcome:?}").into());
+        if !lease_and_answer(&client, &worker, n).await? {
+            return Err("the tasks ran out; create more".into());
         }
         micros.record(u64::try_from(begun.elapsed().as_micros())?)?;
     }
