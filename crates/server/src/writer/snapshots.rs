@@ -75,7 +75,15 @@ impl<D: Disk> Maker<D> {
         applied.is_some_and(|(position, ..)| position > self.snapshots.covered())
     }
 
-    /// Begins one of what the last finished checkpoint has.
+    /// Whether one that is begun now has everything up to `position`. Not so before a
+    /// checkpoint has got there, nor while the last one's digest is unknown.
+    pub(crate) fn can_have(&self, position: Position) -> bool {
+        let applied = self.store.applied_digest();
+        applied.is_some_and(|(applied, ..)| applied >= position)
+    }
+
+    /// Begins one of what the last finished checkpoint has; none where its digest is
+    /// unknown.
     ///
     /// # Errors
     /// See [`Snapshotter::begin`].

@@ -209,7 +209,7 @@ impl Work {
     fn look(&mut self) -> Next {
         let store = &self.means.store;
         if let Some(position) = self.asked.iter().map(|asked| asked.position).max() {
-            if store.applied() < position {
+            if !self.means.maker.can_have(position) {
                 if store.space_low() {
                     self.answer_all(&NoSnapshot::SpaceLow);
                 } else {
@@ -319,3 +319,6 @@ impl Work {
 fn is_base_lost(error: &SnapshotError) -> bool {
     matches!(error, SnapshotError::Journal(JournalError::Trimmed { .. }))
 }
+
+#[cfg(test)]
+mod tests;
