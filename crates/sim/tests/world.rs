@@ -1,0 +1,187 @@
+//! Single stories of a simulated daemon, step by step: what a run once found.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use piecework_core::command::{
+    CancelTasks, CreateProject, CreateRequester, CreateTasks, NewTask, TaskKey, TaskRef,
+};
+use piecework_core::limits::LEASE_DEFAULT;
+use piecework_core::project::{
+    Aggregation, Assignment, LeasePolicy, ProjectSpec, Requirements, Terms,
+};
+use piecework_core::schema::Schema;
+use piecework_core::{
+    ClientId, Command, Fingerprint, Limits, Money, Outcome, Refusal, Request, TaskNumber, TenantId,
+};
+use piecework_sim::world::{Crash, Heard, Sizes, Step, Tables, World};
+
+/// More rounds than any story here needs.
+const ROUNDS_MAX: u32 = 40;
+
+fn id(text: &str) -> ClientId {
+    ClientId::new(text).expect("a client id")
+}
+
+fn requester(name: &str) -> Command {
+    let (name, display_name, labels) = (Some(id(name)), String::new(), BTreeMap::new());
+    Command::CreateRequester(CreateRequester { name, display_name, labels, key: None })
+}
+
+fn project() -> Command {
+    let terms = Terms {
+        instructions: BTreeMap::new(),
+        schema: Schema::default(),
+        aggregation: Aggregation::First,
+        reward: Money::NONE,
+        lease: LeasePolicy::of(LEASE_DEFAULT),
+        expected: None,
+    };
+    let spec = ProjectSpec {
+        title: String::new(),
+        terms,
+        requirements: Requirements::default(),
+        overlap: 1,
+        assignment: Assignment::ServerPicks,
+        payload_bytes_max: 100,
+        labels: BTreeMap::new(),
+    };
+    let (name, requester) = (Some(id("p")), id("r"));
+    Command::CreateProject(Box::new(CreateProject { name, requester, spec, key: None }))
+}
+
+fn tasks(count: usize) -> Command {
+    let task = NewTask {
+        name: None,
+        payload: Vec::new(),
+        content_type: String::new(),
+        priority: 0,
+        deadline: None,
+        overlap: None,
+        expected: None,
+        labels: BTreeMap::new(),
+        content: Fingerprint::default(),
+    };
+    Command::CreateTasks(CreateTasks { project: id("p"), tasks: vec![task; count], key: None })
+}
+
+fn task(number: u32) -> TaskRef {
+    TaskRef { project: id("p"), task: TaskKey::Number(TaskNumber(number)) }
+}
+
+fn cancel(number: u32) -> Command {
+    Command::CancelTasks(CancelTasks { tasks: vec![task(number)], revoke_leases: false })
+}
+
+/// A daemon, and the calls that were sent to it.
+struct Play {
+    world: World,
+    calls: u64,
+}
+
+impl Play {
+    fn new() -> Play {
+        let sizes = Sizes {
+            segment_bytes: 64 * 1024,
+            ready_segments: 2,
+            queued_groups: 2,
+            overlay_bytes: 16 * 1024,
+            snapshot_file_bytes: 16 * 1024,
+        };
+        let world = World::new(7, sizes, Limits::default()).expect("a fresh daemon");
+        Play { world, calls: 0 }
+    }
+
+    fn step(&mut self, step: &Step) -> Vec<(u64, Heard)> {
+        self.world.perform(step).unwrap_or_else(|failure| panic!("{step}: {failure}"))
+    }
+
+    fn send(&mut self, command: Command) -> u64 {
+        self.calls += 1;
+        let request = Request { tenant: TenantId::DEFAULT, command };
+        self.step(&Step::Send { call: self.calls, request, wait: Duration::ZERO });
+        self.calls
+    }
+
+    fn turn(&mut self) {
+        self.step(&Step::Turn { passed_ms: 1, stepped_ms: 0, most: 100 });
+    }
+
+    /// Turns and syncs until a call is answered.
+    fn answer(&mut self, call: u64) -> Result<Outcome, Refusal> {
+        for _ in 0..ROUNDS_MAX {
+            self.turn();
+            self.step(&Step::Cold);
+            self.step(&Step::Sync { idle: false });
+            self.step(&Step::Keeper);
+            let heard = self.step(&Step::Deliver { lost: false });
+            let told = heard.into_iter().find(|(of, _)| *of == call).map(|(_, heard)| heard);
+            match told {
+                Some(Heard::Told(told)) => return told.outcome,
+                Some(Heard::Lost) => panic!("call {call} was lost"),
+                None => {}
+            }
+        }
+        panic!("call {call} has no answer after {ROUNDS_MAX} rounds");
+    }
+
+    fn ask(&mut self, command: Command) -> Outcome {
+        let call = self.send(command);
+        self.answer(call).expect("nothing refuses it")
+    }
+
+    fn until(&mut self, step: &Step, done: impl Fn(&World) -> bool) {
+        for _ in 0..ROUNDS_MAX {
+            if done(&self.world) {
+                return;
+            }
+            self.step(step);
+        }
+        panic!("{step}: not done after {ROUNDS_MAX} of them");
+    }
+}
+
+/// What was fetched stays until the command is done, also when that asks for more.
+#[test]
+fn a_bulk_command_over_a_forgotten_and_a_settled_task_in_memory_is_answered() {
+    let mut play = Play::new();
+    for command in [requester("r"), project(), tasks(3), cancel(1)] {
+        play.ask(command);
+    }
+    // Task 1 leaves memory once its end is visible; of task 2 that is not durable yet.
+    play.turn();
+    play.send(cancel(2));
+    play.turn();
+    let requeue = play.send(Command::RequeueTasks(vec![task(1), task(2)]));
+    play.turn();
+    // While task 1 is away, task 2 leaves memory, too.
+    play.step(&Step::Sync { idle: false });
+    play.turn();
+    match play.answer(requeue) {
+        Ok(Outcome::TasksChanged(items)) => {
+            let refused =
+                |item: &Result<_, Refusal>| matches!(item, Err(Refusal::TaskNotFailed { .. }));
+            assert!(items.len() == 2 && items.iter().all(refused), "{items:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Pages whose record of how far they go is lost cannot be filled from a snapshot.
+#[test]
+fn tables_without_the_record_of_their_reach_are_made_anew() {
+    let mut play = Play::new();
+    for number in 0..20 {
+        play.ask(requester(&format!("r-{number}")));
+    }
+    play.until(&Step::Checkpoint, |world| world.events().checkpoints == 1);
+    play.until(&Step::Snapshot { rots: false }, |world| world.events().snapshots == 1);
+    play.ask(requester("later"));
+    // The first of all keys is that record.
+    let crash = Crash { tables: Tables::LoseKey(0), ..Crash::default() };
+    play.step(&Step::Crash(crash));
+    let again = play.send(requester("later"));
+    assert!(matches!(play.answer(again), Ok(Outcome::Requester(_))));
+    let new = play.send(requester("new"));
+    assert!(matches!(play.answer(new), Ok(Outcome::Requester(_))));
+}
