@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
-use crate::matching::cursor::SKIPS_BEFORE_CURSOR;
 use crate::matching::eligibility::{self, Been};
 use crate::matching::order::PlaceKey;
+use crate::matching::places::Places;
 use crate::outcome::NoWork;
 use crate::project::{Assignment, ProjectState};
 use crate::{Now, ProjectId, TaskId, TenantId, WorkerId};
@@ -50,9 +50,8 @@ pub(crate) fn pick(
     }
     // Nothing else fits: sooner than planned, a place that rests.
     found.task = resting.into_iter().find_map(|project| {
-        let mut keys = project.order.resting();
-        keys.find(|key| may(state, project, worker, *key, now).is_ok())
-            .map(|key| project.task(key.task))
+        let mut places = project.order.resting(|_| true);
+        first(state, project, worker, &mut places, now).map(|key| project.task(key.task))
     });
     found
 }
@@ -64,30 +63,27 @@ fn first_ready(
     now: Now,
     cursors: &mut Vec<(ProjectId, PlaceKey)>,
 ) -> Option<PlaceKey> {
-    let (mut skips, mut excluded_so_far, mut cursor) = (0, true, None);
-    for key in project.order.ready_for(worker.worker.id) {
+    let mut places = project.order.ready_for(worker.worker.id, |_| true);
+    let found = first(state, project, worker, &mut places, now);
+    cursors.extend(places.cursors().map(|key| (project.project.id, key)));
+    found
+}
+
+/// The first of these places that the worker may have.
+fn first(
+    state: &State,
+    project: &ProjectRoom,
+    worker: &WorkerRoom,
+    places: &mut Places<'_>,
+    now: Now,
+) -> Option<PlaceKey> {
+    loop {
+        let key = places.head()?;
         match may(state, project, worker, key, now) {
-            Ok(()) => {
-                if skips > SKIPS_BEFORE_CURSOR {
-                    let until = if excluded_so_far { Some(key) } else { cursor };
-                    cursors.extend(until.map(|key| (project.project.id, key)));
-                }
-                return Some(key);
-            }
-            Err(Been::There(_)) => {
-                skips += 1;
-                if excluded_so_far {
-                    cursor = Some(key);
-                }
-            }
-            // A lease or a bar ends: the cursor must not pass it.
-            Err(Been::Here | Been::Barred(_)) => excluded_so_far = false,
+            Ok(()) => return Some(key),
+            Err(been) => places.pass(matches!(been, Been::There(_))),
         }
     }
-    if skips > SKIPS_BEFORE_CURSOR {
-        cursors.extend(cursor.map(|key| (project.project.id, key)));
-    }
-    None
 }
 
 fn may(

@@ -218,18 +218,26 @@ impl Dice {
             deadline: self.maybe(Dice::wall),
             wanted: self.of(&[1, 1_000]),
             ready_at: self.engine(),
+            size_class: self.of(&[0, 7, 17]),
+            duration_class: self.of(&[0, 16]),
         }
     }
 
     pub(crate) fn spec(&mut self, id: TaskId) -> TaskSpec {
+        let (payload, expected) = (self.bytes(), self.maybe(Dice::millis));
+        let order = TaskOrder {
+            size_class: TaskOrder::size_class(payload.len()),
+            duration_class: TaskOrder::duration_class(expected),
+            ..self.order()
+        };
         TaskSpec {
             id,
             name: self.maybe(|_| name("own", id.number.0)),
-            payload: self.bytes(),
+            payload,
             content_type: self.text(),
             labels: self.pairs(),
-            expected: self.maybe(Dice::millis),
-            order: self.order(),
+            expected,
+            order,
             content: self.fingerprint(),
             created: self.wall(),
         }

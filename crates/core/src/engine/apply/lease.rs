@@ -147,7 +147,7 @@ fn picked(
     for _ in 0..cmd.count.min(most) {
         let found = pick::pick(state, tenant, state.worker_room(worker), wished, changes.now);
         for (project, key) in found.cursors {
-            state.project_room_mut(project).order.cursors.set(worker, key);
+            state.project_room_mut(project).order.stands(worker, key);
         }
         let Some(task) = found.task else { break };
         let request = next_request(state, cmd, worker);
