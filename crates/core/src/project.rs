@@ -232,9 +232,14 @@ pub struct ProjectTally {
     pub kept: u64,
     /// Micro-units of the reward's currency owed for answers.
     pub payable_micros: i64,
-    /// The how-manieth grant of the tenant the project's last one was; whoever
-    /// was served longest ago goes first. A requester's is its projects' largest.
+    /// Grows with every grant; among a requester's projects of a tier the smallest
+    /// goes first.
     pub virtual_time: u64,
+    /// Its requester's virtual time in the project's tier after its last grant. The
+    /// requester's is the largest of its projects'.
+    pub requester_time: u64,
+    /// Since when it has waited for a grant: its last one, or when it got places.
+    pub waiting_since: EngineTime,
 }
 
 /// A sweep that a flag started: bounded steps, durable progress.

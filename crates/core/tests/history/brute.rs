@@ -1,10 +1,13 @@
 //! The rules of matching once more, naively: from the rows alone, without indexes,
 //! looking at every task. No code is shared with the engine.
 
+use std::collections::BTreeMap;
+
 use piecework_core::lease::{Lease, LeaseState, ReturnReason};
-use piecework_core::project::{Assignment, Newcomers, Project, ProjectState};
+use piecework_core::project::{Assignment, Newcomers, Project, ProjectState, ProjectTally};
+
 use piecework_core::worker::{Worker, WorkerState};
-use piecework_core::{Limits, Now, ProjectId, TaskId, WorkerId};
+use piecework_core::{Limits, Now, ProjectId, RequesterId, TaskId, WorkerId};
 
 use crate::world::Rows;
 
@@ -65,6 +68,18 @@ pub(crate) fn offers(
         offer
     })
     .collect()
+}
+
+/// Whose turn a project is: the smallest goes first. `before`: as the pick saw it.
+pub(crate) fn turn(
+    rows: &Rows,
+    before: &BTreeMap<ProjectId, ProjectTally>,
+    project: ProjectId,
+) -> (u64, RequesterId, u64, ProjectId) {
+    let requester = rows.projects[&project].requester;
+    let own = rows.projects.values().filter(|p| p.requester == requester);
+    let time = own.map(|p| before[&p.id].requester_time).max().unwrap_or(0);
+    (time, requester, before[&project].virtual_time, project)
 }
 
 /// The hard rules between a worker and a project.

@@ -22,6 +22,7 @@ pub(crate) fn tiny_limits() -> Limits {
         decline_cooldown: Millis(3_000),
         create_keys_kept: Millis(20_000),
         create_keys_max: 5,
+        service_gap: Millis(4_000),
     }
 }
 

@@ -208,6 +208,8 @@ impl Dice {
             payable_micros: -5,
             kept: u64::MAX,
             virtual_time: self.next(),
+            requester_time: self.next(),
+            waiting_since: self.engine(),
             ..ProjectTally::default()
         }
     }

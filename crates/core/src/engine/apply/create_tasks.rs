@@ -54,7 +54,7 @@ pub(super) fn create(
     if !specs.is_empty() {
         changes.push(tenant, Change::Specs(specs));
         changes.project(id);
-        state.turn(id);
+        state.turn(id, changes);
         state.woken.all = true;
     }
     Ok(Outcome::TasksCreated(outcomes))

@@ -157,6 +157,8 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         kept: tally.kept,
         payable_micros: tally.payable_micros,
         virtual_time: tally.virtual_time,
+        requester_time: tally.requester_time,
+        waiting_since_engine_ms: tally.waiting_since.0,
     }
 }
 
@@ -179,6 +181,8 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         kept: message.kept,
         payable_micros: message.payable_micros,
         virtual_time: message.virtual_time,
+        requester_time: message.requester_time,
+        waiting_since: EngineTime(message.waiting_since_engine_ms),
     }
 }
 
