@@ -38,7 +38,7 @@ pub(crate) fn pick(
         }
         let Some(project) = state.projects.get(&id) else { continue };
         if project.project.spec.assignment == Assignment::WorkerPicks
-            || eligibility::fits(worker, project, now).is_err()
+            || eligibility::fits(state, worker, project, now).is_err()
         {
             continue;
         }
@@ -123,7 +123,7 @@ pub(crate) fn why_none(
         let why = if project.project.spec.assignment == Assignment::WorkerPicks {
             NoWork::WorkerPicks
         } else {
-            match eligibility::fits(worker, project, now) {
+            match eligibility::fits(state, worker, project, now) {
                 Ok(()) => NoWork::NothingReady,
                 Err(unfit) => unfit.no_work(),
             }

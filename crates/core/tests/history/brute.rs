@@ -93,6 +93,7 @@ pub(crate) fn fits(rows: &Rows, worker: &Worker, project: &Project, now: Now) ->
         && (needs.kinds.is_empty() || needs.kinds.contains(&worker.spec.kind))
         && (needs.regions.is_empty() || needs.regions.contains(&worker.spec.region))
         && worker.spec.requester != Some(project.requester)
+        && !rows.requesters[&project.requester].blocks(&worker.name)
         && skilled
         && rated
         && (quota == 0 || answers + live < quota)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use piecework_core::limits::TIER_DEFAULT;
 use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
     Terms,
@@ -123,6 +124,9 @@ impl ProjectPlan {
                 false => Assignment::ServerPicks,
             },
             payload_bytes_max: self.payload_max.into(),
+            tier: TIER_DEFAULT,
+            grants_per_minute: 0,
+            relaxation: Vec::new(),
             labels: BTreeMap::new(),
         }
     }

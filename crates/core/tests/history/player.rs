@@ -74,8 +74,8 @@ impl Player {
     fn cast(&mut self, plan: &Plan) {
         for n in 0..plan.requesters {
             let name = Some(id("r", n));
-            let (display_name, labels, key) = (String::new(), Default::default(), None);
-            self.act(Command::CreateRequester(CreateRequester { name, display_name, labels, key }));
+            let requester = CreateRequester { name, ..CreateRequester::default() };
+            self.act(Command::CreateRequester(requester));
         }
         for (n, project) in plan.projects.iter().enumerate() {
             let requester = id("r", n % usize::from(plan.requesters));
