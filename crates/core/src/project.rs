@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits;
+use crate::relaxation::Relaxation;
 use crate::requester::Labels;
 use crate::schema::Schema;
 use crate::worker::WorkerKind;
@@ -54,6 +55,12 @@ pub struct ProjectSpec {
     pub assignment: Assignment,
     /// Payloads larger than this are refused.
     pub payload_bytes_max: u32,
+    /// 0 to `TIER_MAX`, 0 goes first; in effect never better than its requester's ceiling.
+    pub tier: u8,
+    /// Grants a minute; zero: no limit of its own.
+    pub grants_per_minute: u32,
+    /// How the requirements loosen for tasks that stay; `relaxation::check` holds.
+    pub relaxation: Vec<Relaxation>,
     /// The client's own pairs.
     pub labels: Labels,
 }

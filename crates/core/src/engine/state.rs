@@ -13,7 +13,6 @@ use crate::command::{TaskKey, TaskRef};
 use crate::engine::Stop;
 use crate::engine::timers::Timers;
 use crate::lease::Lease;
-use crate::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use crate::matching::fairness::{Account, Accounts, Turn};
 use crate::matching::order::{Order, Spot};
 use crate::planted::{self, Mistake};
@@ -350,13 +349,13 @@ impl State {
     }
 
     /// The tier that a project may use.
-    pub(crate) fn tier(&self, _project: &Project) -> u8 {
-        TIER_DEFAULT
+    pub(crate) fn tier(&self, project: &Project) -> u8 {
+        self.requesters[&project.requester].tier(&project.spec)
     }
 
     /// A requester's share.
-    pub(crate) fn weight(&self, _requester: RequesterId) -> u32 {
-        WEIGHT_DEFAULT
+    pub(crate) fn weight(&self, requester: RequesterId) -> u32 {
+        self.requesters[&requester].weight
     }
 
     /// Whose turn a project is.

@@ -94,7 +94,7 @@ fn candidates(
     let offers = |room: &&ProjectRoom| {
         room.in_rota && room.project.spec.assignment == Assignment::ServerPicks
     };
-    let fits = |room: &&ProjectRoom| eligibility::fits(worker, room, now).is_ok();
+    let fits = |room: &&ProjectRoom| eligibility::fits(state, worker, room, now).is_ok();
     let rooms = rooms.filter(asked).filter(offers).filter(fits);
     let mut turns: Vec<Turn> = rooms.map(|room| state.turn_of(room)).collect();
     turns.sort_unstable();
@@ -174,7 +174,7 @@ pub(crate) fn why_none(
         let why = if project.project.spec.assignment == Assignment::WorkerPicks {
             NoWork::WorkerPicks
         } else {
-            match eligibility::fits(worker, project, now) {
+            match eligibility::fits(state, worker, project, now) {
                 Ok(()) => NoWork::NothingReady,
                 Err(unfit) => unfit.no_work(),
             }

@@ -75,11 +75,13 @@ pub(crate) fn turn(
     rows: &Rows,
     before: &BTreeMap<ProjectId, ProjectTally>,
     project: ProjectId,
-) -> (u64, RequesterId, u64, ProjectId) {
+) -> (u8, u64, RequesterId, u64, ProjectId) {
     let requester = rows.projects[&project].requester;
-    let own = rows.projects.values().filter(|p| p.requester == requester);
+    let tier = |p: &Project| p.spec.tier.max(rows.requesters[&p.requester].tier_ceiling);
+    let here = tier(&rows.projects[&project]);
+    let own = rows.projects.values().filter(|p| p.requester == requester && tier(p) == here);
     let time = own.map(|p| before[&p.id].requester_time).max().unwrap_or(0);
-    (time, requester, before[&project].virtual_time, project)
+    (here, time, requester, before[&project].virtual_time, project)
 }
 
 /// The hard rules between a worker and a project.
@@ -108,6 +110,7 @@ pub(crate) fn fits(rows: &Rows, worker: &Worker, project: &Project, now: Now) ->
         && (needs.kinds.is_empty() || needs.kinds.contains(&worker.spec.kind))
         && (needs.regions.is_empty() || needs.regions.contains(&worker.spec.region))
         && worker.spec.requester != Some(project.requester)
+        && !rows.requesters[&project.requester].blocks(&worker.name)
         && skilled
         && rated
         && (quota == 0 || answers + live < quota)

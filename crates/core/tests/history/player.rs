@@ -13,7 +13,7 @@ use piecework_core::schema::Answer;
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
 use piecework_core::{
-    ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, TaskId, TenantId,
+    ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, TenantId,
     WallTime, WorkerId,
 };
 
@@ -74,8 +74,12 @@ impl Player {
     fn cast(&mut self, plan: &Plan) {
         for n in 0..plan.requesters {
             let name = Some(id("r", n));
-            let (display_name, labels, key) = (String::new(), Default::default(), None);
-            self.act(Command::CreateRequester(CreateRequester { name, display_name, labels, key }));
+            // The last one's projects may use no tier but the default and worse.
+            let tier_ceiling = if n + 1 == plan.requesters { 2 } else { 0 };
+            let weight = 100 * (u32::from(n) + 1);
+            let requester =
+                CreateRequester { name, weight, tier_ceiling, ..CreateRequester::default() };
+            self.act(Command::CreateRequester(requester));
         }
         for (n, project) in plan.projects.iter().enumerate() {
             let requester = id("r", n % usize::from(plan.requesters));

@@ -128,7 +128,7 @@ fn named(
             }
         }
     }
-    eligibility::fits(worker, project, now)
+    eligibility::fits(state, worker, project, now)
         .map_err(|unfit| unfit.refusal(&worker.worker.name, &project.project.name))?;
     room?;
     Ok(id)
