@@ -5,8 +5,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, project, replay, requester, restore, serve, snapshot, submit, verify, watch,
-    work, worker,
+    admin, completions, demo, project, replay, requester, restore, serve, snapshot, submit, verify,
+    watch, work, worker,
 };
 use crate::output::Format;
 
@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Snapshots of the daemon's state: for backups, and what keeps its journal short
     #[command(subcommand)]
     Snapshot(snapshot::Snapshots),
+    /// How the daemon is, and its end
+    #[command(subcommand)]
+    Admin(admin::Admin),
     /// Make a new data directory from a snapshot, and check it
     Restore(restore::Restore),
     /// Check a data directory on which no daemon runs; changes nothing

@@ -6,7 +6,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 use piecework_client::from_proto;
 use piecework_client::proto::v1::{
-    Project, ProjectStats, Rating, Receipt, Requester, Result as TaskResult, Snapshot, Worker,
+    DrainResponse, Project, ProjectStats, Rating, Receipt, Requester, Result as TaskResult,
+    Snapshot, Worker,
 };
 use prost::Message;
 use serde_json::Value;
@@ -191,6 +192,15 @@ impl Shown for Receipt {
     }
 }
 
+impl Shown for DrainResponse {
+    const MESSAGE: &'static str = "DrainResponse";
+    const COLUMNS: &'static [&'static str] = &["ends within"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![spoken(from_proto(self.remaining))]
+    }
+}
+
 impl Shown for Snapshot {
     const MESSAGE: &'static str = "Snapshot";
     const COLUMNS: &'static [&'static str] =
@@ -248,6 +258,7 @@ mod tests {
         fits::<TaskResult>();
         fits::<Receipt>();
         fits::<Snapshot>();
+        fits::<DrainResponse>();
     }
 
     #[test]

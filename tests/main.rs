@@ -19,5 +19,6 @@ mod lifecycle;
 mod metrics;
 mod replay_kill;
 mod restart;
+mod rolling;
 mod snapshots;
 mod upgrade;

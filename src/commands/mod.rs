@@ -1,5 +1,6 @@
 //! One file for each verb, or for each noun with its verbs.
 
+pub(crate) mod admin;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod project;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli) -> Result<()> {
         Command::Work(command) => command.run(&session()?).await,
         Command::Watch(command) => command.run(&session()?).await,
         Command::Snapshot(command) => command.run(&connection).await,
+        Command::Admin(command) => command.run(&session()?).await,
         Command::Restore(command) => command.run(&connection),
         Command::Verify(command) => command.run(&connection),
         Command::Replay(command) => command.run(&connection).await,

@@ -176,6 +176,13 @@ impl Daemon {
         ended.unwrap_or_else(|_| panic!("still running\n{}", self.log())).expect("an exit status")
     }
 
+    /// Waits until it has ended by itself, which something else made it do.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        let ended = timeout(STOP_WITHIN, process.child.wait()).await;
+        ended.unwrap_or_else(|_| panic!("still running\n{}", self.log())).expect("an exit status")
+    }
+
     /// SIGSTOP: it does nothing until it is thawed, killed or dropped.
     pub(crate) fn freeze(&self) {
         self.process.as_ref().expect("it runs").signal(Signal::STOP);

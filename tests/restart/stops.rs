@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use piecework_client::proto::v1::{
-    ErrorReason as Reason, EventType, LeaseRequest, WatchEventsRequest,
+    EmptyCause, ErrorReason as Reason, EventType, LeaseRequest, WatchEventsRequest,
 };
 use tonic::Code;
 
@@ -43,7 +43,8 @@ async fn open_streams_and_waiting_calls_do_not_hold_up_a_stop() {
     let status = daemon.stop().await;
     assert_eq!(status.code(), Some(0), "{}", daemon.log());
     let reply = waiting.await.unwrap().expect("an empty answer").into_inner();
-    assert!(reply.leases.is_empty() && !reply.empty_reason.is_empty());
+    assert!(reply.leases.is_empty() && reply.empty_reason.contains("drains"), "{reply:?}");
+    assert_eq!(reply.empty_reasons[0].cause(), EmptyCause::Draining);
     let end = loop {
         match in_time("the stream ends", idle.message()).await {
             Ok(Some(_)) => {}

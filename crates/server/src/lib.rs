@@ -12,8 +12,11 @@ mod serve;
 
 pub mod offline;
 
+mod drain;
+mod ending;
 mod http;
 mod metrics;
+mod open_calls;
 mod rpc;
 mod services;
 mod wire;

@@ -1,10 +1,7 @@
-//! The daemon's life: recover, serve, drain, end.
+//! The daemon's life: recover, serve, end.
 //!
-//! Shutdown has a deadline of its own: open streams are told to end, calls in
-//! flight finish, the writer closes the journal, the tables get a checkpoint,
-//! and whatever is still open then is cut.
-//!
-//! Not here: reading the configuration and signals (the binary).
+//! Not here: reading the configuration and signals (the binary), how it ends
+//! (`ending.rs`).
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,11 +16,13 @@ use tonic::transport::server::TcpIncoming;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::drain::Drain;
+use crate::ending::{End, Serving};
 use crate::http::{self, Phase};
 use crate::metrics;
 use crate::rpc::CountCalls;
 use crate::services::{Life, Services, StatusFacts, StatusSource};
-use crate::writer::{self, CommitError, Ending, RecoverError, Running};
+use crate::writer::{self, CommitError, RecoverError, Running};
 
 /// How often histograms are folded.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -111,7 +110,7 @@ impl ServeError {
     }
 }
 
-/// Runs the daemon until `stop` resolves or the writer dies.
+/// Runs the daemon until `stop` resolves, an operator drains it or the writer dies.
 ///
 /// `ready` hears where it can be reached, once it answers calls.
 ///
@@ -133,14 +132,14 @@ pub async fn serve(
     let http = spawn_http(scrape, phases)?;
 
     let running = start(&config).await?;
-    let (stopping, stopped) = watch::channel(false);
-    let server = spawn_grpc(&config, &running, grpc, stopped, begun, at.listen).await;
-    phase.send_replace(Phase::Serving);
+    let end = End::new(Drain::new(config.shutdown_within()), phase);
+    let server = spawn_grpc(&config, &running, grpc, &end, begun).await;
+    end.phase.send_replace(Phase::Serving);
     info!(listen = %at.listen, metrics = %at.metrics, started_in_ms = begun.elapsed().as_millis(), "serving");
     // The caller may not care.
     let _ = ready.send(at);
 
-    let ending = end(running, stop, &phase, &stopping, server, config.shutdown_within()).await;
+    let ending = end.comes(running, stop, server).await;
     http.abort();
     ending
 }
@@ -152,46 +151,6 @@ async fn start(config: &Config) -> Result<Running, ServeError> {
         started.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Recover)?;
     tokio::spawn(writer::fire(replies));
     Ok(running)
-}
-
-/// Waits for the end and brings it about.
-async fn end(
-    mut running: Running,
-    stop: impl Future<Output = ()>,
-    phase: &watch::Sender<Phase>,
-    stopping: &watch::Sender<bool>,
-    mut server: JoinHandle<Result<(), tonic::transport::Error>>,
-    within: Duration,
-) -> Result<(), ServeError> {
-    let died = tokio::select! {
-        () = stop => None,
-        ending = running.ended() => Some(ending),
-        served = &mut server => {
-            return served.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Grpc);
-        }
-    };
-    let begun = Instant::now();
-    info!(within_ms = within.as_millis(), "draining");
-    phase.send_replace(Phase::Draining);
-    stopping.send_replace(true);
-    running.drain();
-    // Half of the time for calls in flight, the rest for journal and tables.
-    if tokio::time::timeout(within / 2, &mut server).await.is_err() {
-        warn!("some connections did not end in time and are cut");
-        server.abort();
-    }
-    let ending = match died {
-        Some(ending) => ending,
-        None => running.stop(within.saturating_sub(begun.elapsed())).await,
-    };
-    match ending {
-        Ending::Orderly => {
-            info!(took_ms = begun.elapsed().as_millis(), "ended");
-            Ok(())
-        }
-        Ending::Failed(error) => Err(ServeError::Commit(error)),
-        Ending::Gone => Err(ServeError::WriterGone),
-    }
 }
 
 async fn bind(
@@ -238,21 +197,22 @@ async fn spawn_grpc(
     config: &Config,
     running: &Running,
     listener: TcpListener,
-    stopped: watch::Receiver<bool>,
+    end: &End,
     begun: Instant,
-    listen: SocketAddr,
-) -> JoinHandle<Result<(), tonic::transport::Error>> {
+) -> Serving {
+    let stopped = end.stopping.subscribe();
     let services = Services::new(
         running.inbox(),
         &running.store(),
         running.published(),
         stopped.clone(),
-        status(running, begun, stopped.clone()),
+        status(running, begun, stopped),
         running.snapshots(),
+        end.drain.clone(),
     );
-    let reflection = listen.ip().is_loopback() || config.reflection;
-    let routes = services.routes(reflection).await;
-    let mut signal = stopped;
+    let is_loopback = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
+    let routes = services.routes(is_loopback || config.reflection).await;
+    let mut closing = end.closing.subscribe();
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
@@ -263,11 +223,12 @@ async fn spawn_grpc(
         .initial_connection_window_size(Some(CONNECTION_WINDOW))
         .http2_keepalive_interval(Some(KEEPALIVE[0]))
         .http2_keepalive_timeout(Some(KEEPALIVE[1]))
+        .layer(end.calls.clone())
         .layer(CountCalls)
         .add_routes(routes);
     tokio::spawn(server.serve_with_incoming_shutdown(incoming, async move {
         // A closed channel is an end, too.
-        let _ = signal.wait_for(|stopping| *stopping).await;
+        let _ = closing.wait_for(|closing| *closing).await;
     }))
 }
 

@@ -1,16 +1,24 @@
 //! `AdminService`.
 
+use std::time::Duration;
+
+use piecework_core::Millis;
 use piecework_proto::v1;
 use piecework_proto::v1::admin_service_server::AdminService;
 use tonic::{Request, Response, Status};
 
+use crate::drain::Drain;
 use crate::services::{Life, StatusFacts, StatusSource};
-use crate::wire::{status, to_wire, tokens};
+use crate::wire::{field, status, to_wire, tokens};
 use crate::writer::{self, SnapshotDesk};
+
+/// The longest end that may be asked for.
+const DRAIN_MAX: Millis = Millis::from_secs(3_600);
 
 pub(crate) struct AdminApi {
     pub(crate) status: StatusSource,
     pub(crate) snapshots: SnapshotDesk,
+    pub(crate) drain: Drain,
 }
 
 fn formatted(facts: &StatusFacts) -> v1::GetStatusResponse {
@@ -25,7 +33,7 @@ fn formatted(facts: &StatusFacts) -> v1::GetStatusResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: Some(to_wire::std_duration(facts.uptime)),
         durable_position: tokens::position(facts.durable),
-        engine_time: Some(to_wire::duration(piecework_core::Millis(facts.engine_time.0))),
+        engine_time: Some(to_wire::duration(Millis(facts.engine_time.0))),
         wall_time: Some(to_wire::timestamp(writer::wall())),
         requesters: gauges.requesters,
         projects: gauges.projects,
@@ -73,5 +81,16 @@ impl AdminService for AdminApi {
     ) -> Result<Response<v1::ListSnapshotsResponse>, Status> {
         let snapshots = self.snapshots.list().iter().map(to_wire::snapshot::snapshot).collect();
         Ok(Response::new(v1::ListSnapshotsResponse { snapshots }))
+    }
+
+    async fn drain(
+        &self,
+        request: Request<v1::DrainRequest>,
+    ) -> Result<Response<v1::DrainResponse>, Status> {
+        let within = request.into_inner().within;
+        let within = within.map(|time| field::positive("within", time, DRAIN_MAX)).transpose()?;
+        let remaining = self.drain.ask(within.map(|Millis(ms)| Duration::from_millis(ms)));
+        let remaining = Some(to_wire::std_duration(remaining));
+        Ok(Response::new(v1::DrainResponse { remaining }))
     }
 }

@@ -19,9 +19,11 @@ use tracing::debug;
 
 use crate::services::call::{Desk, unexpected};
 use crate::services::grants::{self, Written};
+use crate::services::tenant;
 use crate::wire::failure::Failure;
 use crate::wire::from_wire::lease::Wish;
 use crate::wire::{from_wire, names, status, to_wire, tokens};
+use crate::writer::Unanswered;
 
 pub(crate) struct DispatchApi(pub(crate) Arc<Desk>);
 
@@ -37,7 +39,12 @@ impl DispatchApi {
     async fn lease_for(&self, wish: Wish) -> Result<Granted, Failure> {
         let Wish { lease, wait } = wish;
         let (worker, show_task) = (lease.worker.clone(), lease.task.is_some());
-        let answer = self.0.answer(Command::Lease(lease), wait).await?;
+        let request =
+            piecework_core::Request { tenant: tenant::current(), command: Command::Lease(lease) };
+        let answer = match self.0.inbox.call(request, wait).await {
+            Err(Unanswered::SentAway) => return Ok(self.sent_away()),
+            answer => answer.map_err(status::unanswered)?,
+        };
         let outcome = answer.outcome.map_err(|refusal| status::refused(&refusal, ""))?;
         let Outcome::Leased(Leased { grants, none_because }) = outcome else {
             return Err(unexpected(&outcome));
@@ -49,6 +56,13 @@ impl DispatchApi {
         let now = answer.now.wall;
         let leases = self.write(&worker, grants, show_task, now).await?;
         Ok(Granted { leases, empty_reason, empty_reasons, position: answer.position })
+    }
+
+    /// A call that waited until the daemon's end.
+    fn sent_away(&self) -> Granted {
+        let (empty_reason, empty_reasons) = to_wire::lease::draining();
+        let position = self.0.published();
+        Granted { leases: Vec::new(), empty_reason, empty_reasons, position }
     }
 
     async fn write(

@@ -48,6 +48,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::error;
 
+use crate::drain::Drain;
 use crate::services::call::Desk;
 use crate::services::reader::Reader;
 use crate::writer::{Inbox, SnapshotDesk};
@@ -100,6 +101,7 @@ pub(crate) struct Services {
     desk: Arc<Desk>,
     status: StatusSource,
     snapshots: SnapshotDesk,
+    drain: Drain,
 }
 
 impl Services {
@@ -112,16 +114,17 @@ impl Services {
         stopping: channel::Receiver<bool>,
         status: StatusSource,
         snapshots: SnapshotDesk,
+        drain: Drain,
     ) -> Services {
         let reader = Arc::new(Reader::new(store.view(tenant::current())));
         let desk = Arc::new(Desk { inbox, reader, published, stopping });
-        Services { desk, status, snapshots }
+        Services { desk, status, snapshots, drain }
     }
 
     /// Every service, with health and, where asked, reflection. A service is
     /// healthy until the daemon stops.
     pub(crate) async fn routes(self, reflection: bool) -> Routes {
-        let Services { desk, status, snapshots } = self;
+        let Services { desk, status, snapshots, drain } = self;
         let heartbeat = HEARTBEAT_EVERY;
         let desk = || Arc::clone(&desk);
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -144,7 +147,7 @@ impl Services {
         serve!(SubmissionServiceServer, submission::SubmissionApi(desk()));
         serve!(EventServiceServer, event::EventApi { desk: desk(), heartbeat });
         serve!(ResultServiceServer, result::ResultApi { desk: desk(), heartbeat });
-        serve!(AdminServiceServer, admin::AdminApi { status, snapshots });
+        serve!(AdminServiceServer, admin::AdminApi { status, snapshots, drain });
         if reflection {
             routes = with_reflection(routes);
         }

@@ -49,7 +49,9 @@ pub(crate) fn unanswered(why: Unanswered) -> Failure {
         Unanswered::StorageFull => {
             (Code::ResourceExhausted, ErrorReason::StorageFull, STORAGE_RETRY)
         }
-        Unanswered::Draining => (Code::Unavailable, ErrorReason::Draining, ENDING_RETRY),
+        Unanswered::Draining | Unanswered::SentAway => {
+            (Code::Unavailable, ErrorReason::Draining, ENDING_RETRY)
+        }
         Unanswered::Stopped => (Code::Unavailable, ErrorReason::Stopped, ENDING_RETRY),
     };
     let failure = Failure::new(code, reason, why.to_string()).retry_in(retry);
@@ -57,7 +59,10 @@ pub(crate) fn unanswered(why: Unanswered) -> Failure {
         Unanswered::Overloaded { waiting, limit } => {
             failure.with("waiting", waiting).with("limit", limit)
         }
-        Unanswered::StorageFull | Unanswered::Draining | Unanswered::Stopped => failure,
+        Unanswered::StorageFull
+        | Unanswered::Draining
+        | Unanswered::SentAway
+        | Unanswered::Stopped => failure,
     }
 }
 

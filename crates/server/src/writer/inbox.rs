@@ -40,6 +40,9 @@ pub(crate) enum Unanswered {
     /// The daemon is ending.
     #[error("the daemon is ending; try again on the next one")]
     Draining,
+    /// The daemon is ending; a `Lease` that waited for work found none until then.
+    #[error("the daemon is ending and there was no work; ask the next one")]
+    SentAway,
     /// The writer has died; whether the request took effect is not known.
     #[error("the daemon stopped before it could answer; try again with the same keys")]
     Stopped,
@@ -99,6 +102,7 @@ pub(crate) struct Lanes {
     submit: Queue,
     lease: Queue,
     intake: Queue,
+    draining: bool,
     closed: Option<Unanswered>,
     intake_refused: bool,
     lease_refused: bool,
@@ -144,6 +148,9 @@ impl Inbox {
         let mut lanes = self.lock();
         if let Some(why) = lanes.closed {
             return Err(why);
+        }
+        if lanes.draining && lane != Lane::Submit {
+            return Err(Unanswered::Draining);
         }
         if lanes.refuses(lane) {
             return Err(Unanswered::StorageFull);
@@ -206,18 +213,24 @@ impl Inbox {
         lanes.lease_refused = lease;
     }
 
-    /// From now on new requests are refused; what waits is still answered.
+    /// From now on only finished work and its like is taken. What waits is still
+    /// answered, but for the calls that want leases.
     pub(crate) fn drain(&self) {
         let mut lanes = self.lock();
-        lanes.closed = Some(Unanswered::Draining);
+        lanes.draining = true;
         lanes.nudged = true;
+        for waiting in lanes.lease.take_where(|w| matches!(w.request.command, Command::Lease(_))) {
+            // The caller may have gone.
+            let _ = waiting.reply.send(Err(Unanswered::Draining));
+        }
         drop(lanes);
         self.shared.arrived.notify_one();
     }
 
-    /// Whether it takes no new requests.
+    /// Whether it grants nothing any more.
     pub(crate) fn is_draining(&self) -> bool {
-        self.lock().closed.is_some()
+        let lanes = self.lock();
+        lanes.draining || lanes.closed.is_some()
     }
 
     /// From now on every request is refused with `why`; what waits is returned.
@@ -237,6 +250,15 @@ impl Inbox {
 
     fn lock(&self) -> MutexGuard<'_, Lanes> {
         self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn take_where(&mut self, which: impl Fn(&Waiting) -> bool) -> VecDeque<Waiting> {
+        let (taken, left): (VecDeque<_>, _) = self.items.drain(..).partition(|w| which(w));
+        self.bytes -= taken.iter().map(|waiting| waiting.bytes).sum::<usize>();
+        self.items = left;
+        taken
     }
 }
 

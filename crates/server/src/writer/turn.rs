@@ -275,10 +275,7 @@ impl<J: Journal> Writer<J> {
             return;
         }
         if self.inbox.is_draining() {
-            // Nobody needs to wait for work here: an empty answer, and why.
-            for parked in self.lot.clear() {
-                self.one(turn, parked.waiting, Vec::new());
-            }
+            self.send_away();
             return;
         }
         for parked in self.lot.over(turn.now.engine) {
@@ -314,7 +311,7 @@ impl<J: Journal> Writer<J> {
     fn send_away(&mut self) {
         for parked in self.lot.clear() {
             // The caller may have gone.
-            let _ = parked.waiting.reply.send(Err(Unanswered::Draining));
+            let _ = parked.waiting.reply.send(Err(Unanswered::SentAway));
         }
     }
 

@@ -150,6 +150,7 @@ fn every_other_no_keeps_the_promise_of_its_reason() {
         unanswered(Unanswered::Overloaded { waiting: 9, limit: 9 }),
         unanswered(Unanswered::StorageFull),
         unanswered(Unanswered::Draining),
+        unanswered(Unanswered::SentAway),
         unanswered(Unanswered::Stopped),
         not_yet("DispatchService/Work"),
         internal(),

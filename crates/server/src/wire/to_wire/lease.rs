@@ -80,6 +80,12 @@ pub(crate) fn empty(reasons: &[(NoWork, u32)]) -> (String, Vec<v1::EmptyReason>)
     (text, reasons.into_iter().map(part).collect())
 }
 
+/// Why a call that waited for work got none: the daemon is ending.
+pub(crate) fn draining() -> (String, Vec<v1::EmptyReason>) {
+    let part = v1::EmptyReason { cause: v1::EmptyCause::Draining.into(), projects: 0 };
+    ("the daemon drains; ask again, it or its successor will answer".to_owned(), vec![part])
+}
+
 /// What is true of a lease.
 pub(crate) fn state(state: &LeaseState) -> v1::LeaseState {
     match state {
