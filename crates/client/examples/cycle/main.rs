@@ -13,6 +13,8 @@
 
 #[path = "../shared/mod.rs"]
 mod shared;
+#[path = "../shared/usage.rs"]
+mod usage;
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,11 @@ use piecework_client::Client;
 use piecework_client::proto::v1;
 
 use shared::{Daemon, Failure, create_requester, create_worker, lease_and_answer};
+use usage::{cpu, resident_bytes};
 
 const PAYLOAD_BYTES: usize = 256;
 const BATCH: usize = 1_000;
 const CONNECTIONS: usize = 4;
-/// Kernel ticks a second, in which Linux tells CPU time.
-const TICKS_PER_SECOND: u64 = 100;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -36,9 +37,9 @@ async fn main() -> Result<(), Failure> {
 
     let directory = tempfile::tempdir()?;
     let daemon = Daemon::start(directory.path().into())?;
-    let empty = resident_bytes(&daemon)?;
+    let empty = resident_bytes(&daemon.child)?;
     let seconds_intake = create(&daemon, tasks).await?;
-    let full = resident_bytes(&daemon)?;
+    let full = resident_bytes(&daemon.child)?;
     let cycles = measure(&daemon, clients, Duration::from_secs(seconds as u64)).await?;
 
     println!("tasks open beforehand      {tasks}");
@@ -51,25 +52,8 @@ async fn main() -> Result<(), Failure> {
     let again = Instant::now();
     let daemon = Daemon::start(directory.path().into())?;
     println!("restart to first answer    {:.1} s", again.elapsed().as_secs_f64());
-    println!("resident after the restart {} MiB", resident_bytes(&daemon)? >> 20);
+    println!("resident after the restart {} MiB", resident_bytes(&daemon.child)? >> 20);
     Ok(())
-}
-
-/// Bytes that the daemon has in memory.
-fn resident_bytes(daemon: &Daemon) -> Result<u64, Failure> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id()))?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib * 1024)
-}
-
-/// Time that the daemon has had on a CPU.
-fn cpu(daemon: &Daemon) -> Result<Duration, Failure> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.child.id()))?;
-    let after_name = stat.rsplit(')').next().ok_or("no stat")?;
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-    Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
 
 async fn create(daemon: &Daemon, tasks: usize) -> Result<f64, Failure> {
@@ -128,7 +112,7 @@ async fn measure(daemon: &Daemon, clients: usize, length: Duration) -> Result<Cy
     for worker in 0..clients {
         create_worker(&connections[0], &format!("w{worker}")).await?;
     }
-    let (cpu_before, begun) = (cpu(daemon)?, Instant::now());
+    let (cpu_before, begun) = (cpu(&daemon.child)?, Instant::now());
     let mut running = tokio::task::JoinSet::new();
     for worker in 0..clients {
         let client = connections[worker % CONNECTIONS].clone();
@@ -138,7 +122,7 @@ async fn measure(daemon: &Daemon, clients: usize, length: Duration) -> Result<Cy
     while let Some(done) = running.join_next().await {
         micros.add(done??)?;
     }
-    let cpu = cpu(daemon)?.saturating_sub(cpu_before);
+    let cpu = cpu(&daemon.child)?.saturating_sub(cpu_before);
     Ok(Cycles { count: micros.len(), took: begun.elapsed(), cpu, micros })
 }
 
