@@ -235,6 +235,8 @@ pub struct ProjectTally {
     /// The how-manieth grant of the tenant the project's last one was; whoever
     /// was served longest ago goes first. A requester's is its projects' largest.
     pub virtual_time: u64,
+    /// Three answers in four took at most so many milliseconds; zero: not yet known.
+    pub p75_ms: u64,
 }
 
 /// A sweep that a flag started: bounded steps, durable progress.

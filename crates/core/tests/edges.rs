@@ -138,14 +138,7 @@ fn answered() -> (Engine, SubmitAnswers, ColdTask) {
     let worker = CreateWorker { name: Some(id("w")), spec, requester: None, key: None };
     done(&mut engine, Command::CreateWorker(worker)).0.expect("a worker");
     done(&mut engine, create_task()).0.expect("a task");
-    let lease = LeaseTasks {
-        worker: id("w"),
-        count: 1,
-        projects: Vec::new(),
-        task: None,
-        request_id: None,
-        content: Fingerprint::default(),
-    };
+    let lease = LeaseTasks::any(id("w"));
     done(&mut engine, Command::Lease(lease)).0.expect("a lease");
     let task = TaskId { project: ProjectId(1), number: TaskNumber(1) };
     let items = vec![SubmitItem { lease: LeaseId { task, number: 1 }, answer: Answer::default() }];

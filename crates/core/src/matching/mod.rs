@@ -9,3 +9,4 @@ pub(crate) mod eligibility;
 pub(crate) mod fairness;
 pub(crate) mod order;
 pub(crate) mod pick;
+pub(crate) mod wishes;

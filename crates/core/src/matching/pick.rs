@@ -10,6 +10,7 @@ use crate::engine::{ProjectRoom, State, WorkerRoom};
 use crate::matching::cursor::SKIPS_BEFORE_CURSOR;
 use crate::matching::eligibility::{self, Been};
 use crate::matching::order::PlaceKey;
+use crate::matching::wishes::Wanted;
 use crate::outcome::NoWork;
 use crate::project::{Assignment, ProjectState};
 use crate::{Now, ProjectId, TaskId, TenantId, WorkerId};
@@ -21,22 +22,24 @@ pub(crate) struct Pick {
     pub(crate) cursors: Vec<(ProjectId, PlaceKey)>,
 }
 
-/// The best place for `worker` among `wished` projects (empty: all).
+/// The best place for `worker` among what it wants.
 pub(crate) fn pick(
     state: &State,
     tenant: TenantId,
     worker: &WorkerRoom,
-    wished: &[ProjectId],
+    wanted: &Wanted,
     now: Now,
 ) -> Pick {
     let mut found = Pick { task: None, cursors: Vec::new() };
     let mut resting = Vec::new();
     let Some(room) = state.tenants.get(&tenant) else { return found };
     for id in room.rota.in_turn() {
-        if !wished.is_empty() && !wished.contains(&id) {
+        let Some(project) = state.projects.get(&id).filter(|_| wanted.admits_project(id)) else {
+            continue;
+        };
+        if !wanted.admits_class(worker, project, (0, 0), wanted.within()) {
             continue;
         }
-        let Some(project) = state.projects.get(&id) else { continue };
         if project.project.spec.assignment == Assignment::WorkerPicks
             || eligibility::fits(worker, project, now).is_err()
         {
@@ -108,14 +111,14 @@ pub(crate) fn why_none(
     state: &State,
     tenant: TenantId,
     worker: WorkerId,
-    wished: &[ProjectId],
+    wanted: &Wanted,
     now: Now,
 ) -> Vec<(NoWork, u32)> {
     let mut counts = BTreeMap::new();
     let Some(worker) = state.workers.get(&worker) else { return Vec::new() };
     for project in state.projects.values() {
         let ours = project.project.tenant == tenant;
-        let asked = wished.is_empty() || wished.contains(&project.project.id);
+        let asked = wanted.admits_project(project.project.id);
         let gone = project.project.state == ProjectState::Deleting;
         if !ours || !asked || gone {
             continue;

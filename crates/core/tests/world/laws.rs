@@ -172,6 +172,7 @@ fn counts(rows: &Rows, project: ProjectId) {
         project,
         last_sequence: tally.last_sequence,
         virtual_time: tally.virtual_time,
+        p75_ms: tally.p75_ms,
         expired: rows.ran_out.get(&project).copied().unwrap_or_default(),
         ..ProjectTally::default()
     };

@@ -208,6 +208,7 @@ impl Dice {
             payable_micros: -5,
             kept: u64::MAX,
             virtual_time: self.next(),
+            p75_ms: self.below(2).into(),
             ..ProjectTally::default()
         }
     }
@@ -521,6 +522,7 @@ impl Dice {
                 worker: WorkerId(1 + self.below(4)),
                 project: ProjectId(1 + self.below(3)),
                 answers: self.below(99),
+                p75_ms: self.below(2).into(),
             }),
             18 => Change::CreateKey(Box::new(self.create_key())),
             19 => Change::CreateKeyGone(self.create_key().id),

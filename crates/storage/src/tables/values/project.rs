@@ -157,6 +157,7 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         kept: tally.kept,
         payable_micros: tally.payable_micros,
         virtual_time: tally.virtual_time,
+        p75_ms: tally.p75_ms,
     }
 }
 
@@ -179,6 +180,7 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         kept: message.kept,
         payable_micros: message.payable_micros,
         virtual_time: message.virtual_time,
+        p75_ms: message.p75_ms,
     }
 }
 
