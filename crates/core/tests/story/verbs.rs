@@ -7,6 +7,7 @@ use piecework_core::command::{
     UpdateWorker,
 };
 use piecework_core::project::Project;
+use piecework_core::wishes::Wishes;
 use piecework_core::worker::Worker;
 use piecework_core::{
     ClientId, Command, Fingerprint, LeaseId, Outcome, ProjectId, TaskNumber, TenantId, WallTime,
@@ -367,7 +368,8 @@ fn lease(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
         }
     }
     let content = Fingerprint::of(&[format!("{count} {projects:?} {task:?}").as_bytes()]);
-    Ok(Command::Lease(LeaseTasks { worker, count, projects, task, request_id, content }))
+    let wishes = Wishes::among(projects);
+    Ok(Command::Lease(LeaseTasks { worker, count, wishes, task, request_id, content }))
 }
 
 fn extend(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {

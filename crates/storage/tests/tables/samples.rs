@@ -227,6 +227,7 @@ impl Dice {
             virtual_time: self.next(),
             requester_time: self.next(),
             waiting_since: self.engine(),
+            p75_ms: self.below(2).into(),
             ..ProjectTally::default()
         }
     }
@@ -548,6 +549,7 @@ impl Dice {
                 worker: WorkerId(1 + self.below(4)),
                 project: ProjectId(1 + self.below(3)),
                 answers: self.below(99),
+                p75_ms: self.below(2).into(),
             }),
             18 => Change::CreateKey(Box::new(self.create_key())),
             19 => Change::CreateKeyGone(self.create_key().id),
