@@ -12,6 +12,7 @@ use crate::limits::WEIGHT_DEFAULT;
 use crate::project::ProjectSpec;
 use crate::requester::Labels;
 use crate::schema::Answer;
+use crate::wishes::Wishes;
 use crate::worker::WorkerSpec;
 use crate::{ClientId, Fingerprint, LeaseId, Millis, ProjectId, TaskNumber, TenantId, WallTime};
 
@@ -372,8 +373,8 @@ pub struct LeaseTasks {
     pub worker: ClientId,
     /// At most so many, at least one.
     pub count: u32,
-    /// Only of these; empty: of any.
-    pub projects: Vec<ClientId>,
+    /// What it asks of them.
+    pub wishes: Wishes,
     /// Exactly this one, in a project where workers pick.
     pub task: Option<TaskRef>,
     /// What is granted goes back unless it is claimed in time: it is pushed.
@@ -461,6 +462,22 @@ pub struct SaveDraft {
     pub lease: LeaseId,
     /// At most `DRAFT_BYTES_MAX`; empty: no draft any more.
     pub bytes: Vec<u8>,
+}
+
+impl LeaseTasks {
+    /// Any one task for this worker, without a request id.
+    #[must_use]
+    pub fn any(worker: ClientId) -> LeaseTasks {
+        LeaseTasks {
+            worker,
+            count: 1,
+            wishes: Wishes::default(),
+            task: None,
+            claim: false,
+            request_id: None,
+            content: Fingerprint::default(),
+        }
+    }
 }
 
 impl Command {

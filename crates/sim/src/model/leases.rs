@@ -32,7 +32,7 @@ impl Model {
             return Ok(again);
         }
         let mut wished = Vec::new();
-        for name in &cmd.projects {
+        for name in &cmd.wishes.projects {
             wished.push(self.find_project(tenant, name)?);
         }
         let room = self.room(who);

@@ -7,6 +7,7 @@ use piecework_core::command::{
 };
 use piecework_core::lease::ReturnReason;
 use piecework_core::project::Assignment;
+use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, Command, LeaseId, Millis, Request};
 
 use super::book::{About, Account, Sent, any};
@@ -81,10 +82,11 @@ impl Workload {
         let content = cast::fingerprint(&(count, &projects, &task));
         let request_id = named.then(|| cast::id(&format!("ask-{asks}")));
         self.of_worker(at, |worker| {
+            let wishes = Wishes::among(projects);
             Command::Lease(LeaseTasks {
                 worker,
                 count,
-                projects,
+                wishes,
                 task,
                 claim: false,
                 request_id,
