@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
 use crate::limits::{PACE_ANSWERS_PROJECT, PACE_ANSWERS_WORKER};
+use crate::matching::order::Class;
+use crate::task::TaskOrder;
 use crate::wishes::Wishes;
 use crate::{ClientId, Millis, Money, ProjectId, Refusal, TenantId};
 
@@ -70,7 +72,7 @@ impl Wanted {
 
     /// Whether tasks of this size class may be given: payloads of so many bits of length.
     pub(crate) fn admits_size(&self, size_class: u8) -> bool {
-        self.max_payload_bytes.is_none_or(|max| largest_of(size_class) <= u64::from(max))
+        self.max_payload_bytes.is_none_or(|max| TaskOrder::class_most(size_class) <= u64::from(max))
     }
 
     /// Whether work for this reward at this pace may be given, with so much left of the
@@ -91,13 +93,13 @@ impl Wanted {
         &self,
         worker: &WorkerRoom,
         project: &ProjectRoom,
-        (size_class, duration_class): (u8, u8),
+        class: Class,
         left: Option<Millis>,
     ) -> bool {
         let reward = project.project.spec.terms.reward;
         let asks_pace = self.min_hourly_micros.is_some() || left.is_some();
-        self.admits_size(size_class)
-            && (!asks_pace || self.admits_pace(reward, pace(worker, project, duration_class), left))
+        self.admits_size(class.size)
+            && (!asks_pace || self.admits_pace(reward, pace(worker, project, class.duration), left))
     }
 
     /// The time box, before anything was granted in it.
@@ -120,28 +122,13 @@ pub(crate) fn pace(worker: &WorkerRoom, project: &ProjectRoom, duration_class: u
     let declared = project.project.spec.terms.expected.map_or(0, |time| time.0);
     from_own
         .or(from_all)
-        .or_else(|| known(largest_of(duration_class), PaceSource::Task))
+        .or_else(|| known(TaskOrder::class_most(duration_class), PaceSource::Task))
         .or_else(|| known(declared, PaceSource::Declared))
 }
 
 /// What a reward comes to in an hour at this pace, in micro-units.
 pub(crate) fn hourly(reward: Money, expected: Millis) -> i128 {
     i128::from(reward.micros) * HOUR_MS / i128::from(expected.0.max(1))
-}
-
-/// The class of a payload's length or of an expected duration.
-#[cfg_attr(not(test), expect(dead_code, reason = "the order of tasks does not keep classes yet"))]
-pub(crate) fn class_of(value: u64) -> u8 {
-    u8::try_from(u64::BITS - value.leading_zeros()).expect("a u64 has at most 64 bits")
-}
-
-/// The largest member of a class.
-fn largest_of(class: u8) -> u64 {
-    match class {
-        0 => 0,
-        1..=63 => (1 << class) - 1,
-        _ => u64::MAX,
-    }
 }
 
 #[cfg(test)]
@@ -158,19 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn a_class_holds_what_has_as_many_bits() {
-        for (value, class) in [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (20_000, 15)] {
-            assert_eq!(class_of(value), class, "{value}");
-            assert!(value <= largest_of(class), "{value}");
-        }
-        assert_eq!((largest_of(0), largest_of(15), largest_of(64)), (0, 32_767, u64::MAX));
-    }
-
-    #[test]
     fn a_payload_is_admitted_where_the_largest_of_its_class_is() {
         let small = Wanted { max_payload_bytes: Some(20_000), ..Wanted::default() };
-        assert!(small.admits_size(class_of(16_383)));
-        assert!(!small.admits_size(class_of(16_384)), "its class goes up to 32767");
+        assert!(small.admits_size(TaskOrder::size_class(16_383)));
+        assert!(!small.admits_size(TaskOrder::size_class(16_384)), "its class goes up to 32767");
         assert!(small.admits_size(0));
         assert!(Wanted::default().admits_size(64));
     }

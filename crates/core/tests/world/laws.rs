@@ -173,6 +173,8 @@ fn counts(rows: &Rows, project: ProjectId) {
         last_sequence: tally.last_sequence,
         virtual_time: tally.virtual_time,
         p75_ms: tally.p75_ms,
+        requester_time: tally.requester_time,
+        waiting_since: tally.waiting_since,
         expired: rows.ran_out.get(&project).copied().unwrap_or_default(),
         ..ProjectTally::default()
     };
