@@ -242,13 +242,13 @@ pub struct ProjectTally {
     /// Grows with every grant; among a requester's projects of a tier the smallest
     /// goes first.
     pub virtual_time: u64,
-    /// Three answers in four took at most so many milliseconds; zero: not yet known.
-    pub p75_ms: u64,
     /// Its requester's virtual time in the project's tier after its last grant. The
     /// requester's is the largest of its projects'.
     pub requester_time: u64,
     /// Since when it has waited for a grant: its last one, or when it got places.
     pub waiting_since: EngineTime,
+    /// Three answers in four took at most so many milliseconds; zero: not yet known.
+    pub p75_ms: u64,
 }
 
 /// A sweep that a flag started: bounded steps, durable progress.

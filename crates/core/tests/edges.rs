@@ -89,10 +89,21 @@ fn begun(engine: &mut Engine) -> Option<Project> {
     }
 }
 
+/// The requester of that project, as its row says.
+fn requester() -> ImageRow {
+    let name = Some(id("r"));
+    let create = CreateRequester { name, ..CreateRequester::default() };
+    match done(&mut Engine::new(Limits::default()), Command::CreateRequester(create)).0 {
+        Ok(Outcome::Requester(requester)) => ImageRow::Requester(requester),
+        other => panic!("no requester: {other:?}"),
+    }
+}
+
 #[test]
 fn a_partition_takes_no_more_projects_than_its_limit() {
     let first = begun(&mut Engine::new(Limits::default())).expect("a project");
     let mut restore = Restore::new(Limits::default(), Now::default());
+    restore.row(requester());
     for n in (1..=PROJECTS_MAX).rev() {
         let number = u32::try_from(n).expect("a small limit");
         let (id, name) = (ProjectId(number), id(&format!("full-{n}")));
@@ -114,6 +125,7 @@ fn a_project_whose_task_numbers_are_used_up_takes_no_more_tasks() {
         ..ProjectTally::default()
     };
     let mut restore = Restore::new(Limits::default(), Now::default());
+    restore.row(requester());
     restore.row(ImageRow::Project(Box::new(project)));
     restore.row(ImageRow::ProjectTally(used_up));
     match done(&mut restore.finish(), create_task()) {

@@ -24,8 +24,8 @@ use crate::{Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
 #[derive(Debug, Default)]
 pub(crate) struct Pick {
     pub(crate) task: Option<TaskId>,
-    /// Of that task.
-    pub(crate) class: Class,
+    /// Of that task: what it takes of a time box.
+    pub(crate) duration_class: u8,
     pub(crate) runners_up: RunnersUp,
     /// An overdue project that stood back once more.
     pub(crate) passed: Option<ProjectId>,
@@ -33,23 +33,29 @@ pub(crate) struct Pick {
     pub(crate) cursors: Vec<(ProjectId, PlaceKey)>,
 }
 
-/// The best place for `worker` among what it wants, with so much left of its time box.
-pub(crate) fn pick(
-    state: &State,
-    tenant: TenantId,
-    worker: &WorkerRoom,
-    (wanted, left): (&Wanted, Option<Millis>),
-    now: Now,
-) -> Pick {
+/// Who asks, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) worker: &'a WorkerRoom,
+    pub(crate) wanted: &'a Wanted,
+    /// What is left of the worker's time box; `None`: no box.
+    pub(crate) left: Option<Millis>,
+    pub(crate) now: Now,
+}
+
+impl Ask<'_> {
+    fn admits(&self, project: &ProjectRoom, class: Class) -> bool {
+        self.wanted.admits_class(self.worker, project, class, self.left)
+    }
+}
+
+/// The best place for a worker, by its wishes.
+pub(crate) fn pick(state: &State, ask: Ask<'_>) -> Pick {
     let mut found = Pick::default();
-    let turns = candidates(state, tenant, worker, wanted, now);
-    let admits = |room: &ProjectRoom, class| wanted.admits_class(worker, room, class, left);
+    let now = ask.now;
+    let turns = candidates(state, ask);
     let ready = |turn: &Turn, found: &mut Pick| {
-        let room = state.project_room(turn.project);
-        let mut places = room.order.ready_for(worker.worker.id, |class| admits(room, class));
-        let first = first(state, room, worker, &mut places, now);
-        found.cursors.extend(places.cursors().map(|key| (turn.project, key)));
-        first
+        first_ready(state, state.project_room(turn.project), ask, &mut found.cursors)
     };
     let normal = turns.iter().find_map(|turn| Some((turn, ready(turn, &mut found)?)));
     let chosen = match normal {
@@ -78,32 +84,27 @@ pub(crate) fn pick(
         // Nothing else fits: sooner than planned, a place that rests.
         None => turns.iter().find_map(|turn| {
             let project = state.project_room(turn.project);
-            let mut places = project.order.resting(|class| admits(project, class));
-            Some((turn, first(state, project, worker, &mut places, now)?))
+            let mut places = project.order.resting(|class| ask.admits(project, class));
+            Some((turn, first(state, project, ask, &mut places)?))
         }),
     };
     if let Some((turn, key)) = chosen {
         found.task = Some(TaskId { project: turn.project, number: key.task });
-        found.class = key.class;
+        found.duration_class = key.class.duration;
         found.runners_up = runners_up(&turns, turn);
     }
     found
 }
 
 /// Every project in the rota that fits the worker, in the order of their turns.
-fn candidates(
-    state: &State,
-    tenant: TenantId,
-    worker: &WorkerRoom,
-    wanted: &Wanted,
-    now: Now,
-) -> Vec<Turn> {
+fn candidates(state: &State, ask: Ask<'_>) -> Vec<Turn> {
+    let tenant = ask.worker.worker.tenant;
     let rooms = state.projects.values().filter(|room| room.project.tenant == tenant);
-    let asked = |room: &&ProjectRoom| wanted.admits_project(room.project.id);
+    let asked = |room: &&ProjectRoom| ask.wanted.admits_project(room.project.id);
     let offers = |room: &&ProjectRoom| {
         room.in_rota && room.project.spec.assignment == Assignment::ServerPicks
     };
-    let fits = |room: &&ProjectRoom| eligibility::fits(state, worker, room, now).is_ok();
+    let fits = |room: &&ProjectRoom| eligibility::fits(state, ask.worker, room, ask.now).is_ok();
     let rooms = rooms.filter(asked).filter(offers).filter(fits);
     let mut turns: Vec<Turn> = rooms.map(|room| state.turn_of(room)).collect();
     turns.sort_unstable();
@@ -120,32 +121,38 @@ fn runners_up(turns: &[Turn], winner: &Turn) -> RunnersUp {
     }
 }
 
+fn first_ready(
+    state: &State,
+    project: &ProjectRoom,
+    ask: Ask<'_>,
+    cursors: &mut Vec<(ProjectId, PlaceKey)>,
+) -> Option<PlaceKey> {
+    let admits = |class| ask.admits(project, class);
+    let mut places = project.order.ready_for(ask.worker.worker.id, admits);
+    let found = first(state, project, ask, &mut places);
+    cursors.extend(places.cursors().map(|key| (project.project.id, key)));
+    found
+}
+
 /// The first of these places that the worker may have.
 fn first(
     state: &State,
     project: &ProjectRoom,
-    worker: &WorkerRoom,
+    ask: Ask<'_>,
     places: &mut Places<'_>,
-    now: Now,
 ) -> Option<PlaceKey> {
     loop {
         let key = places.head()?;
-        match may(state, project, worker, key, now) {
+        match may(state, project, ask, key) {
             Ok(()) => return Some(key),
             Err(been) => places.pass(matches!(been, Been::There(_))),
         }
     }
 }
 
-fn may(
-    state: &State,
-    project: &ProjectRoom,
-    worker: &WorkerRoom,
-    key: PlaceKey,
-    now: Now,
-) -> Result<(), Been> {
+fn may(state: &State, project: &ProjectRoom, ask: Ask<'_>, key: PlaceKey) -> Result<(), Been> {
     match state.tasks.get(&project.task(key.task)) {
-        Some(task) => eligibility::been(state, worker, task, now.engine),
+        Some(task) => eligibility::been(state, ask.worker, task, ask.now.engine),
         None => Ok(()),
     }
 }

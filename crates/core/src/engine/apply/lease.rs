@@ -9,9 +9,10 @@ use crate::engine::apply::finish;
 use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
+use crate::matching::eligibility;
 use crate::matching::fairness::{self, RunnersUp};
-use crate::matching::wishes::{self, Wanted};
-use crate::matching::{eligibility, pick};
+use crate::matching::pick::{self, Ask};
+use crate::matching::wishes::{Wanted, pace};
 use crate::outcome::{Leased, NoWork};
 use crate::planted::{self, Mistake};
 use crate::project::Assignment;
@@ -42,7 +43,7 @@ pub(super) fn lease(
             Err(Refusal::CoolingDown { .. }) => return Ok(nothing(NoWork::CoolingDown)),
             Err(refusal) => return Err(refusal.into()),
         };
-        picked(state, changes, tenant, id, &wanted, cmd, most)
+        picked(state, changes, id, &wanted, cmd, most)
     };
     if leases.is_empty() {
         let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
@@ -135,7 +136,6 @@ fn named(
 fn picked(
     state: &mut State,
     changes: &mut Changes,
-    tenant: TenantId,
     worker: WorkerId,
     wanted: &Wanted,
     cmd: &LeaseTasks,
@@ -144,15 +144,16 @@ fn picked(
     let (mut leases, mut left) = (Vec::new(), wanted.within());
     for _ in 0..cmd.count.min(most) {
         let room = state.worker_room(worker);
-        let found = pick::pick(state, tenant, room, (wanted, left), changes.now);
-        left = left.zip(found.task).map(|(left, task)| {
-            let pace = wishes::pace(room, state.project_room(task.project), found.class.duration);
-            Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
-        });
+        let found = pick::pick(state, Ask { worker: room, wanted, left, now: changes.now });
         for (project, key) in found.cursors {
             state.project_room_mut(project).order.stands(worker, key);
         }
         let Some(task) = found.task else { break };
+        left = left.map(|left| {
+            let project = state.project_room(task.project);
+            let pace = pace(state.worker_room(worker), project, found.duration_class);
+            Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
+        });
         if let Some(passed) = found.passed {
             state.project_room_mut(passed).passes += 1;
         }

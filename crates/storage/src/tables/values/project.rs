@@ -177,9 +177,9 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         kept: tally.kept,
         payable_micros: tally.payable_micros,
         virtual_time: tally.virtual_time,
-        p75_ms: tally.p75_ms,
         requester_time: tally.requester_time,
         waiting_since_engine_ms: tally.waiting_since.0,
+        p75_ms: tally.p75_ms,
     }
 }
 
@@ -202,9 +202,9 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         kept: message.kept,
         payable_micros: message.payable_micros,
         virtual_time: message.virtual_time,
-        p75_ms: message.p75_ms,
         requester_time: message.requester_time,
         waiting_since: EngineTime(message.waiting_since_engine_ms),
+        p75_ms: message.p75_ms,
     }
 }
 
