@@ -37,6 +37,7 @@ pub struct ConnectError {
 /// All services of one daemon.
 #[derive(Debug, Clone)]
 pub struct Client {
+    endpoint: Endpoint,
     channel: Channel,
 }
 
@@ -69,7 +70,13 @@ impl Client {
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PONG_WITHIN)
             .keep_alive_while_idle(true);
-        Ok(Self { channel: endpoint.connect_lazy() })
+        Ok(Self { channel: endpoint.connect_lazy(), endpoint })
+    }
+
+    /// The same daemon over another connection, which lives in the runtime of the caller.
+    pub(crate) fn on_a_connection_of_its_own(&self) -> Self {
+        let endpoint = self.endpoint.clone();
+        Self { channel: endpoint.connect_lazy(), endpoint }
     }
 
     service! {

@@ -3,8 +3,8 @@
 //! The generated clients over one connection, and around them what every user
 //! of the API would otherwise write again: errors with their reason, retries
 //! of calls that are safe to retry, results that resume after a lost
-//! connection, large imports, and leases that do not run out under a busy
-//! handler.
+//! connection, large imports, leases that do not run out under a busy handler,
+//! and a runtime that needs nothing but that handler.
 //!
 //! Not here: anything for the terminal; that is the `piecework` command.
 
@@ -15,6 +15,7 @@ mod import;
 mod keeper;
 mod request_id;
 mod retry;
+mod runtime;
 mod watch;
 
 pub use client::{Client, ConnectError, MESSAGE_BYTES_MAX};
@@ -25,4 +26,5 @@ pub use keeper::{KeptLease, LeaseKeeper};
 pub use piecework_proto as proto;
 pub use request_id::request_id;
 pub use retry::Retry;
+pub use runtime::{End, Ended, Finished, Runtime, RuntimeBuilder, Stopped, Task, Work, WorkError};
 pub use watch::{ResultWatcher, WatchError, Watched};
