@@ -81,7 +81,15 @@ impl Workload {
         let content = cast::fingerprint(&(count, &projects, &task));
         let request_id = named.then(|| cast::id(&format!("ask-{asks}")));
         self.of_worker(at, |worker| {
-            Command::Lease(LeaseTasks { worker, count, projects, task, request_id, content })
+            Command::Lease(LeaseTasks {
+                worker,
+                count,
+                projects,
+                task,
+                claim: false,
+                request_id,
+                content,
+            })
         })
     }
 
