@@ -78,6 +78,12 @@ impl Drain {
         until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 
+    /// How long streams may go on, so that they end before they are cut.
+    pub(crate) fn streams_within(&self) -> Duration {
+        let until = self.over.borrow().map_or_else(Instant::now, Span::calls_until);
+        until.saturating_duration_since(Instant::now()) * 4 / 5
+    }
+
     /// Returns once somebody has asked.
     pub(crate) async fn asked(&self) {
         // We hold the sender, so the wait cannot fail.

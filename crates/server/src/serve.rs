@@ -21,7 +21,7 @@ use crate::ending::{End, Serving};
 use crate::http::{self, Phase};
 use crate::metrics;
 use crate::rpc::CountCalls;
-use crate::services::{Life, Services, StatusFacts, StatusSource};
+use crate::services::{Life, Registry, Services, StatusFacts, StatusSource};
 use crate::writer::{self, CommitError, RecoverError, Running};
 
 /// How often histograms are folded.
@@ -131,9 +131,10 @@ pub async fn serve(
     let (phase, phases) = watch::channel(Phase::Starting);
     let http = spawn_http(scrape, phases)?;
 
-    let running = start(&config).await?;
+    let (running, registry) = start(&config).await?;
     let end = End::new(Drain::new(config.shutdown_within()), phase);
-    let server = spawn_grpc(&config, &running, grpc, &end, begun).await;
+    let own = Own { running: &running, registry, end: &end, begun };
+    let server = spawn_grpc(&config, own, grpc).await;
     end.phase.send_replace(Phase::Serving);
     info!(listen = %at.listen, metrics = %at.metrics, started_in_ms = begun.elapsed().as_millis(), "serving");
     // The caller may not care.
@@ -144,13 +145,16 @@ pub async fn serve(
     ending
 }
 
-async fn start(config: &Config) -> Result<Running, ServeError> {
+async fn start(config: &Config) -> Result<(Running, Arc<Registry>), ServeError> {
     let config = config.clone();
     let started = tokio::task::spawn_blocking(move || writer::start(&config)).await;
     let (running, replies) =
         started.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Recover)?;
-    tokio::spawn(writer::fire(replies));
-    Ok(running)
+    let registry = Arc::new(Registry::new(running.inbox(), &running.store()));
+    let (hear, take_back) = (Arc::clone(&registry), Arc::clone(&registry));
+    let unheard = move |answer| take_back.unheard(answer);
+    tokio::spawn(writer::fire(replies, move |ended| hear.ended(ended), unheard));
+    Ok((running, registry))
 }
 
 async fn bind(
@@ -193,13 +197,16 @@ fn spawn_http(
     }))
 }
 
-async fn spawn_grpc(
-    config: &Config,
-    running: &Running,
-    listener: TcpListener,
-    end: &End,
+/// What the services stand on.
+struct Own<'a> {
+    running: &'a Running,
+    registry: Arc<Registry>,
+    end: &'a End,
     begun: Instant,
-) -> Serving {
+}
+
+async fn spawn_grpc(config: &Config, own: Own<'_>, listener: TcpListener) -> Serving {
+    let Own { running, registry, end, begun } = own;
     let stopped = end.stopping.subscribe();
     let services = Services::new(
         running.inbox(),
@@ -209,6 +216,8 @@ async fn spawn_grpc(
         status(running, begun, stopped),
         running.snapshots(),
         end.drain.clone(),
+        registry,
+        config.work_terms(),
     );
     let is_loopback = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
     let routes = services.routes(is_loopback || config.reflection).await;

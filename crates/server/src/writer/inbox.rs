@@ -6,11 +6,14 @@
 //! Not here: what a turn does with them (`turn.rs`).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use piecework_core::{Command, Now, Outcome, Position, Refusal, Request};
 use tokio::sync::oneshot;
+
+use super::slot::{MailSlot, ReplySlot};
 
 /// What the engine said, once it is durable.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub(crate) enum Unanswered {
 /// Which lane a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Answers, extensions, returns: finished work goes first.
+    /// Answers, extensions, returns and the like: what workers hold goes first.
     Submit,
     /// Leases, reads and what operators do.
     Lease,
@@ -62,7 +65,12 @@ pub(crate) enum Lane {
 impl Lane {
     pub(crate) fn of(command: &Command) -> Lane {
         match command {
-            Command::Submit(_) | Command::Extend(_) | Command::Return(_) => Lane::Submit,
+            Command::Submit(_)
+            | Command::Extend(_)
+            | Command::Return(_)
+            | Command::Claim(_)
+            | Command::ShowLife(_)
+            | Command::SaveDraft(_) => Lane::Submit,
             Command::CreateTasks(_) => Lane::Intake,
             _ => Lane::Lease,
         }
@@ -74,7 +82,7 @@ pub(crate) struct Waiting {
     pub(crate) request: Request,
     /// How long a `Lease` without work may wait for some.
     pub(crate) wait: Duration,
-    pub(crate) reply: oneshot::Sender<Result<Answer, Unanswered>>,
+    pub(crate) reply: ReplySlot,
     pub(crate) bytes: usize,
 }
 
@@ -95,6 +103,7 @@ struct Shared {
     lanes: Mutex<Lanes>,
     arrived: Condvar,
     limits: LaneLimits,
+    listeners: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -117,7 +126,8 @@ struct Queue {
 
 impl Inbox {
     pub(crate) fn new(limits: LaneLimits) -> Inbox {
-        let shared = Shared { lanes: Mutex::default(), arrived: Condvar::new(), limits };
+        let (lanes, arrived, listeners) = <(Mutex<Lanes>, Condvar, AtomicUsize)>::default();
+        let shared = Shared { lanes, arrived, limits, listeners };
         Inbox { shared: Arc::new(shared) }
     }
 
@@ -134,8 +144,45 @@ impl Inbox {
     ) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let bytes = size_of(&request.command);
-        self.put(Waiting { request, wait, reply, bytes })?;
+        self.put(Waiting { request, wait, reply: ReplySlot::Call(reply), bytes })?;
         answer.await.unwrap_or(Err(Unanswered::Stopped))
+    }
+
+    /// Asks on behalf of a stream, whose mail brings the answer.
+    ///
+    /// # Errors
+    /// Nothing happened. The mail may bring an answer to it all the same, which says nothing more.
+    pub(crate) fn post(
+        &self,
+        request: Request,
+        wait: Duration,
+        reply: MailSlot,
+    ) -> Result<(), Unanswered> {
+        let bytes = size_of(&request.command);
+        self.put(Waiting { request, wait, reply: ReplySlot::Mail(reply), bytes })
+    }
+
+    /// Asks without waiting for the answer.
+    ///
+    /// # Errors
+    /// Nothing happened.
+    pub(crate) fn tell(&self, request: Request) -> Result<(), Unanswered> {
+        let bytes = size_of(&request.command);
+        let reply = ReplySlot::Call(oneshot::channel().0);
+        self.put(Waiting { request, wait: Duration::ZERO, reply, bytes })
+    }
+
+    /// A stream wants to hear of leases that end, until it says `listen(false)`.
+    pub(crate) fn listen(&self, more: bool) {
+        match more {
+            true => self.shared.listeners.fetch_add(1, Ordering::AcqRel),
+            false => self.shared.listeners.fetch_sub(1, Ordering::AcqRel),
+        };
+    }
+
+    /// Whether some stream wants to hear of leases that end.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.shared.listeners.load(Ordering::Acquire) > 0
     }
 
     /// Puts a request into its lane.
@@ -149,6 +196,7 @@ impl Inbox {
         if let Some(why) = lanes.closed {
             return Err(why);
         }
+        // While the daemon drains, finished work is still taken.
         if lanes.draining && lane != Lane::Submit {
             return Err(Unanswered::Draining);
         }
@@ -293,6 +341,7 @@ fn size_of(command: &Command) -> usize {
     let content = match command {
         Command::CreateTasks(c) => c.tasks.iter().map(|t| 256 + t.payload.len()).sum(),
         Command::Submit(c) => c.items.iter().map(|i| 256 + i.answer.bytes.len()).sum(),
+        Command::SaveDraft(c) => c.bytes.len(),
         _ => 0,
     };
     512 + content
