@@ -4,7 +4,10 @@
 //! position, so nothing can change in between. A bulk command is one command at
 //! one position with an outcome per item.
 
+use std::collections::BTreeSet;
+
 use crate::lease::ReturnReason;
+use crate::limits::WEIGHT_DEFAULT;
 use crate::project::ProjectSpec;
 use crate::requester::Labels;
 use crate::schema::Answer;
@@ -124,8 +127,34 @@ pub struct CreateRequester {
     pub display_name: String,
     /// The client's own pairs.
     pub labels: Labels,
+    /// As [`Requester::weight`](crate::requester::Requester::weight).
+    pub weight: u32,
+    /// The best (smallest) tier of its projects.
+    pub tier_ceiling: u8,
+    /// Grants a minute; zero: no limit.
+    pub grants_per_minute: u32,
+    /// They get nothing.
+    pub blocked_workers: BTreeSet<ClientId>,
+    /// Only they get anything; empty: everybody.
+    pub allowed_workers: BTreeSet<ClientId>,
     /// Makes a retry safe where the daemon names it.
     pub key: Option<CreateKey>,
+}
+
+impl Default for CreateRequester {
+    fn default() -> CreateRequester {
+        CreateRequester {
+            name: None,
+            display_name: String::new(),
+            labels: Labels::new(),
+            weight: WEIGHT_DEFAULT,
+            tier_ceiling: 0,
+            grants_per_minute: 0,
+            blocked_workers: BTreeSet::new(),
+            allowed_workers: BTreeSet::new(),
+            key: None,
+        }
+    }
 }
 
 /// Other data of a requester; `None` leaves a thing as it is.
@@ -137,8 +166,36 @@ pub struct UpdateRequester {
     pub display_name: Option<String>,
     /// The client's own pairs.
     pub labels: Option<Labels>,
+    /// Its share of the grants.
+    pub weight: Option<u32>,
+    /// The best (smallest) tier of its projects.
+    pub tier_ceiling: Option<u8>,
+    /// Grants a minute; zero: no limit.
+    pub grants_per_minute: Option<u32>,
+    /// They get nothing.
+    pub blocked_workers: Option<BTreeSet<ClientId>>,
+    /// Only they get anything; empty: everybody.
+    pub allowed_workers: Option<BTreeSet<ClientId>>,
     /// The version the caller saw.
     pub etag: Option<u32>,
+}
+
+impl UpdateRequester {
+    /// Leaves everything as it is.
+    #[must_use]
+    pub fn of(requester: ClientId) -> UpdateRequester {
+        UpdateRequester {
+            requester,
+            display_name: None,
+            labels: None,
+            weight: None,
+            tier_ceiling: None,
+            grants_per_minute: None,
+            blocked_workers: None,
+            allowed_workers: None,
+            etag: None,
+        }
+    }
 }
 
 /// A client's own id of a create, and what it asked for.

@@ -15,6 +15,7 @@ mod time;
 pub mod event;
 pub mod lease;
 pub mod project;
+pub mod relaxation;
 pub mod requester;
 pub mod schema;
 pub mod submission;

@@ -60,6 +60,24 @@ pub const PAGE_SIZE_MAX: u32 = 1_000;
 /// A list's page when the caller names none.
 pub const PAGE_SIZE_DEFAULT: u32 = 50;
 
+/// The greatest weight of a requester among those of one tier.
+pub const WEIGHT_MAX: u32 = 10_000;
+/// Weight of a requester that names none.
+pub const WEIGHT_DEFAULT: u32 = 100;
+/// The last tier; 0 goes first.
+pub const TIER_MAX: u8 = 4;
+/// Tier of a project that names none.
+pub const TIER_DEFAULT: u8 = 2;
+/// Workers that a requester may block, and workers that it may allow.
+pub const WORKERS_LISTED_MAX: usize = 10_000;
+/// Steps by which a project relaxes its requirements.
+pub const RELAXATION_STEPS_MAX: usize = 8;
+/// The longest a step waits after a task has become ready.
+pub const RELAXATION_AFTER_MAX: Millis = Millis::from_mins(30 * 24 * 60);
+/// Grants that an overdue project stands back for before it gets one: at most one
+/// grant in ten is overdue.
+pub const PASSES_MAX: u8 = 9;
+
 /// Lease duration where a project names none.
 pub const LEASE_DEFAULT: Millis = Millis::from_mins(10);
 /// Longest hold, with extensions, where a project names none.
@@ -88,6 +106,8 @@ pub struct Limits {
     pub create_keys_kept: Millis,
     /// How many of them.
     pub create_keys_max: usize,
+    /// A project that has waited for a grant so long is overdue.
+    pub service_gap: Millis,
 }
 
 impl Default for Limits {
@@ -100,6 +120,7 @@ impl Default for Limits {
             decline_cooldown: Millis::from_mins(10),
             create_keys_kept: Millis::from_mins(24 * 60),
             create_keys_max: 1_000_000,
+            service_gap: Millis::from_mins(15),
         }
     }
 }

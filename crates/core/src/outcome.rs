@@ -129,10 +129,14 @@ pub enum NoWork {
     Quota,
     /// Its own requester's project.
     OwnRequester,
+    /// The requester's lists keep the worker away.
+    Blocked,
     /// Workers name the task there.
     WorkerPicks,
     /// Paused, or cancelled.
     NotGranting,
+    /// It has had its grants of this minute.
+    Throttled,
     /// Every place is taken or the worker has been there.
     NothingReady,
 }

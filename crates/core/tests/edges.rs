@@ -10,7 +10,7 @@ use piecework_core::command::{
 };
 use piecework_core::event::Log;
 use piecework_core::image::{ColdTask, ImageRow};
-use piecework_core::limits::{LEASE_DEFAULT, PROJECTS_MAX};
+use piecework_core::limits::{LEASE_DEFAULT, PROJECTS_MAX, TIER_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, LeasePolicy, Project, ProjectSpec, ProjectTally, Requirements, Terms,
 };
@@ -40,6 +40,9 @@ fn spec() -> ProjectSpec {
         overlap: 1,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 100,
+        tier: TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     }
 }
@@ -78,8 +81,8 @@ fn done(engine: &mut Engine, command: Command) -> (Result<Outcome, Refusal>, Vec
 
 /// A requester, and its first project if it was made.
 fn begun(engine: &mut Engine) -> Option<Project> {
-    let (name, display_name, labels) = (Some(id("r")), String::new(), BTreeMap::new());
-    let requester = CreateRequester { name, display_name, labels, key: None };
+    let name = Some(id("r"));
+    let requester = CreateRequester { name, ..CreateRequester::default() };
     done(engine, Command::CreateRequester(requester)).0.expect("a requester");
     match done(engine, create_project("p")).0 {
         Ok(Outcome::Project(project)) => Some(*project),

@@ -9,8 +9,9 @@ use crate::engine::edit::{due, rings};
 use crate::engine::state::{State, Task};
 use crate::engine::timers::{Timer, Timers};
 use crate::lease::LeaseState;
+use crate::matching::fairness::Accounts;
 use crate::matching::order::Spot;
-use crate::{LeaseId, Now, ProjectId, TaskId, WorkerId};
+use crate::{LeaseId, Now, ProjectId, TaskId, TenantId, WorkerId};
 
 /// An index that disagrees with the rows, or a broken promise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,11 +118,25 @@ fn check_projects(state: &State) -> Result<(), Broken> {
         if room.tally.live != live {
             return broken("count of live leases");
         }
-        let rota = state.tenants.get(&room.project.tenant).map(|t| &t.rota);
-        let wants = room.wants_turn();
-        let time = room.tally.virtual_time;
-        if rota.is_some_and(|r| r.has(room.project.requester, *id, time)) != wants {
+        if room.in_rota != room.wants_turn() {
             return broken("turn");
+        }
+        if room.tier != state.tier(&room.project) {
+            return broken("tier");
+        }
+    }
+    check_accounts(state)
+}
+
+fn check_accounts(state: &State) -> Result<(), Broken> {
+    let mut accounts: BTreeMap<TenantId, Accounts> = BTreeMap::new();
+    for (id, room) in &state.projects {
+        let own = accounts.entry(room.project.tenant).or_default();
+        own.add(room.account(), room.tally.requester_time, *id);
+    }
+    for (id, tenant) in &state.tenants {
+        if tenant.accounts != accounts.remove(id).unwrap_or_default() {
+            return Err(Broken::Index { index: "accounts" });
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::command::{TaskKey, TaskRef};
 use crate::engine::Stop;
 use crate::engine::timers::Timers;
 use crate::lease::Lease;
-use crate::matching::fairness::Rota;
+use crate::matching::fairness::{Account, Accounts, Turn};
 use crate::matching::order::{Order, Spot};
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally, Sweep, Terms};
@@ -80,13 +80,13 @@ impl Totals {
     }
 }
 
-/// Names and turns of one tenant.
+/// Names and accounts of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct TenantRoom {
     pub(crate) requesters: BTreeMap<ClientId, RequesterId>,
     pub(crate) projects: BTreeMap<ClientId, ProjectId>,
     pub(crate) workers: BTreeMap<ClientId, WorkerId>,
-    pub(crate) rota: Rota,
+    pub(crate) accounts: Accounts,
     /// Newest sequence of the log of worker events.
     pub(crate) last_worker_event: Sequence,
 }
@@ -100,6 +100,12 @@ pub(crate) struct ProjectRoom {
     pub(crate) order: Order,
     /// By fingerprint of a task's own id: its number and its content.
     pub(crate) names: BTreeMap<Fingerprint, (TaskNumber, Fingerprint)>,
+    /// The tier that it stands in: its own, or its requester's ceiling.
+    pub(crate) tier: u8,
+    /// Whether picks look at it: it grants and has places.
+    pub(crate) in_rota: bool,
+    /// Grants of others that it stood back for since it became overdue.
+    pub(crate) passes: u8,
 }
 
 /// A worker and what hangs on it.
@@ -172,6 +178,10 @@ impl ProjectRoom {
     /// Whether it belongs into the rota: it grants and has places.
     pub(crate) fn wants_turn(&self) -> bool {
         self.grants() && self.order.has_places()
+    }
+
+    pub(crate) fn account(&self) -> Account {
+        Account { tier: self.tier, requester: self.project.requester }
     }
 
     /// Whether a flag ended all its tasks, whatever their rows still say.
@@ -305,16 +315,59 @@ impl State {
         self.tasks.remove(&id);
     }
 
-    /// A project whose rows are gone: nothing is left of it, its grants included, so
+    /// A project whose rows are gone: nothing is left of it, its times included, so
     /// that a restart changes nobody's turn.
     pub(crate) fn drop_project(&mut self, id: ProjectId) {
         let Some(room) = self.projects.remove(&id) else { return };
         self.totals.replace(&room.tally, &ProjectTally::default());
         let tenant = room.project.tenant;
-        let left = self.projects.values().filter(|other| other.project.tenant == tenant);
-        let left = left.map(|other| (other.project.requester, other.tally.virtual_time));
         if let Some(tenant) = self.tenants.get_mut(&tenant) {
-            tenant.rota.recall(left);
+            tenant.accounts.remove(room.account(), room.tally.requester_time, id);
+        }
+    }
+
+    /// A project stands in an account: at its birth, and when everything is loaded.
+    pub(crate) fn open_account(&mut self, id: ProjectId) {
+        let room = self.project_room(id);
+        let (tenant, tier) = (room.project.tenant, self.tier(&room.project));
+        let time = room.tally.requester_time;
+        let account = Account { tier, requester: room.project.requester };
+        self.project_room_mut(id).tier = tier;
+        self.tenant_mut(tenant).accounts.add(account, time, id);
+    }
+
+    /// A project takes its times along to the tier that it now stands in.
+    pub(crate) fn move_account(&mut self, id: ProjectId) {
+        let room = self.project_room(id);
+        if room.tier == self.tier(&room.project) {
+            return;
+        }
+        let (tenant, account, time) =
+            (room.project.tenant, room.account(), room.tally.requester_time);
+        self.tenant_mut(tenant).accounts.remove(account, time, id);
+        self.open_account(id);
+    }
+
+    /// The tier that a project may use.
+    pub(crate) fn tier(&self, project: &Project) -> u8 {
+        self.requesters[&project.requester].tier(&project.spec)
+    }
+
+    /// A requester's share.
+    pub(crate) fn weight(&self, requester: RequesterId) -> u32 {
+        self.requesters[&requester].weight
+    }
+
+    /// Whose turn a project is.
+    pub(crate) fn turn_of(&self, room: &ProjectRoom) -> Turn {
+        let account = room.account();
+        let accounts = self.tenants.get(&room.project.tenant).map(|tenant| &tenant.accounts);
+        Turn {
+            tier: account.tier,
+            requester_time: accounts.map_or(0, |accounts| accounts.time(account)),
+            requester: account.requester,
+            project_time: room.tally.virtual_time,
+            project: room.project.id,
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) enum Unfit<'a> {
     Cancelled,
     Kind,
     OwnRequester,
+    Blocked,
     Region(&'a str),
     Skill { skill: &'a str, needed: u8, has: u8 },
     Rating { needed: u8, has: u8 },
@@ -40,6 +41,7 @@ pub(crate) enum Been {
 
 /// Checks everything between a worker and a project.
 pub(crate) fn fits<'a>(
+    state: &State,
     worker: &'a WorkerRoom,
     project: &'a ProjectRoom,
     now: Now,
@@ -57,6 +59,9 @@ pub(crate) fn fits<'a>(
     }
     if spec.requester == Some(project.project.requester) {
         return Err(Unfit::OwnRequester);
+    }
+    if state.requesters[&project.project.requester].blocks(&worker.worker.name) {
+        return Err(Unfit::Blocked);
     }
     if !needs.regions.is_empty() && !needs.regions.contains(&spec.region) {
         return Err(Unfit::Region(&spec.region));
@@ -190,6 +195,7 @@ impl Unfit<'_> {
             Unfit::Paused | Unfit::Cancelled => NoWork::NotGranting,
             Unfit::Kind => NoWork::Kind,
             Unfit::OwnRequester => NoWork::OwnRequester,
+            Unfit::Blocked => NoWork::Blocked,
             Unfit::Region(_) => NoWork::Region,
             Unfit::Skill { .. } => NoWork::Skill,
             Unfit::Rating { .. } => NoWork::Rating,
@@ -206,6 +212,7 @@ impl Unfit<'_> {
             Unfit::Cancelled => Refusal::ProjectCancelled { project },
             Unfit::Kind => Refusal::KindMismatch { project, worker },
             Unfit::OwnRequester => Refusal::OwnRequester { project, worker },
+            Unfit::Blocked => Refusal::WorkerBlocked { project, worker },
             Unfit::Region(region) => {
                 Refusal::RegionMismatch { project, worker, region: region.to_owned() }
             }

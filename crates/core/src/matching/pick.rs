@@ -1,22 +1,31 @@
 //! One pick: the best place for one worker, or why there is none.
 //!
-//! Walks the projects in turn, never tasks: a project's first place that the
-//! worker may have is found from the worker's cursor. Places that rest after an
-//! expiry are looked at only when nothing else fits.
+//! Candidates in the order of their turns; the first that has a ready place for the
+//! worker is the normal choice. A project that has waited for longer than the bound
+//! is overdue: it stands back for nine grants of others and gets the tenth. Places
+//! that rest after an expiry are looked at only when no candidate has a ready one.
+//!
+//! Not here: what a grant changes (`engine/apply/lease.rs`).
 
 use std::collections::BTreeMap;
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
-use crate::matching::cursor::SKIPS_BEFORE_CURSOR;
+use crate::limits::PASSES_MAX;
 use crate::matching::eligibility::{self, Been};
+use crate::matching::fairness::{RunnersUp, Turn};
 use crate::matching::order::PlaceKey;
+use crate::matching::places::Places;
 use crate::outcome::NoWork;
 use crate::project::{Assignment, ProjectState};
 use crate::{Now, ProjectId, TaskId, TenantId, WorkerId};
 
-/// What a pick found, and how far the worker's cursor may move.
+/// What a pick found, and what it leaves behind.
+#[derive(Debug, Default)]
 pub(crate) struct Pick {
     pub(crate) task: Option<TaskId>,
+    pub(crate) runners_up: RunnersUp,
+    /// An overdue project that stood back once more.
+    pub(crate) passed: Option<ProjectId>,
     /// (project, everything before this is excluded for good)
     pub(crate) cursors: Vec<(ProjectId, PlaceKey)>,
 }
@@ -29,32 +38,77 @@ pub(crate) fn pick(
     wished: &[ProjectId],
     now: Now,
 ) -> Pick {
-    let mut found = Pick { task: None, cursors: Vec::new() };
-    let mut resting = Vec::new();
-    let Some(room) = state.tenants.get(&tenant) else { return found };
-    for id in room.rota.in_turn() {
-        if !wished.is_empty() && !wished.contains(&id) {
-            continue;
+    let mut found = Pick::default();
+    let turns = candidates(state, tenant, worker, wished, now);
+    let ready = |turn: &Turn, found: &mut Pick| {
+        first_ready(state, state.project_room(turn.project), worker, now, &mut found.cursors)
+    };
+    let normal = turns.iter().find_map(|turn| Some((turn, ready(turn, &mut found)?)));
+    let chosen = match normal {
+        Some((normal, key)) => {
+            let mut overdue: Vec<_> = turns
+                .iter()
+                .map(|turn| (state.project_room(turn.project).tally.waiting_since, turn.project))
+                .zip(&turns)
+                .filter(|((since, _), _)| now.engine - *since >= state.limits.service_gap)
+                .collect();
+            overdue.sort_unstable_by_key(|(since, _)| *since);
+            let mut overdue = overdue.into_iter().map(|(_, turn)| turn);
+            let overdue = overdue.find_map(|turn| Some((turn, ready(turn, &mut found)?)));
+            let (turn, key) = match overdue.filter(|(turn, _)| turn.project != normal.project) {
+                Some((turn, key)) if state.project_room(turn.project).passes >= PASSES_MAX => {
+                    (turn, key)
+                }
+                Some((turn, _)) => {
+                    found.passed = Some(turn.project);
+                    (normal, key)
+                }
+                None => (normal, key),
+            };
+            Some((turn, key))
         }
-        let Some(project) = state.projects.get(&id) else { continue };
-        if project.project.spec.assignment == Assignment::WorkerPicks
-            || eligibility::fits(worker, project, now).is_err()
-        {
-            continue;
-        }
-        if let Some(key) = first_ready(state, project, worker, now, &mut found.cursors) {
-            found.task = Some(project.task(key.task));
-            return found;
-        }
-        resting.push(project);
+        // Nothing else fits: sooner than planned, a place that rests.
+        None => turns.iter().find_map(|turn| {
+            let project = state.project_room(turn.project);
+            let mut places = project.order.resting(|_| true);
+            Some((turn, first(state, project, worker, &mut places, now)?))
+        }),
+    };
+    if let Some((turn, key)) = chosen {
+        found.task = Some(TaskId { project: turn.project, number: key.task });
+        found.runners_up = runners_up(&turns, turn);
     }
-    // Nothing else fits: sooner than planned, a place that rests.
-    found.task = resting.into_iter().find_map(|project| {
-        let mut keys = project.order.resting();
-        keys.find(|key| may(state, project, worker, *key, now).is_ok())
-            .map(|key| project.task(key.task))
-    });
     found
+}
+
+/// Every project in the rota that fits the worker, in the order of their turns.
+fn candidates(
+    state: &State,
+    tenant: TenantId,
+    worker: &WorkerRoom,
+    wished: &[ProjectId],
+    now: Now,
+) -> Vec<Turn> {
+    let rooms = state.projects.values().filter(|room| room.project.tenant == tenant);
+    let asked = |room: &&ProjectRoom| wished.is_empty() || wished.contains(&room.project.id);
+    let offers = |room: &&ProjectRoom| {
+        room.in_rota && room.project.spec.assignment == Assignment::ServerPicks
+    };
+    let fits = |room: &&ProjectRoom| eligibility::fits(state, worker, room, now).is_ok();
+    let rooms = rooms.filter(asked).filter(offers).filter(fits);
+    let mut turns: Vec<Turn> = rooms.map(|room| state.turn_of(room)).collect();
+    turns.sort_unstable();
+    turns
+}
+
+fn runners_up(turns: &[Turn], winner: &Turn) -> RunnersUp {
+    let tier = turns.iter().filter(|turn| turn.tier == winner.tier);
+    let other = tier.clone().find(|turn| turn.requester != winner.requester);
+    let mut own = tier.filter(|turn| turn.requester == winner.requester);
+    RunnersUp {
+        requester: other.map(|turn| (turn.requester_time, turn.requester)),
+        project: own.find(|turn| turn.project != winner.project).map(|turn| turn.project_time),
+    }
 }
 
 fn first_ready(
@@ -64,30 +118,27 @@ fn first_ready(
     now: Now,
     cursors: &mut Vec<(ProjectId, PlaceKey)>,
 ) -> Option<PlaceKey> {
-    let (mut skips, mut excluded_so_far, mut cursor) = (0, true, None);
-    for key in project.order.ready_for(worker.worker.id) {
+    let mut places = project.order.ready_for(worker.worker.id, |_| true);
+    let found = first(state, project, worker, &mut places, now);
+    cursors.extend(places.cursors().map(|key| (project.project.id, key)));
+    found
+}
+
+/// The first of these places that the worker may have.
+fn first(
+    state: &State,
+    project: &ProjectRoom,
+    worker: &WorkerRoom,
+    places: &mut Places<'_>,
+    now: Now,
+) -> Option<PlaceKey> {
+    loop {
+        let key = places.head()?;
         match may(state, project, worker, key, now) {
-            Ok(()) => {
-                if skips > SKIPS_BEFORE_CURSOR {
-                    let until = if excluded_so_far { Some(key) } else { cursor };
-                    cursors.extend(until.map(|key| (project.project.id, key)));
-                }
-                return Some(key);
-            }
-            Err(Been::There(_)) => {
-                skips += 1;
-                if excluded_so_far {
-                    cursor = Some(key);
-                }
-            }
-            // A lease or a bar ends: the cursor must not pass it.
-            Err(Been::Here | Been::Barred(_)) => excluded_so_far = false,
+            Ok(()) => return Some(key),
+            Err(been) => places.pass(matches!(been, Been::There(_))),
         }
     }
-    if skips > SKIPS_BEFORE_CURSOR {
-        cursors.extend(cursor.map(|key| (project.project.id, key)));
-    }
-    None
 }
 
 fn may(
@@ -123,7 +174,7 @@ pub(crate) fn why_none(
         let why = if project.project.spec.assignment == Assignment::WorkerPicks {
             NoWork::WorkerPicks
         } else {
-            match eligibility::fits(worker, project, now) {
+            match eligibility::fits(state, worker, project, now) {
                 Ok(()) => NoWork::NothingReady,
                 Err(unfit) => unfit.no_work(),
             }

@@ -86,6 +86,9 @@ pub(crate) fn plain_project() -> ProjectSpec {
         overlap: 1,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 1_000,
+        tier: limits::TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     }
 }

@@ -168,13 +168,13 @@ fn requester(verb: &str, words: &mut Words<'_>) -> Result<Command, String> {
         Command::CreateRequester(CreateRequester {
             name: own_name(name)?,
             display_name: display.unwrap_or_default(),
-            labels: std::collections::BTreeMap::new(),
             key: request,
+            ..CreateRequester::default()
         })
     } else {
-        let requester = id(name)?;
         let display_name = display;
-        Command::UpdateRequester(UpdateRequester { requester, display_name, labels: None, etag })
+        let of = UpdateRequester::of(id(name)?);
+        Command::UpdateRequester(UpdateRequester { display_name, etag, ..of })
     })
 }
 

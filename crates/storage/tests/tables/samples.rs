@@ -1,6 +1,6 @@
 //! Nouns to store, any number of different ones: a seed gives one, always the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,10 +11,12 @@ use piecework_core::event::{
     Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
 use piecework_core::lease::{Lease, LeaseState, ReturnReason, Revocation, Submitted};
+use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectSpec,
     ProjectState, ProjectTally, Requirements, Sweep, Terms,
 };
+use piecework_core::relaxation::Relaxation;
 use piecework_core::requester::Requester;
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
 use piecework_core::submission::{Review, Submission, Verdict};
@@ -120,9 +122,18 @@ impl Dice {
             name: name("r", id),
             display_name: self.text(),
             labels: self.pairs(),
+            weight: self.of(&[1, WEIGHT_DEFAULT, 10_000]),
+            tier_ceiling: self.of(&[0, 4]),
+            grants_per_minute: self.of(&[0, 60]),
+            blocked_workers: self.listed(),
+            allowed_workers: self.listed(),
             created: self.wall(),
             version: self.below(9),
         }
+    }
+
+    fn listed(&mut self) -> BTreeSet<ClientId> {
+        (0..self.below(3)).map(|_| name("w", self.below(9))).collect()
     }
 
     pub(crate) fn terms(&mut self) -> Terms {
@@ -159,7 +170,6 @@ impl Dice {
     pub(crate) fn project(&mut self) -> Project {
         let id = 1 + self.below(3);
         let revoke_leases = self.yes();
-        let skills = (0..self.below(3)).map(|_| (self.text(), 50)).collect();
         Project {
             id: ProjectId(id),
             tenant: TENANT,
@@ -168,21 +178,13 @@ impl Dice {
             spec: ProjectSpec {
                 title: self.text(),
                 terms: self.terms(),
-                requirements: Requirements {
-                    skills,
-                    min_rating: self.of(&[0, 100]),
-                    kinds: self.of(&[vec![], vec![WorkerKind::Ai, WorkerKind::Human]]),
-                    regions: self.of(&[vec![], vec!["fi".to_owned()]]),
-                    quota_per_worker: self.below(9),
-                    newcomers: self.of(&[
-                        Newcomers::Welcome,
-                        Newcomers::Limit(3),
-                        Newcomers::Refuse,
-                    ]),
-                },
+                requirements: self.requirements(),
                 overlap: self.of(&[1, 1_000]),
                 assignment: self.of(&[Assignment::ServerPicks, Assignment::WorkerPicks]),
                 payload_bytes_max: self.below(65_536),
+                tier: self.of(&[0, TIER_DEFAULT, 4]),
+                grants_per_minute: self.of(&[0, 60]),
+                relaxation: (0..self.below(3)).map(|_| self.relaxation()).collect(),
                 labels: self.pairs(),
             },
             revision: Revision(self.below(5)),
@@ -199,6 +201,21 @@ impl Dice {
         }
     }
 
+    fn requirements(&mut self) -> Requirements {
+        Requirements {
+            skills: (0..self.below(3)).map(|_| (self.text(), 50)).collect(),
+            min_rating: self.of(&[0, 100]),
+            kinds: self.of(&[vec![], vec![WorkerKind::Ai, WorkerKind::Human]]),
+            regions: self.of(&[vec![], vec!["fi".to_owned()]]),
+            quota_per_worker: self.below(9),
+            newcomers: self.of(&[Newcomers::Welcome, Newcomers::Limit(3), Newcomers::Refuse]),
+        }
+    }
+
+    fn relaxation(&mut self) -> Relaxation {
+        Relaxation { after: self.millis(), requirements: self.requirements() }
+    }
+
     pub(crate) fn tally(&mut self) -> ProjectTally {
         ProjectTally {
             project: ProjectId(1 + self.below(3)),
@@ -208,6 +225,8 @@ impl Dice {
             payable_micros: -5,
             kept: u64::MAX,
             virtual_time: self.next(),
+            requester_time: self.next(),
+            waiting_since: self.engine(),
             ..ProjectTally::default()
         }
     }
@@ -218,18 +237,26 @@ impl Dice {
             deadline: self.maybe(Dice::wall),
             wanted: self.of(&[1, 1_000]),
             ready_at: self.engine(),
+            size_class: self.of(&[0, 7, 17]),
+            duration_class: self.of(&[0, 16]),
         }
     }
 
     pub(crate) fn spec(&mut self, id: TaskId) -> TaskSpec {
+        let (payload, expected) = (self.bytes(), self.maybe(Dice::millis));
+        let order = TaskOrder {
+            size_class: TaskOrder::size_class(payload.len()),
+            duration_class: TaskOrder::duration_class(expected),
+            ..self.order()
+        };
         TaskSpec {
             id,
             name: self.maybe(|_| name("own", id.number.0)),
-            payload: self.bytes(),
+            payload,
             content_type: self.text(),
             labels: self.pairs(),
-            expected: self.maybe(Dice::millis),
-            order: self.order(),
+            expected,
+            order,
             content: self.fingerprint(),
             created: self.wall(),
         }

@@ -9,6 +9,7 @@ use crate::engine::apply::finish;
 use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
+use crate::matching::fairness::{self, RunnersUp};
 use crate::matching::{eligibility, pick};
 use crate::outcome::{Leased, NoWork};
 use crate::planted::{self, Mistake};
@@ -32,7 +33,7 @@ pub(super) fn lease(
     let leases = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference, room)?;
         let request = next_request(state, cmd, id);
-        vec![grant(state, changes, id, task, request)]
+        vec![grant(state, changes, id, task, RunnersUp::default(), request)]
     } else {
         let most = match room {
             Ok(most) => most,
@@ -127,7 +128,7 @@ fn named(
             }
         }
     }
-    eligibility::fits(worker, project, now)
+    eligibility::fits(state, worker, project, now)
         .map_err(|unfit| unfit.refusal(&worker.worker.name, &project.project.name))?;
     room?;
     Ok(id)
@@ -147,11 +148,14 @@ fn picked(
     for _ in 0..cmd.count.min(most) {
         let found = pick::pick(state, tenant, state.worker_room(worker), wished, changes.now);
         for (project, key) in found.cursors {
-            state.project_room_mut(project).order.cursors.set(worker, key);
+            state.project_room_mut(project).order.stands(worker, key);
         }
         let Some(task) = found.task else { break };
+        if let Some(passed) = found.passed {
+            state.project_room_mut(passed).passes += 1;
+        }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, task, request));
+        leases.push(grant(state, changes, worker, task, found.runners_up, request));
     }
     leases
 }
@@ -169,10 +173,11 @@ fn grant(
     changes: &mut Changes,
     worker: WorkerId,
     task: TaskId,
+    runners_up: RunnersUp,
     request: u32,
 ) -> Lease {
     let now = changes.now;
-    charge(state, changes, task.project);
+    charge(state, changes, task.project, runners_up);
     let mut edit = state.open(task);
     let room = state.project_room(task.project);
     let policy = room.project.spec.terms.lease;
@@ -197,14 +202,23 @@ fn grant(
     lease
 }
 
-/// Virtual time is charged at the grant.
-fn charge(state: &mut State, changes: &mut Changes, project: ProjectId) {
+/// Virtual time is charged at the grant; the project's wait begins anew.
+fn charge(state: &mut State, changes: &mut Changes, project: ProjectId, runners_up: RunnersUp) {
     let room = state.project_room(project);
-    let (tenant, requester) = (room.project.tenant, room.project.requester);
-    let time = room.tally.virtual_time;
-    let rota = &mut state.tenant_mut(tenant).rota;
-    let time = rota.charge(requester, project, time);
-    state.project_room_mut(project).tally.virtual_time = time;
+    let (tenant, account) = (room.project.tenant, room.account());
+    let turn = state.turn_of(room);
+    let was = room.tally.requester_time;
+    let cost = |requester| fairness::cost(state.weight(requester));
+    let other = runners_up.requester.map(|(time, requester)| (time, cost(requester)));
+    let time = fairness::requester_time(turn.requester_time, cost(account.requester), other);
+    let accounts = &mut state.tenant_mut(tenant).accounts;
+    accounts.remove(account, was, project);
+    accounts.add(account, time, project);
+    let room = state.project_room_mut(project);
+    room.tally.requester_time = time;
+    room.tally.virtual_time = fairness::project_time(turn.project_time, runners_up.project);
+    room.tally.waiting_since = changes.now.engine;
+    room.passes = 0;
     changes.project(project);
 }
 

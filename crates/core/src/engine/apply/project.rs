@@ -62,6 +62,7 @@ pub(super) fn create(
     changes.push(tenant, Change::ProjectTally(room.tally));
     changes.push(tenant, pinned(&project));
     state.projects.insert(id, room);
+    state.open_account(id);
     create_keys::remember(state, changes, tenant, Parent::Projects, key, vec![id.0]);
     Ok(Outcome::Project(Box::new(project)))
 }
@@ -169,7 +170,8 @@ fn sweep(state: &mut State, changes: &mut Changes, project: &Project) {
 
 fn put(state: &mut State, changes: &mut Changes, project: &Project) {
     state.project_room_mut(project.id).project = project.clone();
-    state.turn(project.id);
+    state.move_account(project.id);
+    state.turn(project.id, changes);
     state.woken.all = true;
     changes.push(project.tenant, Change::Project(Box::new(project.clone())));
 }

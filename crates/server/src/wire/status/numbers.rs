@@ -28,6 +28,7 @@ pub(super) fn add(failure: Failure, refusal: &Refusal) -> Failure {
         | Refusal::ProjectCancelled { .. }
         | Refusal::SchemaChange { .. }
         | Refusal::ProjectNotDrained { .. }
+        | Refusal::Throttled { .. }
         | Refusal::ServerPicks { .. } => project_numbers(failure, refusal),
         Refusal::TooManyProjects { .. }
         | Refusal::TooManyTasks { .. }
@@ -56,6 +57,7 @@ pub(super) fn add(failure: Failure, refusal: &Refusal) -> Failure {
         | Refusal::RegionMismatch { .. }
         | Refusal::QuotaReached { .. }
         | Refusal::OwnRequester { .. }
+        | Refusal::WorkerBlocked { .. }
         | Refusal::AlreadyThere { .. }
         | Refusal::Barred { .. } => worker_numbers(failure, refusal),
     }
@@ -88,6 +90,9 @@ fn project_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         }
         Refusal::ServerPicks { project } => {
             of_project(failure, project).with("assignment", "SERVER_PICKS")
+        }
+        Refusal::Throttled { project, remaining } => {
+            retry(of_project(failure, project), *remaining)
         }
         _ => failure,
     }
@@ -172,9 +177,9 @@ fn worker_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         Refusal::CoolingDown { worker, declines, remaining } => {
             retry(of_worker(failure, worker).with("declines", declines), *remaining)
         }
-        Refusal::KindMismatch { project, worker } | Refusal::OwnRequester { project, worker } => {
-            of(failure, worker, project)
-        }
+        Refusal::KindMismatch { project, worker }
+        | Refusal::OwnRequester { project, worker }
+        | Refusal::WorkerBlocked { project, worker } => of(failure, worker, project),
         Refusal::SkillMissing { project, worker, skill, needed, has } => {
             of(failure, worker, project)
                 .with("skill", skill)
