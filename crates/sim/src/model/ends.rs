@@ -100,6 +100,7 @@ impl Model {
             }
             LeaseState::Live => self.hand_back(id, lease.worker, lease.granted, item.reason),
         }
+        self.look_at_rota(id.task.project);
         Ok(id)
     }
 
@@ -181,6 +182,7 @@ impl Model {
         for (_, task) in due {
             self.edit(task);
             self.end_short(task, FailureCause::Deadline);
+            self.look_at_rota(task.project);
         }
         Outcome::Ticked { timers: 0, expired }
     }
@@ -219,6 +221,7 @@ impl Model {
         behaviour.expiries_in_a_row += 1;
         behaviour.idle_since = now;
         self.conclude(id.task);
+        self.look_at_rota(id.task.project);
     }
 
     /// Nothing expires for one heartbeat. Which places rest is seen anew, at the last
@@ -230,6 +233,7 @@ impl Model {
         for task in self.tasks.values_mut() {
             task.looked = self.logged.engine;
         }
+        self.forget_rota();
         Outcome::Restarted
     }
 }

@@ -163,6 +163,8 @@ impl Model {
             returned: venture.returned,
             revoked: venture.revoked,
             virtual_time: venture.virtual_time,
+            requester_time: venture.requester_time,
+            waiting_since: venture.waiting_since,
             ..venture.gone
         };
         for (_, task) in self.tasks_of(id) {

@@ -13,10 +13,14 @@ mod creates;
 mod ends;
 mod leases;
 mod lookup;
+mod pick;
 mod projects;
 mod results;
+mod rota;
 mod rules;
 mod tasks;
+mod turns;
+mod wishes;
 mod workers;
 mod written;
 
@@ -35,6 +39,7 @@ use piecework_core::{
     Request, RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
 
+use rota::Payer;
 pub use written::{Disagreement, Predicted, RowKey};
 
 /// The reference model of one partition.
@@ -53,6 +58,9 @@ pub struct Model {
     keys: BTreeMap<CreateKeyId, CreateKeyRow>,
     sweeps: BTreeMap<ProjectId, Sweep>,
     results: BTreeMap<TaskId, TaskResult>,
+    /// Of rates: when the next grants are due, in micro-seconds of engine time. Known
+    /// in one run of the daemon only.
+    next_grants: BTreeMap<Payer, u64>,
     /// Of the command at hand: when, rows as they were, rows that only come.
     now: Now,
     before: BTreeMap<RowKey, Option<Change>>,
@@ -67,6 +75,12 @@ struct Venture {
     last_task: TaskNumber,
     last_sequence: Sequence,
     virtual_time: u64,
+    requester_time: u64,
+    waiting_since: EngineTime,
+    /// Whether picks look at it.
+    in_rota: bool,
+    /// Grants that it stood back for while it was overdue.
+    passes: u8,
     granted: u64,
     expired: u64,
     returned: u64,
@@ -113,6 +127,7 @@ impl Model {
             keys: BTreeMap::new(),
             sweeps: BTreeMap::new(),
             results: BTreeMap::new(),
+            next_grants: BTreeMap::new(),
             now: Now::default(),
             before: BTreeMap::new(),
             new: BTreeMap::new(),

@@ -60,6 +60,7 @@ impl Model {
         if numbers.iter().any(|n| *n > 0) && made.as_ref() != Some(&numbers) {
             self.remember(tenant, Parent::Tasks(project), key, numbers);
         }
+        self.look_at_rota(project);
         Ok(Outcome::TasksCreated(outcomes))
     }
 
@@ -176,6 +177,7 @@ impl Model {
         }
         self.release_if_full(id);
         self.conclude(id);
+        self.look_at_rota(id.project);
         Ok(ChangedTask { task: id, state: self.tasks[&id].record.state })
     }
 
@@ -190,7 +192,10 @@ impl Model {
                 }
                 // Cancelled already: nothing happens, not even to its leases.
                 TaskState::Cancelled => {}
-                TaskState::Open => self.cancel_task(id, cmd.revoke_leases),
+                TaskState::Open => {
+                    self.cancel_task(id, cmd.revoke_leases);
+                    self.look_at_rota(id.project);
+                }
             }
             Ok(ChangedTask { task: id, state: TaskState::Cancelled })
         };
@@ -238,6 +243,7 @@ impl Model {
         if record.order.deadline.is_some_and(|at| at <= now.wall) {
             record.order.deadline = None;
         }
+        self.look_at_rota(id.project);
         Ok(ChangedTask { task: id, state: TaskState::Open })
     }
 }

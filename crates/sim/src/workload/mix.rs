@@ -50,6 +50,7 @@ kinds! {
     Terms 8 "Other terms: a new revision.",
     NewProject 2 "One more project.",
     Rename 3 "Another display name of a requester.",
+    Favour 5 "Another weight, ceiling, rate or other lists of a requester.",
     // The platform.
     Suspend 6 "Suspends a worker.",
     Reinstate 24 "Reinstates a worker.",
@@ -95,6 +96,14 @@ pub struct Mix {
     pub clusters: u64,
     /// In percent: how many calls for work wait for it.
     pub waits: u64,
+    /// In percent: how many requesters have another weight, ceiling or lists.
+    pub favours: u64,
+    /// In percent: how many projects stand in another tier.
+    pub tiers: u64,
+    /// In percent: how many requesters and projects have a rate.
+    pub rates: u64,
+    /// In percent: how many projects with requirements relax them.
+    pub relaxation: u64,
     /// The daemon's limits.
     pub limits: Limits,
     /// Kinds and their weights; what is off is not in it.
@@ -127,6 +136,10 @@ impl Mix {
             unnamed: some(70, 10, 70),
             clusters: some(40, 20, 60),
             waits: some(50, 5, 50),
+            favours: some(60, 20, 90),
+            tiers: some(50, 20, 70),
+            rates: 0,
+            relaxation: 0,
             limits: limits(&mut random),
             kinds: kinds(&mut random),
         }
@@ -151,7 +164,7 @@ fn limits(random: &mut Random) -> Limits {
     let mut ms = |low, high| Millis(random.between(low, high));
     let (restart_grace, expiry_bar) = (ms(500, 3_000), ms(1_000, 30_000));
     let (decline_within, decline_cooldown) = (ms(500, 3_000), ms(1_000, 8_000));
-    let create_keys_kept = ms(5_000, 60_000);
+    let (create_keys_kept, service_gap) = (ms(5_000, 60_000), ms(500, 20_000));
     Limits {
         restart_grace,
         expiry_bar,
@@ -160,7 +173,7 @@ fn limits(random: &mut Random) -> Limits {
         decline_cooldown,
         create_keys_kept,
         create_keys_max: random.index(40) + 10,
-        ..Limits::default()
+        service_gap,
     }
 }
 

@@ -20,6 +20,7 @@ enum Todo {
     LookAtProject(usize),
     Resume(usize),
     Lift(usize),
+    LiftPayer(usize),
     LookAtWorker(usize),
     Reinstate(usize),
     Answer(usize),
@@ -90,6 +91,7 @@ impl Workload {
         let works = self.book.works.iter().enumerate().filter(|(_, w)| there(&w.stage));
         todo.extend(works.map(|(at, _)| Todo::LookAtProject(at)));
         if settling.rounds % 4 == 1 {
+            todo.extend((0..self.book.payers.len()).map(Todo::LiftPayer));
             let accounts = self.book.accounts.iter().enumerate();
             let accounts = accounts.filter(|(_, a)| there(&a.stage));
             todo.extend(accounts.map(|(at, _)| Todo::LookAtWorker(at)));
@@ -111,8 +113,11 @@ impl Workload {
                 let mut spec = self.book.works[at].spec.clone();
                 spec.requirements = Requirements::default();
                 spec.assignment = Assignment::ServerPicks;
+                spec.relaxation.clear();
+                spec.grants_per_minute = 0;
                 self.update(at, spec)
             }
+            Todo::LiftPayer(at) => self.lift_payer(at),
             Todo::LookAtWorker(at) => {
                 self.book.accounts[at].stage.name()?;
                 Some(self.of_worker(at, |worker| Command::InspectWorker { worker }))
@@ -150,6 +155,7 @@ impl Workload {
                     todo.push_front(Todo::Resume(at));
                 }
                 let lifted = spec.requirements == Requirements::default()
+                    && spec.grants_per_minute == 0
                     && spec.assignment == Assignment::ServerPicks;
                 if !lifted && !matches!(state, ProjectState::Cancelled { .. }) {
                     todo.push_front(Todo::Lift(at));
