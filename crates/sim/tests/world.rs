@@ -6,7 +6,7 @@ use std::time::Duration;
 use piecework_core::command::{
     CancelTasks, CreateProject, CreateRequester, CreateTasks, NewTask, TaskKey, TaskRef,
 };
-use piecework_core::limits::LEASE_DEFAULT;
+use piecework_core::limits::{LEASE_DEFAULT, TIER_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, LeasePolicy, ProjectSpec, Requirements, Terms,
 };
@@ -24,8 +24,7 @@ fn id(text: &str) -> ClientId {
 }
 
 fn requester(name: &str) -> Command {
-    let (name, display_name, labels) = (Some(id(name)), String::new(), BTreeMap::new());
-    Command::CreateRequester(CreateRequester { name, display_name, labels, key: None })
+    Command::CreateRequester(CreateRequester { name: Some(id(name)), ..Default::default() })
 }
 
 fn project() -> Command {
@@ -44,6 +43,9 @@ fn project() -> Command {
         overlap: 1,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 100,
+        tier: TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     };
     let (name, requester) = (Some(id("p")), id("r"));
