@@ -11,6 +11,7 @@ use crate::limits::WEIGHT_DEFAULT;
 use crate::project::ProjectSpec;
 use crate::requester::Labels;
 use crate::schema::Answer;
+use crate::wishes::Wishes;
 use crate::worker::WorkerSpec;
 use crate::{ClientId, Fingerprint, LeaseId, Millis, ProjectId, TaskNumber, TenantId, WallTime};
 
@@ -365,8 +366,8 @@ pub struct LeaseTasks {
     pub worker: ClientId,
     /// At most so many, at least one.
     pub count: u32,
-    /// Only of these; empty: of any.
-    pub projects: Vec<ClientId>,
+    /// What it asks of them.
+    pub wishes: Wishes,
     /// Exactly this one, in a project where workers pick.
     pub task: Option<TaskRef>,
     /// Makes a retry safe.
@@ -420,6 +421,21 @@ pub struct ReturnItem {
     pub lease: LeaseId,
     /// Why.
     pub reason: ReturnReason,
+}
+
+impl LeaseTasks {
+    /// Any one task for this worker, without a request id.
+    #[must_use]
+    pub fn any(worker: ClientId) -> LeaseTasks {
+        LeaseTasks {
+            worker,
+            count: 1,
+            wishes: Wishes::default(),
+            task: None,
+            request_id: None,
+            content: Fingerprint::default(),
+        }
+    }
 }
 
 impl Command {

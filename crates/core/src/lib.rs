@@ -20,12 +20,14 @@ pub mod requester;
 pub mod schema;
 pub mod submission;
 pub mod task;
+pub mod wishes;
 pub mod worker;
 
 pub mod quality;
 
 mod engine;
 mod matching;
+mod pace;
 
 pub mod planted;
 

@@ -51,6 +51,12 @@ pub const WAIT_MAX: Millis = Millis::from_secs(60);
 pub const BROKEN_REPORTS: usize = 3;
 /// Judged answers below which a worker is a newcomer.
 pub const NEWCOMER_JUDGED: u32 = 10;
+/// Answers of a worker in a project from which on its own pace there is used.
+pub const PACE_ANSWERS_WORKER: u32 = 5;
+/// Answers in a project from which on their pace is used.
+pub const PACE_ANSWERS_PROJECT: u64 = 20;
+/// A worker is present for so long after its last command.
+pub const PRESENT_FOR: Millis = Millis::from_secs(60);
 /// Request ids of `Lease` remembered per worker.
 pub const LEASE_REQUESTS_KEPT: usize = 16;
 /// Expired, timer-driven or swept items in one turn.

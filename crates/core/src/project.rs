@@ -247,6 +247,8 @@ pub struct ProjectTally {
     pub requester_time: u64,
     /// Since when it has waited for a grant: its last one, or when it got places.
     pub waiting_since: EngineTime,
+    /// Three answers in four took at most so many milliseconds; zero: not yet known.
+    pub p75_ms: u64,
 }
 
 /// A sweep that a flag started: bounded steps, durable progress.

@@ -134,3 +134,18 @@ pub enum FailureCause {
     /// Its deadline came first.
     Deadline,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_what_has_as_many_bits() {
+        for (value, class) in [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (20_000, 15)] {
+            assert_eq!(bits(value), class, "{value}");
+            assert!(value <= TaskOrder::class_most(class), "{value}");
+        }
+        let most = [0, 15, 64].map(TaskOrder::class_most);
+        assert_eq!(most, [0, 32_767, u64::MAX]);
+    }
+}

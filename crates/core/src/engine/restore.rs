@@ -14,7 +14,7 @@ use crate::matching::order::{Order, Spot};
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally};
 use crate::worker::{Worker, WorkerRecord};
-use crate::{Limits, Now, Position, ProjectId, TaskId};
+use crate::{EngineTime, Limits, Now, Position, ProjectId, TaskId};
 
 /// Takes image rows in their order and becomes an engine.
 #[derive(Debug)]
@@ -70,8 +70,8 @@ impl Restore {
                 room.requests.insert(row.number, *row);
             }
             ImageRow::WorkTally(row) => {
-                let room = state.worker_room_mut(row.worker);
-                room.tallies.entry(row.project).or_default().answers = row.answers;
+                let tallies = &mut state.worker_room_mut(row.worker).tallies;
+                tallies.insert(row.project, Tally::of(row));
             }
             ImageRow::CreateKey(_) if planted::is(Mistake::KeysForgotten) => {}
             ImageRow::CreateKey(row) => {
@@ -181,5 +181,7 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         live: BTreeSet::new(),
         lapsed: BTreeSet::new(),
         tallies: BTreeMap::<_, Tally>::new(),
+        seen: None,
+        present_since: EngineTime(0),
     }
 }

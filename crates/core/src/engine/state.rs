@@ -119,6 +119,10 @@ pub(crate) struct WorkerRoom {
     /// Expired leases that take capacity until their window ends.
     pub(crate) lapsed: BTreeSet<(EngineTime, LeaseId)>,
     pub(crate) tallies: BTreeMap<ProjectId, Tally>,
+    /// When its last command came, in this run of the daemon.
+    pub(crate) seen: Option<EngineTime>,
+    /// Since when it has been present without a gap.
+    pub(crate) present_since: EngineTime,
 }
 
 /// A worker's doings in one project.
@@ -126,6 +130,14 @@ pub(crate) struct WorkerRoom {
 pub(crate) struct Tally {
     pub(crate) answers: u32,
     pub(crate) live: u32,
+    pub(crate) p75_ms: u64,
+}
+
+impl Tally {
+    /// As its row says; leases are counted as they come in.
+    pub(crate) fn of(row: WorkTally) -> Tally {
+        Tally { answers: row.answers, live: 0, p75_ms: row.p75_ms }
+    }
 }
 
 /// A touched task.
@@ -209,7 +221,8 @@ impl WorkerRoom {
     }
 
     pub(crate) fn work_tally(&self, project: ProjectId) -> WorkTally {
-        WorkTally { worker: self.worker.id, project, answers: self.tally(project).answers }
+        let Tally { answers, p75_ms, .. } = self.tally(project);
+        WorkTally { worker: self.worker.id, project, answers, p75_ms }
     }
 }
 

@@ -10,3 +10,4 @@ pub(crate) mod fairness;
 pub(crate) mod order;
 pub(crate) mod pick;
 pub(crate) mod places;
+pub(crate) mod wishes;

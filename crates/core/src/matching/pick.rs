@@ -13,16 +13,19 @@ use crate::engine::{ProjectRoom, State, WorkerRoom};
 use crate::limits::PASSES_MAX;
 use crate::matching::eligibility::{self, Been};
 use crate::matching::fairness::{RunnersUp, Turn};
-use crate::matching::order::PlaceKey;
+use crate::matching::order::{Class, PlaceKey};
 use crate::matching::places::Places;
+use crate::matching::wishes::Wanted;
 use crate::outcome::NoWork;
 use crate::project::{Assignment, ProjectState};
-use crate::{Now, ProjectId, TaskId, TenantId, WorkerId};
+use crate::{Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
 
 /// What a pick found, and what it leaves behind.
 #[derive(Debug, Default)]
 pub(crate) struct Pick {
     pub(crate) task: Option<TaskId>,
+    /// Of that task: what it takes of a time box.
+    pub(crate) duration_class: u8,
     pub(crate) runners_up: RunnersUp,
     /// An overdue project that stood back once more.
     pub(crate) passed: Option<ProjectId>,
@@ -30,18 +33,29 @@ pub(crate) struct Pick {
     pub(crate) cursors: Vec<(ProjectId, PlaceKey)>,
 }
 
-/// The best place for `worker` among `wished` projects (empty: all).
-pub(crate) fn pick(
-    state: &State,
-    tenant: TenantId,
-    worker: &WorkerRoom,
-    wished: &[ProjectId],
-    now: Now,
-) -> Pick {
+/// Who asks, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) worker: &'a WorkerRoom,
+    pub(crate) wanted: &'a Wanted,
+    /// What is left of the worker's time box; `None`: no box.
+    pub(crate) left: Option<Millis>,
+    pub(crate) now: Now,
+}
+
+impl Ask<'_> {
+    fn admits(&self, project: &ProjectRoom, class: Class) -> bool {
+        self.wanted.admits_class(self.worker, project, class, self.left)
+    }
+}
+
+/// The best place for a worker, by its wishes.
+pub(crate) fn pick(state: &State, ask: Ask<'_>) -> Pick {
     let mut found = Pick::default();
-    let turns = candidates(state, tenant, worker, wished, now);
+    let now = ask.now;
+    let turns = candidates(state, ask);
     let ready = |turn: &Turn, found: &mut Pick| {
-        first_ready(state, state.project_room(turn.project), worker, now, &mut found.cursors)
+        first_ready(state, state.project_room(turn.project), ask, &mut found.cursors)
     };
     let normal = turns.iter().find_map(|turn| Some((turn, ready(turn, &mut found)?)));
     let chosen = match normal {
@@ -70,31 +84,27 @@ pub(crate) fn pick(
         // Nothing else fits: sooner than planned, a place that rests.
         None => turns.iter().find_map(|turn| {
             let project = state.project_room(turn.project);
-            let mut places = project.order.resting(|_| true);
-            Some((turn, first(state, project, worker, &mut places, now)?))
+            let mut places = project.order.resting(|class| ask.admits(project, class));
+            Some((turn, first(state, project, ask, &mut places)?))
         }),
     };
     if let Some((turn, key)) = chosen {
         found.task = Some(TaskId { project: turn.project, number: key.task });
+        found.duration_class = key.class.duration;
         found.runners_up = runners_up(&turns, turn);
     }
     found
 }
 
 /// Every project in the rota that fits the worker, in the order of their turns.
-fn candidates(
-    state: &State,
-    tenant: TenantId,
-    worker: &WorkerRoom,
-    wished: &[ProjectId],
-    now: Now,
-) -> Vec<Turn> {
+fn candidates(state: &State, ask: Ask<'_>) -> Vec<Turn> {
+    let tenant = ask.worker.worker.tenant;
     let rooms = state.projects.values().filter(|room| room.project.tenant == tenant);
-    let asked = |room: &&ProjectRoom| wished.is_empty() || wished.contains(&room.project.id);
+    let asked = |room: &&ProjectRoom| ask.wanted.admits_project(room.project.id);
     let offers = |room: &&ProjectRoom| {
         room.in_rota && room.project.spec.assignment == Assignment::ServerPicks
     };
-    let fits = |room: &&ProjectRoom| eligibility::fits(state, worker, room, now).is_ok();
+    let fits = |room: &&ProjectRoom| eligibility::fits(state, ask.worker, room, ask.now).is_ok();
     let rooms = rooms.filter(asked).filter(offers).filter(fits);
     let mut turns: Vec<Turn> = rooms.map(|room| state.turn_of(room)).collect();
     turns.sort_unstable();
@@ -114,12 +124,12 @@ fn runners_up(turns: &[Turn], winner: &Turn) -> RunnersUp {
 fn first_ready(
     state: &State,
     project: &ProjectRoom,
-    worker: &WorkerRoom,
-    now: Now,
+    ask: Ask<'_>,
     cursors: &mut Vec<(ProjectId, PlaceKey)>,
 ) -> Option<PlaceKey> {
-    let mut places = project.order.ready_for(worker.worker.id, |_| true);
-    let found = first(state, project, worker, &mut places, now);
+    let admits = |class| ask.admits(project, class);
+    let mut places = project.order.ready_for(ask.worker.worker.id, admits);
+    let found = first(state, project, ask, &mut places);
     cursors.extend(places.cursors().map(|key| (project.project.id, key)));
     found
 }
@@ -128,28 +138,21 @@ fn first_ready(
 fn first(
     state: &State,
     project: &ProjectRoom,
-    worker: &WorkerRoom,
+    ask: Ask<'_>,
     places: &mut Places<'_>,
-    now: Now,
 ) -> Option<PlaceKey> {
     loop {
         let key = places.head()?;
-        match may(state, project, worker, key, now) {
+        match may(state, project, ask, key) {
             Ok(()) => return Some(key),
             Err(been) => places.pass(matches!(been, Been::There(_))),
         }
     }
 }
 
-fn may(
-    state: &State,
-    project: &ProjectRoom,
-    worker: &WorkerRoom,
-    key: PlaceKey,
-    now: Now,
-) -> Result<(), Been> {
+fn may(state: &State, project: &ProjectRoom, ask: Ask<'_>, key: PlaceKey) -> Result<(), Been> {
     match state.tasks.get(&project.task(key.task)) {
-        Some(task) => eligibility::been(state, worker, task, now.engine),
+        Some(task) => eligibility::been(state, ask.worker, task, ask.now.engine),
         None => Ok(()),
     }
 }
@@ -159,14 +162,14 @@ pub(crate) fn why_none(
     state: &State,
     tenant: TenantId,
     worker: WorkerId,
-    wished: &[ProjectId],
+    wanted: &Wanted,
     now: Now,
 ) -> Vec<(NoWork, u32)> {
     let mut counts = BTreeMap::new();
     let Some(worker) = state.workers.get(&worker) else { return Vec::new() };
     for project in state.projects.values() {
         let ours = project.project.tenant == tenant;
-        let asked = wished.is_empty() || wished.contains(&project.project.id);
+        let asked = wanted.admits_project(project.project.id);
         let gone = project.project.state == ProjectState::Deleting;
         if !ours || !asked || gone {
             continue;

@@ -12,6 +12,7 @@ use piecework_core::project::{Project, ProjectState};
 use piecework_core::schema::Answer;
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
+use piecework_core::wishes::Wishes;
 use piecework_core::{
     ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, TenantId,
     WallTime, WorkerId,
@@ -263,7 +264,7 @@ impl Player {
         let did = self.act(Command::Lease(LeaseTasks {
             worker: name,
             count,
-            projects,
+            wishes: Wishes::among(projects),
             task: None,
             request_id,
             content,
@@ -295,12 +296,12 @@ impl Player {
         let request_id = request.map(|r| id("q", r));
         let known = self.remembers(worker, request_id.as_ref());
         let rows = self.rows().clone();
-        let (count, projects, name) = (1, Vec::new(), self.name(worker));
+        let (count, name) = (1, self.name(worker));
         let task = Some(task);
         let did = self.act(Command::Lease(LeaseTasks {
             worker: name,
             count,
-            projects,
+            wishes: Wishes::default(),
             task,
             request_id,
             content,

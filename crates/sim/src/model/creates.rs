@@ -200,6 +200,7 @@ impl Model {
             expired: 0,
             returned: 0,
             revoked: 0,
+            p75_ms: 0,
             gone: ProjectTally::default(),
         };
         self.projects.insert(id, venture);
@@ -269,7 +270,8 @@ impl Model {
         let record =
             WorkerRecord { worker: id, idle_since: self.now.engine, ..WorkerRecord::default() };
         let (requests, answers) = (BTreeMap::new(), BTreeMap::new());
-        self.workers.insert(id, Person { worker, record, requests, answers });
+        let p75_ms = BTreeMap::new();
+        self.workers.insert(id, Person { worker, record, requests, answers, p75_ms });
         id
     }
 }

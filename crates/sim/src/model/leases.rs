@@ -9,7 +9,7 @@ use piecework_core::outcome::{Leased, NoWork};
 use piecework_core::project::Assignment;
 use piecework_core::task::TaskState;
 use piecework_core::worker::LeaseRequest;
-use piecework_core::{LeaseId, Outcome, Refusal, TaskId, TenantId, WorkerId};
+use piecework_core::{LeaseId, Millis, Outcome, Refusal, TaskId, TenantId, WorkerId};
 
 use super::Model;
 use super::lookup::text;
@@ -30,7 +30,7 @@ impl Model {
         if let Some(again) = self.asked_before(tenant, who, cmd)? {
             return Ok(again);
         }
-        let wanted = self.wanted(tenant, &cmd.projects)?;
+        let mut wanted = self.wanted(tenant, &cmd.wishes)?;
         let room = self.room(who);
         let mut leases = Vec::new();
         if let Some(task) = &cmd.task {
@@ -51,6 +51,11 @@ impl Model {
                 let Some(picked) = self.pick(tenant, who, &wanted) else { break };
                 if let Some(passed) = picked.passed {
                     self.projects.get_mut(&passed).expect("a candidate").passes += 1;
+                }
+                if let Some(left) = &mut wanted.left {
+                    let order = self.tasks[&picked.task].record.order;
+                    let expected = self.expected(who, picked.task.project, &order);
+                    *left = Millis(left.0 - expected.expect("the box admits what is known").0);
                 }
                 leases.push(self.grant(who, picked.task, cmd, picked.runners_up));
             }

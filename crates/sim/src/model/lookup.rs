@@ -165,6 +165,7 @@ impl Model {
             virtual_time: venture.virtual_time,
             requester_time: venture.requester_time,
             waiting_since: venture.waiting_since,
+            p75_ms: venture.p75_ms,
             ..venture.gone
         };
         for (_, task) in self.tasks_of(id) {

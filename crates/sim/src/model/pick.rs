@@ -39,7 +39,7 @@ impl Model {
         candidates.sort_by_key(|(turn, _)| *turn);
         let with = |rests: bool| {
             let best = |(turn, step): &(Turn, usize)| {
-                Some((*turn, self.best_place(who, turn.project, *step, rests)?))
+                Some((*turn, self.best_place(who, wanted, turn.project, *step, rests)?))
             };
             candidates.iter().filter_map(best).collect::<Vec<_>>()
         };
@@ -83,6 +83,7 @@ impl Model {
     fn best_place(
         &self,
         who: WorkerId,
+        wanted: &Wanted,
         project: ProjectId,
         step: usize,
         rests: bool,
@@ -94,6 +95,7 @@ impl Model {
             if best.is_none_or(|(least, _)| rank < least)
                 && self.place(task) == Some(rests)
                 && self.is_old_enough(task, step)
+                && self.admits(wanted, who, project, order)
                 && self.been(who, task).is_none()
             {
                 best = Some((rank, task));

@@ -11,6 +11,7 @@ use piecework_core::task::{TaskOrder, TaskRecord, TaskSpec, TaskState};
 use piecework_core::{EngineTime, Kind, Outcome, ProjectId, Refusal, TaskId, TaskNumber, TenantId};
 
 use super::lookup::text;
+use super::wishes::bits;
 use super::written::RowKey;
 use super::{Model, Task};
 
@@ -94,8 +95,8 @@ impl Model {
             deadline: new.deadline,
             wanted: new.overlap.unwrap_or(overlap),
             ready_at: self.now.engine,
-            size_class: TaskOrder::size_class(new.payload.len()),
-            duration_class: TaskOrder::duration_class(new.expected),
+            size_class: bits(bytes as u64),
+            duration_class: new.expected.map_or(0, |expected| bits(expected.0)),
         };
         let spec = TaskSpec {
             id,

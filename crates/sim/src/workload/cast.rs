@@ -122,8 +122,13 @@ fn terms(random: &mut Random, mix: &Mix) -> Terms {
         ]),
         reward: Money { micros: small(random.below(9) * 1_000), currency: Currency::USD },
         lease: lease(random, mix),
-        expected: None,
+        expected: expected(random, mix),
     }
+}
+
+/// How long an answer takes, as somebody declares.
+pub(super) fn expected(random: &mut Random, mix: &Mix) -> Option<Millis> {
+    random.percent(mix.paces).then(|| Millis(random.between(1, 9_000)))
 }
 
 fn fields(random: &mut Random) -> Vec<Field> {
@@ -219,7 +224,7 @@ pub(super) fn task(random: &mut Random, mix: &Mix, name: Option<ClientId>, now: 
     let deadline = random.percent(mix.deadlines);
     let deadline = deadline.then(|| WallTime(now.wall.0 + random.between(1_000, 120_000)));
     let overlap = random.one_in(4);
-    let bytes = if random.one_in(12) { 9 } else { 4 };
+    let bytes = if random.one_in(12) { 9 } else { random.index(8) };
     let mut task = NewTask {
         name,
         payload: vec![b'p'; bytes],
@@ -227,7 +232,7 @@ pub(super) fn task(random: &mut Random, mix: &Mix, name: Option<ClientId>, now: 
         priority: if random.one_in(4) { small::<i8>(random.below(5)) - 2 } else { 0 },
         deadline,
         overlap: overlap.then(|| small(random.between(1, mix.overlap + 1))),
-        expected: None,
+        expected: expected(random, mix),
         labels: BTreeMap::new(),
         content: Fingerprint::default(),
     };

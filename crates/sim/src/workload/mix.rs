@@ -96,6 +96,10 @@ pub struct Mix {
     pub clusters: u64,
     /// In percent: how many calls for work wait for it.
     pub waits: u64,
+    /// In percent: how many calls for work wish for something.
+    pub wishes: u64,
+    /// In percent: how many tasks and projects say how long an answer takes.
+    pub paces: u64,
     /// In percent: how many requesters have another weight, ceiling or lists.
     pub favours: u64,
     /// In percent: how many projects stand in another tier.
@@ -136,6 +140,8 @@ impl Mix {
             unnamed: some(70, 10, 70),
             clusters: some(40, 20, 60),
             waits: some(50, 5, 50),
+            wishes: some(50, 10, 60),
+            paces: some(60, 20, 80),
             favours: some(60, 20, 90),
             tiers: some(50, 20, 70),
             rates: 0,
@@ -172,7 +178,7 @@ fn limits(random: &mut Random) -> Limits {
         declines_in_a_row: u32::try_from(random.between(2, 4)).expect("a few"),
         decline_cooldown,
         create_keys_kept,
-        create_keys_max: random.index(40) + 10,
+        create_keys_max: random.index(30) + 6,
         service_gap,
     }
 }

@@ -186,7 +186,8 @@ impl Workload {
 
     fn other_terms(&mut self, at: usize) -> ProjectSpec {
         let mut spec = self.book.works[at].spec.clone();
-        match self.random.below(4) {
+        match self.random.below(5) {
+            4 => spec.terms.expected = cast::expected(&mut self.random, &self.mix),
             0 => spec.terms.lease = cast::lease(&mut self.random, &self.mix),
             1 => spec.terms.reward.micros += 500,
             2 => spec.overlap = spec.overlap % 3 + 1,

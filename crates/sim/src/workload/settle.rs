@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use piecework_core::command::{Steer, SteerProject};
 use piecework_core::project::{Assignment, ProjectState, Requirements};
+use piecework_core::wishes::Wishes;
 use piecework_core::{Command, Outcome, Refusal, TenantId};
 
 use super::book::{About, Sent, Stage};
@@ -138,7 +139,7 @@ impl Workload {
             }
             Todo::Ask(at) => {
                 self.book.accounts[at].stage.name()?;
-                Some(self.lease_call(at, 10, Vec::new(), None, true))
+                Some(self.lease_call(at, 10, Wishes::default(), None, true))
             }
         }
     }

@@ -7,6 +7,7 @@ use piecework_core::command::{
 };
 use piecework_core::lease::ReturnReason;
 use piecework_core::project::Assignment;
+use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, Command, LeaseId, Millis, Request};
 
 use super::book::{About, Account, Sent, any};
@@ -57,9 +58,13 @@ impl Workload {
             });
             projects.extend(work.and_then(|w| self.book.works[w].stage.name().cloned()));
         }
+        let wishes = match self.random.percent(self.mix.wishes) {
+            true => self.wishes(at, projects),
+            false => Wishes::among(projects),
+        };
         let named = !self.random.one_in(5);
         let wait = self.random.percent(self.mix.waits);
-        let mut sent = self.lease_call(at, count, projects, task, named);
+        let mut sent = self.lease_call(at, count, wishes, task, named);
         if wait {
             sent.wait = Duration::from_millis(self.random.between(200, 4_000));
         }
@@ -71,18 +76,41 @@ impl Workload {
         &mut self,
         at: usize,
         count: u64,
-        projects: Vec<ClientId>,
+        wishes: Wishes,
         task: Option<TaskRef>,
         named: bool,
     ) -> Sent {
         self.book.accounts[at].asks += 1;
         let asks = self.book.accounts[at].asks;
         let count = u32::try_from(count).expect("a few");
-        let content = cast::fingerprint(&(count, &projects, &task));
+        let content = cast::fingerprint(&(count, &wishes, &task));
         let request_id = named.then(|| cast::id(&format!("ask-{asks}")));
         self.of_worker(at, |worker| {
-            Command::Lease(LeaseTasks { worker, count, projects, task, request_id, content })
+            Command::Lease(LeaseTasks { worker, count, wishes, task, request_id, content })
         })
+    }
+
+    /// What a worker asks of its work, besides the projects.
+    fn wishes(&mut self, at: usize, projects: Vec<ClientId>) -> Wishes {
+        let mut wishes = Wishes::among(projects);
+        let tenant = self.book.accounts[at].tenant;
+        let random = &mut self.random;
+        if random.one_in(3) {
+            let other =
+                any(random, &self.book.works, |w| w.tenant == tenant && w.stage.name().is_some());
+            wishes.except.extend(other.and_then(|w| self.book.works[w].stage.name().cloned()));
+        }
+        if random.one_in(3) {
+            wishes.max_payload_bytes = Some(*random.pick(&[0, 3, 4, 7, 15, 100]));
+        }
+        if random.one_in(3) {
+            // For a few milli-units an answer, after some seconds.
+            wishes.min_hourly_micros = Some(*random.pick(&[1, 1_000_000, 4_000_000, 20_000_000]));
+        }
+        if random.one_in(2) {
+            wishes.within = Some(Millis(random.between(100, 20_000)));
+        }
+        wishes
     }
 
     /// A task of the worker's tenant, rather where workers pick.

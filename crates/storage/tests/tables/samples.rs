@@ -61,6 +61,11 @@ impl Dice {
         self.yes().then(|| make(self))
     }
 
+    /// For fields that came later: what was there before keeps its values.
+    fn later(&self) -> Dice {
+        Dice(!self.0)
+    }
+
     fn text(&mut self) -> String {
         let length = self.below(12);
         (0..length).map(|_| self.of(&['a', 'ä', 'z', ' ', '字'])).collect()
@@ -115,18 +120,18 @@ impl Dice {
     }
 
     pub(crate) fn requester(&mut self) -> Requester {
-        let id = 1 + self.below(4);
+        let (mut later, id) = (self.later(), 1 + self.below(4));
         Requester {
             id: RequesterId(id),
             tenant: TENANT,
             name: name("r", id),
             display_name: self.text(),
             labels: self.pairs(),
-            weight: self.of(&[1, WEIGHT_DEFAULT, 10_000]),
-            tier_ceiling: self.of(&[0, 4]),
-            grants_per_minute: self.of(&[0, 60]),
-            blocked_workers: self.listed(),
-            allowed_workers: self.listed(),
+            weight: later.of(&[1, WEIGHT_DEFAULT, 10_000]),
+            tier_ceiling: later.of(&[0, 4]),
+            grants_per_minute: later.of(&[0, 60]),
+            blocked_workers: later.listed(),
+            allowed_workers: later.listed(),
             created: self.wall(),
             version: self.below(9),
         }
@@ -168,8 +173,9 @@ impl Dice {
     }
 
     pub(crate) fn project(&mut self) -> Project {
-        let id = 1 + self.below(3);
+        let (mut later, id) = (self.later(), 1 + self.below(3));
         let revoke_leases = self.yes();
+        let skills = self.skills();
         Project {
             id: ProjectId(id),
             tenant: TENANT,
@@ -178,13 +184,13 @@ impl Dice {
             spec: ProjectSpec {
                 title: self.text(),
                 terms: self.terms(),
-                requirements: self.requirements(),
+                requirements: self.requirements(skills),
                 overlap: self.of(&[1, 1_000]),
                 assignment: self.of(&[Assignment::ServerPicks, Assignment::WorkerPicks]),
                 payload_bytes_max: self.below(65_536),
-                tier: self.of(&[0, TIER_DEFAULT, 4]),
-                grants_per_minute: self.of(&[0, 60]),
-                relaxation: (0..self.below(3)).map(|_| self.relaxation()).collect(),
+                tier: later.of(&[0, TIER_DEFAULT, 4]),
+                grants_per_minute: later.of(&[0, 60]),
+                relaxation: (0..later.below(3)).map(|_| later.relaxation()).collect(),
                 labels: self.pairs(),
             },
             revision: Revision(self.below(5)),
@@ -201,9 +207,13 @@ impl Dice {
         }
     }
 
-    fn requirements(&mut self) -> Requirements {
+    fn skills(&mut self) -> BTreeMap<String, u8> {
+        (0..self.below(3)).map(|_| (self.text(), 50)).collect()
+    }
+
+    fn requirements(&mut self, skills: BTreeMap<String, u8>) -> Requirements {
         Requirements {
-            skills: (0..self.below(3)).map(|_| (self.text(), 50)).collect(),
+            skills,
             min_rating: self.of(&[0, 100]),
             kinds: self.of(&[vec![], vec![WorkerKind::Ai, WorkerKind::Human]]),
             regions: self.of(&[vec![], vec!["fi".to_owned()]]),
@@ -213,7 +223,8 @@ impl Dice {
     }
 
     fn relaxation(&mut self) -> Relaxation {
-        Relaxation { after: self.millis(), requirements: self.requirements() }
+        let (after, skills) = (self.millis(), self.skills());
+        Relaxation { after, requirements: self.requirements(skills) }
     }
 
     pub(crate) fn tally(&mut self) -> ProjectTally {
@@ -227,6 +238,7 @@ impl Dice {
             virtual_time: self.next(),
             requester_time: self.next(),
             waiting_since: self.engine(),
+            p75_ms: self.below(2).into(),
             ..ProjectTally::default()
         }
     }
@@ -548,6 +560,7 @@ impl Dice {
                 worker: WorkerId(1 + self.below(4)),
                 project: ProjectId(1 + self.below(3)),
                 answers: self.below(99),
+                p75_ms: self.below(2).into(),
             }),
             18 => Change::CreateKey(Box::new(self.create_key())),
             19 => Change::CreateKeyGone(self.create_key().id),

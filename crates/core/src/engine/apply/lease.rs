@@ -9,8 +9,10 @@ use crate::engine::apply::finish;
 use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
+use crate::matching::eligibility;
 use crate::matching::fairness::{self, RunnersUp};
-use crate::matching::{eligibility, pick};
+use crate::matching::pick::{self, Ask};
+use crate::matching::wishes::{Wanted, pace};
 use crate::outcome::{Leased, NoWork};
 use crate::planted::{self, Mistake};
 use crate::project::Assignment;
@@ -28,7 +30,7 @@ pub(super) fn lease(
     if let Some(again) = again(state, changes.now, worker, cmd)? {
         return Ok(again);
     }
-    let (id, wished) = (worker.worker.id, wishes(state, tenant, cmd)?);
+    let (id, wanted) = (worker.worker.id, Wanted::of(state, tenant, &cmd.wishes)?);
     let room = eligibility::room(worker, changes.now);
     let leases = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference, room)?;
@@ -41,10 +43,10 @@ pub(super) fn lease(
             Err(Refusal::CoolingDown { .. }) => return Ok(nothing(NoWork::CoolingDown)),
             Err(refusal) => return Err(refusal.into()),
         };
-        picked(state, changes, tenant, id, &wished, cmd, most)
+        picked(state, changes, id, &wanted, cmd, most)
     };
     if leases.is_empty() {
-        let none_because = pick::why_none(state, tenant, id, &wished, changes.now);
+        let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
         return Ok(Outcome::Leased(Leased { grants: Vec::new(), none_because }));
     }
     let grants = leases.iter().map(|l| grant_view(state, l, changes.now)).collect();
@@ -83,10 +85,6 @@ fn again(
         .map(|lease| grant_view(state, lease, now))
         .collect();
     Ok(Some(Outcome::Leased(Leased { grants, none_because: Vec::new() })))
-}
-
-fn wishes(state: &State, tenant: TenantId, cmd: &LeaseTasks) -> Result<Vec<ProjectId>, Refusal> {
-    cmd.projects.iter().map(|name| Ok(state.project(tenant, name)?.project.id)).collect()
 }
 
 /// The task that the worker named, if it may have it.
@@ -138,19 +136,24 @@ fn named(
 fn picked(
     state: &mut State,
     changes: &mut Changes,
-    tenant: TenantId,
     worker: WorkerId,
-    wished: &[ProjectId],
+    wanted: &Wanted,
     cmd: &LeaseTasks,
     most: u32,
 ) -> Vec<Lease> {
-    let mut leases = Vec::new();
+    let (mut leases, mut left) = (Vec::new(), wanted.within());
     for _ in 0..cmd.count.min(most) {
-        let found = pick::pick(state, tenant, state.worker_room(worker), wished, changes.now);
+        let room = state.worker_room(worker);
+        let found = pick::pick(state, Ask { worker: room, wanted, left, now: changes.now });
         for (project, key) in found.cursors {
             state.project_room_mut(project).order.stands(worker, key);
         }
         let Some(task) = found.task else { break };
+        left = left.map(|left| {
+            let project = state.project_room(task.project);
+            let pace = pace(state.worker_room(worker), project, found.duration_class);
+            Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
+        });
         if let Some(passed) = found.passed {
             state.project_room_mut(passed).passes += 1;
         }

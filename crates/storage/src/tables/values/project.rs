@@ -179,6 +179,7 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         virtual_time: tally.virtual_time,
         requester_time: tally.requester_time,
         waiting_since_engine_ms: tally.waiting_since.0,
+        p75_ms: tally.p75_ms,
     }
 }
 
@@ -203,6 +204,7 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         virtual_time: message.virtual_time,
         requester_time: message.requester_time,
         waiting_since: EngineTime(message.waiting_since_engine_ms),
+        p75_ms: message.p75_ms,
     }
 }
 
