@@ -196,6 +196,7 @@ fn answered() -> (Engine, SubmitAnswers, ColdTask) {
         count: 1,
         projects: Vec::new(),
         task: None,
+        claim: false,
         request_id: None,
         content: Fingerprint::default(),
     };

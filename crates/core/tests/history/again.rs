@@ -67,7 +67,15 @@ impl Player {
                 let (worker, projects) = (worker.name.clone(), vec![project.name.clone()]);
                 let (task, request_id) = (None, Some(id("probe", project.id)));
                 let content = Fingerprint::default();
-                let lease = LeaseTasks { worker, count: 2, projects, task, request_id, content };
+                let lease = LeaseTasks {
+                    worker,
+                    count: 2,
+                    projects,
+                    task,
+                    claim: false,
+                    request_id,
+                    content,
+                };
                 probes.push(Command::Lease(lease));
             }
         }

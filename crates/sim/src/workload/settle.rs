@@ -12,6 +12,7 @@ use piecework_core::project::{Assignment, ProjectState, Requirements};
 use piecework_core::{Command, Outcome, Refusal, TenantId};
 
 use super::book::{About, Sent, Stage};
+use super::worker_calls::Manner;
 use super::{Workload, cast};
 
 /// What is to be done next, by place in the book.
@@ -138,7 +139,8 @@ impl Workload {
             }
             Todo::Ask(at) => {
                 self.book.accounts[at].stage.name()?;
-                Some(self.lease_call(at, 10, Vec::new(), None, true))
+                let manner = Manner { named: true, claim: false };
+                Some(self.lease_call(at, 10, Vec::new(), None, manner))
             }
         }
     }
