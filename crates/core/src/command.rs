@@ -5,6 +5,7 @@
 //! one position with an outcome per item.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::lease::ReturnReason;
 use crate::limits::WEIGHT_DEFAULT;
@@ -90,6 +91,12 @@ pub enum Command {
     Submit(SubmitAnswers),
     /// Back with them.
     Return(ReturnLeases),
+    /// Pushed leases have arrived at their worker.
+    Claim(ClaimLeases),
+    /// Workers show life: more time for what they hold.
+    ShowLife(LifeSigns),
+    /// An unfinished answer, to be kept with its lease.
+    SaveDraft(SaveDraft),
     /// What time has done: at most `TIMERS_PER_TURN_MAX` timers that are due.
     Tick,
     /// One bounded step of a project's sweep.
@@ -370,6 +377,8 @@ pub struct LeaseTasks {
     pub wishes: Wishes,
     /// Exactly this one, in a project where workers pick.
     pub task: Option<TaskRef>,
+    /// What is granted goes back unless it is claimed in time: it is pushed.
+    pub claim: bool,
     /// Makes a retry safe.
     pub request_id: Option<ClientId>,
     /// Of everything above but the request id.
@@ -423,6 +432,38 @@ pub struct ReturnItem {
     pub reason: ReturnReason,
 }
 
+/// Pushed leases have arrived at their worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimLeases {
+    /// Whose.
+    pub worker: ClientId,
+    /// Which.
+    pub leases: Vec<LeaseId>,
+}
+
+/// Signs of life, as one connection gathered them: every lease named, and every
+/// live lease of the workers named, gets its project's lease duration from now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LifeSigns {
+    /// Who showed life.
+    pub workers: Vec<ClientId>,
+    /// On which leases life was seen.
+    pub leases: Vec<LeaseId>,
+    /// For whom the caller speaks: leases of anybody else do not exist for it.
+    pub of: Arc<BTreeSet<ClientId>>,
+}
+
+/// An unfinished answer, to be kept with its lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveDraft {
+    /// Whose.
+    pub worker: ClientId,
+    /// Under which lease.
+    pub lease: LeaseId,
+    /// At most `DRAFT_BYTES_MAX`; empty: no draft any more.
+    pub bytes: Vec<u8>,
+}
+
 impl LeaseTasks {
     /// Any one task for this worker, without a request id.
     #[must_use]
@@ -432,6 +473,7 @@ impl LeaseTasks {
             count: 1,
             wishes: Wishes::default(),
             task: None,
+            claim: false,
             request_id: None,
             content: Fingerprint::default(),
         }
@@ -465,6 +507,9 @@ impl Command {
             Command::Extend(_) => "extend",
             Command::Submit(_) => "submit",
             Command::Return(_) => "return",
+            Command::Claim(_) => "claim",
+            Command::ShowLife(_) => "show_life",
+            Command::SaveDraft(_) => "save_draft",
             Command::Tick => "tick",
             Command::Sweep { .. } => "sweep",
             Command::Restarted => "restarted",
@@ -479,6 +524,8 @@ impl Command {
             Command::Extend(c) => Some(&c.worker),
             Command::Submit(c) => Some(&c.worker),
             Command::Return(c) => Some(&c.worker),
+            Command::Claim(c) => Some(&c.worker),
+            Command::SaveDraft(c) => Some(&c.worker),
             Command::CreateProject(c) => Some(&c.requester),
             _ => None,
         }

@@ -11,6 +11,8 @@ pub const CLIENT_ID_CHARS_MAX: usize = 128;
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes in one answer.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// Bytes in one draft.
+pub const DRAFT_BYTES_MAX: usize = 256 * 1024;
 /// Items in one bulk call.
 pub const ITEMS_PER_CALL_MAX: usize = 1_000;
 /// Bytes in one message, either way.
@@ -102,6 +104,8 @@ pub struct Limits {
     pub restart_grace: Millis,
     /// How long a worker is barred from a task whose lease it let expire.
     pub expiry_bar: Millis,
+    /// A pushed lease that nobody claims for so long goes back.
+    pub claim_within: Millis,
     /// DECLINED is free within this time of the grant.
     pub decline_within: Millis,
     /// Declines in a row before a worker cools down.
@@ -121,6 +125,7 @@ impl Default for Limits {
         Limits {
             restart_grace: Millis::from_secs(20),
             expiry_bar: Millis::from_mins(24 * 60),
+            claim_within: Millis::from_secs(30),
             decline_within: Millis::from_secs(30),
             declines_in_a_row: 5,
             decline_cooldown: Millis::from_mins(10),

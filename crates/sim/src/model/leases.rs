@@ -59,6 +59,7 @@ impl Model {
                 }
                 leases.push(self.grant(who, picked.task, cmd, picked.runners_up));
             }
+            self.one_deadline(&mut leases);
         }
         if leases.is_empty() {
             return Ok(nothing(self.why_none(tenant, who, &wanted)));
@@ -138,7 +139,7 @@ impl Model {
 
     /// The lease pins the project's revision and gets the task's next number; a lapsed
     /// place is one like others again; idle time restarts. A task that is full now
-    /// releases what its expired leases hold.
+    /// releases what its expired leases hold. A push is to be claimed.
     fn grant(
         &mut self,
         who: WorkerId,
@@ -168,12 +169,26 @@ impl Model {
             granted_wall: now.wall,
             deadline: now.engine + policy.duration,
             state: LeaseState::Live,
+            claim_by: cmd.claim.then(|| now.engine + self.limits.claim_within),
+            draft: false,
         };
         self.edit(task).leases.push(lease.clone());
         self.release_if_full(task);
         self.record(who).idle_since = now.engine;
         self.look_at_rota(task.project);
         lease
+    }
+
+    /// What one call grants has one deadline: that of the longest lease, within the
+    /// shortest hold.
+    fn one_deadline(&mut self, leases: &mut [Lease]) {
+        let policy = |lease: &Lease| self.terms(lease.id.task.project, lease.revision).lease;
+        let longest = leases.iter().map(|l| policy(l).duration).max().unwrap_or_default();
+        let hold = leases.iter().map(|l| policy(l).max_hold).min().unwrap_or_default();
+        for lease in leases {
+            lease.deadline = self.now.engine + longest.min(hold);
+            self.edit_lease(lease.id).deadline = lease.deadline;
+        }
     }
 
     /// A granting call with a request id is remembered: the last sixteen in any case,

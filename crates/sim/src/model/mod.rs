@@ -9,6 +9,7 @@
 //! Not here: which commands there are (`workload/`), disks (`world/`).
 
 mod answers;
+mod claims;
 mod creates;
 mod ends;
 mod leases;
@@ -58,6 +59,7 @@ pub struct Model {
     keys: BTreeMap<CreateKeyId, CreateKeyRow>,
     sweeps: BTreeMap<ProjectId, Sweep>,
     results: BTreeMap<TaskId, TaskResult>,
+    drafts: BTreeMap<LeaseId, Vec<u8>>,
     /// Of rates: when the next grants are due, in micro-seconds of engine time. Known
     /// in one run of the daemon only.
     next_grants: BTreeMap<Payer, u64>,
@@ -129,6 +131,7 @@ impl Model {
             keys: BTreeMap::new(),
             sweeps: BTreeMap::new(),
             results: BTreeMap::new(),
+            drafts: BTreeMap::new(),
             next_grants: BTreeMap::new(),
             now: Now::default(),
             before: BTreeMap::new(),
@@ -143,6 +146,7 @@ impl Model {
     pub fn apply(&mut self, position: Position, now: Now, request: &Request) -> Predicted {
         self.now = now;
         let outcome = self.decide(request);
+        self.tidy_leases();
         let rows = self.written();
         if !rows.is_empty() {
             self.logged = now;
@@ -177,6 +181,9 @@ impl Model {
             Command::Extend(c) => self.extend(tenant, c),
             Command::Submit(c) => self.submit(tenant, c),
             Command::Return(c) => self.give_back(tenant, c),
+            Command::Claim(c) => self.claim(tenant, c),
+            Command::ShowLife(c) => self.show_life(tenant, c),
+            Command::SaveDraft(c) => self.save_draft(tenant, c),
             Command::Tick => Ok(self.tick()),
             Command::Sweep { project } => Ok(self.sweep(*project)),
             Command::Restarted => Ok(self.restarted()),

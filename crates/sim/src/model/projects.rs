@@ -156,6 +156,7 @@ impl Model {
             for task in tasks {
                 self.tasks.remove(&task);
                 self.results.remove(&task);
+                self.drafts.retain(|lease, _| lease.task != task);
             }
             self.projects.get_mut(&id).expect("a project with a sweep").gone = counts;
             self.sweeps.insert(id, Sweep { next: TaskNumber(last.0 + 1), ..sweep });

@@ -34,6 +34,9 @@ kinds! {
     GiveBack 50 "Returns a lease, for any reason.",
     GiveUp 16 "Returns a lease that it left behind.",
     Extend 40 "Asks for more time.",
+    Claim 60 "Says that what was pushed has arrived.",
+    SaveDraft 30 "Leaves an unfinished answer with the daemon.",
+    ShowLife 25 "Its connection says on what it saw life.",
     Foreign 8 "Names a lease of somebody else, or one that never was.",
     // Requesters.
     Upload 30 "Creates tasks.",
@@ -100,6 +103,8 @@ pub struct Mix {
     pub wishes: u64,
     /// In percent: how many tasks and projects say how long an answer takes.
     pub paces: u64,
+    /// In percent: how many calls for work want it pushed, to be claimed.
+    pub pushes: u64,
     /// In percent: how many requesters have another weight, ceiling or lists.
     pub favours: u64,
     /// In percent: how many projects stand in another tier.
@@ -142,6 +147,7 @@ impl Mix {
             waits: some(50, 5, 50),
             wishes: some(50, 10, 60),
             paces: some(60, 20, 80),
+            pushes: some(50, 10, 80),
             favours: some(60, 20, 90),
             tiers: some(50, 20, 70),
             rates: 0,
@@ -171,6 +177,7 @@ fn limits(random: &mut Random) -> Limits {
     let (restart_grace, expiry_bar) = (ms(500, 3_000), ms(1_000, 30_000));
     let (decline_within, decline_cooldown) = (ms(500, 3_000), ms(1_000, 8_000));
     let (create_keys_kept, service_gap) = (ms(5_000, 60_000), ms(500, 20_000));
+    let claim_within = ms(300, 4_000);
     Limits {
         restart_grace,
         expiry_bar,
@@ -180,6 +187,7 @@ fn limits(random: &mut Random) -> Limits {
         create_keys_kept,
         create_keys_max: random.index(30) + 6,
         service_gap,
+        claim_within,
     }
 }
 

@@ -202,6 +202,9 @@ impl Workload {
             Kind::Vanish => self.vanish(),
             Kind::GiveBack | Kind::GiveUp => self.give_back(kind),
             Kind::Extend => self.extend(),
+            Kind::Claim => self.claim(),
+            Kind::SaveDraft => self.save_draft(),
+            Kind::ShowLife => self.show_life(),
             Kind::Upload | Kind::UpdateTask | Kind::Overlap | Kind::CancelTask | Kind::Requeue => {
                 self.task_call(kind, now)
             }

@@ -13,6 +13,7 @@ use piecework_core::wishes::Wishes;
 use piecework_core::{Command, Outcome, Refusal, TenantId};
 
 use super::book::{About, Sent, Stage};
+use super::worker_calls::Manner;
 use super::{Workload, cast};
 
 /// What is to be done next, by place in the book.
@@ -139,7 +140,8 @@ impl Workload {
             }
             Todo::Ask(at) => {
                 self.book.accounts[at].stage.name()?;
-                Some(self.lease_call(at, 10, Wishes::default(), None, true))
+                let manner = Manner { named: true, claim: false };
+                Some(self.lease_call(at, 10, Wishes::default(), None, manner))
             }
         }
     }

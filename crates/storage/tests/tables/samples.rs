@@ -10,7 +10,7 @@ use piecework_core::change::{
 use piecework_core::event::{
     Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
-use piecework_core::lease::{Lease, LeaseState, ReturnReason, Revocation, Submitted};
+use piecework_core::lease::{Draft, Lease, LeaseState, ReturnReason, Revocation, Submitted};
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectSpec,
@@ -355,7 +355,14 @@ impl Dice {
             granted_wall: self.wall(),
             deadline: self.engine(),
             state,
+            claim_by: self.maybe(Dice::engine),
+            draft: false,
         }
+    }
+
+    pub(crate) fn draft(&mut self, lease: LeaseId) -> Draft {
+        let length = 1 + self.below(2_000) as usize;
+        Draft { lease, bytes: vec![6; length] }
     }
 
     pub(crate) fn submission(&mut self, lease: LeaseId) -> Submission {
@@ -552,6 +559,14 @@ impl Dice {
             13 => Change::Worker(Box::new(self.worker())),
             14 => Change::WorkerRecord(self.worker_record()),
             15 => Change::LeaseRequest(Box::new(self.lease_request())),
+            // Of another lease each time: often what goes was there.
+            16 if self.yes() => {
+                let lease = self.lease_id();
+                match self.yes() {
+                    true => Change::Draft(Box::new(self.draft(lease))),
+                    false => Change::DraftGone(lease),
+                }
+            }
             16 => {
                 let LeaseRequest { worker, number, .. } = self.lease_request();
                 Change::LeaseRequestGone { worker, number }

@@ -35,7 +35,7 @@ pub(super) fn lease(
     let leases = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference, room)?;
         let request = next_request(state, cmd, id);
-        vec![grant(state, changes, id, task, RunnersUp::default(), request)]
+        vec![grant(state, changes, id, task, RunnersUp::default(), request, cmd.claim)]
     } else {
         let most = match room {
             Ok(most) => most,
@@ -154,13 +154,32 @@ fn picked(
             let pace = pace(state.worker_room(worker), project, found.duration_class);
             Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
         });
-        if let Some(passed) = found.passed {
+        if let Some(passed) = found.passed.filter(|_| !planted::is(Mistake::GapIgnored)) {
             state.project_room_mut(passed).passes += 1;
         }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, task, found.runners_up, request));
+        leases.push(grant(state, changes, worker, task, found.runners_up, request, cmd.claim));
     }
+    bundle(state, changes, &mut leases);
     leases
+}
+
+/// What is granted together has one deadline, since it is taken along together: that
+/// of the longest lease, within the shortest hold.
+fn bundle(state: &mut State, changes: &mut Changes, leases: &mut [Lease]) {
+    let policy = |lease: &Lease| state.project_room(lease.id.task.project).project.spec.terms.lease;
+    let longest = leases.iter().map(|lease| policy(lease).duration).max();
+    let hold = leases.iter().map(|lease| policy(lease).max_hold).min();
+    let Some(deadline) = longest.min(hold).map(|length| changes.now.engine + length) else {
+        return;
+    };
+    let others = leases.iter_mut().filter(|lease| lease.deadline != deadline);
+    for lease in others {
+        lease.deadline = deadline;
+        let mut edit = state.open(lease.id.task);
+        edit.lease(lease.id.number).deadline = deadline;
+        state.close(edit, changes);
+    }
 }
 
 fn next_request(state: &State, cmd: &LeaseTasks, worker: WorkerId) -> u32 {
@@ -178,6 +197,7 @@ fn grant(
     task: TaskId,
     runners_up: RunnersUp,
     request: u32,
+    claim: bool,
 ) -> Lease {
     let now = changes.now;
     charge(state, changes, task.project, runners_up);
@@ -193,6 +213,8 @@ fn grant(
         granted_wall: now.wall,
         deadline: now.engine + policy.duration,
         state: LeaseState::Live,
+        claim_by: claim.then(|| now.engine + state.limits.claim_within),
+        draft: false,
     };
     edit.add(lease.clone());
     edit.task.record.lapsed = false;
