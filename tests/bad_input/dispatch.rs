@@ -239,13 +239,6 @@ async fn a_suspended_worker_gets_nothing_and_brings_nothing() {
 #[tokio::test]
 async fn what_is_not_there_yet_says_so() {
     let daemon = Daemon::start().await;
-    let platform = daemon.platform();
-    let told = platform.client.dispatch().save_draft(SaveDraftRequest::default()).await;
-    refused(told, Code::Unimplemented, Reason::NotYet, "");
-    let frames = tokio_stream::iter([WorkRequest::default()]);
-    let told = platform.client.dispatch().work(frames).await;
-    refused(told.map(drop), Code::Unimplemented, Reason::NotYet, "");
-
     let channel = Endpoint::from_shared(daemon.server()).unwrap().connect().await.unwrap();
     let mut grpc = Grpc::new(channel);
     for path in ["/piecework.v1.DispatchService/Guess", "/piecework.v2.TaskService/CreateTasks"] {

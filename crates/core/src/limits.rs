@@ -47,6 +47,10 @@ pub const LATE_WINDOW_MAX: Millis = Millis::from_mins(24 * 60);
 pub const LATE_GRACE_PERCENT: u64 = 10;
 /// Longest `late_grace`.
 pub const LATE_GRACE_MAX: Millis = Millis::from_secs(60);
+/// How often a client is to show signs of life.
+pub const HEARTBEAT_DEFAULT: Millis = Millis::from_secs(20);
+/// Workers for whom one stream may speak.
+pub const WORKERS_PER_STREAM_MAX: usize = 10_000;
 /// Longest a `Lease` call may wait for work.
 pub const WAIT_MAX: Millis = Millis::from_secs(60);
 /// Distinct workers who must report a task as broken before it fails.

@@ -18,7 +18,7 @@ use super::cold::ColdReader;
 use super::inbox::{Inbox, Unanswered};
 use super::place::DirectoryPlace;
 use super::recover::{RecoverError, Recovered, recover};
-use super::release::Reply;
+use super::release::Said;
 use super::snapshots::Maker;
 use super::snapshotter::{Means, Schedule, SnapshotDesk, SnapshotThread};
 use super::thread;
@@ -59,7 +59,7 @@ pub(crate) struct Running {
 /// See [`RecoverError`]. Nothing was changed that a later start could not mend.
 pub(crate) fn start(
     config: &Config,
-) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
+) -> Result<(Running, mpsc::UnboundedReceiver<Said>), RecoverError> {
     let place = DirectoryPlace { config, directory: DataDirectory::open(&config.data_dir)? };
     let recovered = recover(&place, &config.limits())?;
     run(config, recovered, place.directory)
@@ -69,7 +69,7 @@ fn run(
     config: &Config,
     recovered: Recovered<FileJournal, RealDisk>,
     directory: DataDirectory,
-) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
+) -> Result<(Running, mpsc::UnboundedReceiver<Said>), RecoverError> {
     let Recovered { store, snapshots, inbox, releases, replies, journal, engine, now } = recovered;
     let (publish, published) = watch::channel(store.published());
     store.subscribe(Box::new(move |position| {

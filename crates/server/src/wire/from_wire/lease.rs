@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use piecework_core::command::{LeaseTasks, ReturnItem, TaskRef};
+use piecework_core::command::{LeaseTasks, ReturnItem, SaveDraft, TaskRef};
 use piecework_core::lease::ReturnReason;
 use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, Fingerprint, LeaseId, Millis, limits};
@@ -101,6 +101,7 @@ fn of(
         count: next.count.max(1),
         wishes: Wishes::among(projects),
         task,
+        claim: false,
         request_id: names::optional_id(&at("request_id"), &next.request_id)?,
         content: Fingerprint::default(),
     };
@@ -117,7 +118,7 @@ fn content_of(lease: &LeaseTasks) -> Fingerprint {
     Fingerprint::of(&parts)
 }
 
-fn return_item(path: &str, message: v1::LeaseReturn) -> Result<ReturnItem, Failure> {
+pub(crate) fn return_item(path: &str, message: v1::LeaseReturn) -> Result<ReturnItem, Failure> {
     let at = |name: &str| format!("{path}.{name}");
     let lease = names::lease(&at("lease"), &message.lease)?;
     // Checked now, so that a client hears of it before comments are kept.
@@ -131,6 +132,19 @@ fn return_item(path: &str, message: v1::LeaseReturn) -> Result<ReturnItem, Failu
         v1::ReturnReason::Unspecified => return Err(invalid::field(&at("reason"), "is not set")),
     };
     Ok(ReturnItem { lease, reason })
+}
+
+/// A draft, and under which lease. `path`: what leads to both fields.
+pub(crate) fn draft(
+    path: &str,
+    worker: ClientId,
+    lease: &str,
+    draft: &[u8],
+) -> Result<SaveDraft, Failure> {
+    let at = |name: &str| format!("{path}{name}");
+    let lease = names::lease(&at("lease"), lease)?;
+    field::count(&at("draft"), draft.len(), limits::DRAFT_BYTES_MAX, "bytes")?;
+    Ok(SaveDraft { worker, lease, bytes: draft.to_vec() })
 }
 
 #[cfg(test)]
