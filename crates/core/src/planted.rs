@@ -51,6 +51,11 @@ mistakes! {
     SkillIgnored "skill-ignored" "A required skill is not asked for.",
     CapacityIgnored "capacity-ignored" "A worker gets one lease more than its capacity.",
     PauseGrants "pause-grants" "A paused project still hands out tasks.",
+    WeightIgnored "weight-ignored" "All requesters have the same weight.",
+    TierIgnored "tier-ignored" "All projects stand in the same tier.",
+    GapIgnored "gap-ignored" "An overdue project never gets a grant before its turn.",
+    ClaimIgnored "claim-ignored" "A push that nobody claims stays live.",
+    DraftLeaks "draft-leaks" "A draft is kept with the newest lease of its task, whoever has it.",
     // The writer.
     ReplyBeforeDurable "reply-before-durable" "A reply leaves before its group is durable.",
     ReadBeforeDurable "read-before-durable" "A refusal or read leaves before what it saw is durable.",

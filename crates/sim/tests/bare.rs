@@ -51,7 +51,7 @@ fn agree(first: u64) {
         ("LeaseSuperseded", 3),
         ("TaskCancelled", 10),
         ("TaskDone", 6),
-        ("TaskFailed", 3),
+        ("TaskFailed", 1),
     ] {
         at_least(&all, what, times(&all.late, what), least);
     }

@@ -7,7 +7,7 @@ use piecework_sim::bare;
 
 const SEEDS_MAX: u64 = 500;
 
-const MISTAKES: [Mistake; 19] = [
+const MISTAKES: [Mistake; 24] = [
     Mistake::ExpireFinished,
     Mistake::AcceptEnded,
     Mistake::ExpireEarly,
@@ -27,6 +27,11 @@ const MISTAKES: [Mistake; 19] = [
     Mistake::KeysForgotten,
     Mistake::LeaseRequestsForgotten,
     Mistake::DoubleResult,
+    Mistake::WeightIgnored,
+    Mistake::TierIgnored,
+    Mistake::GapIgnored,
+    Mistake::ClaimIgnored,
+    Mistake::DraftLeaks,
 ];
 
 #[test]

@@ -3,8 +3,8 @@
 //! A promise's test plants the mistakes that would break it, one by one: some seed
 //! must fail under each, and the same seed must pass without it.
 //!
-//! Not here: P8, P11, P13 and P16, which come with money, fairness bounds,
-//! admission and credentials; P17, which is `tests/upgrade.rs`.
+//! Not here: P8 and P16, which come with money and credentials; P13, which is
+//! `crates/server/tests`; P17, which is `tests/upgrade.rs`.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -61,8 +61,8 @@ fn p05_late_answers_get_the_verdict_of_the_rule_and_nothing_counts_twice() {
 }
 
 #[test]
-fn p06_a_lost_reply_to_lease_strands_nothing() {
-    breaks_under(&[Mistake::LeaseRetryGrants]);
+fn p06_a_lost_reply_to_lease_and_an_unclaimed_push_strand_nothing() {
+    breaks_under(&[Mistake::LeaseRetryGrants, Mistake::ClaimIgnored]);
 }
 
 #[test]
@@ -84,6 +84,11 @@ fn p09_streams_are_dense_and_never_ahead_of_the_disk() {
 #[test]
 fn p10_reads_rest_on_what_is_durable() {
     breaks_under(&[Mistake::ReadBeforeDurable]);
+}
+
+#[test]
+fn p11_nobody_starves_and_grants_follow_tiers_and_weights() {
+    breaks_under(&[Mistake::GapIgnored, Mistake::TierIgnored, Mistake::WeightIgnored]);
 }
 
 #[test]

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use piecework_core::command::{
-    CancelTasks, CreateProject, CreateRequester, CreateTasks, NewTask, TaskKey, TaskRef,
+    CancelTasks, CreateProject, CreateRequester, CreateTasks, CreateWorker, LeaseTasks, NewTask,
+    SubmitAnswers, SubmitItem, TaskKey, TaskRef,
 };
-use piecework_core::limits::LEASE_DEFAULT;
+use piecework_core::limits::{LEASE_DEFAULT, TIER_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, LeasePolicy, ProjectSpec, Requirements, Terms,
 };
-use piecework_core::schema::Schema;
+use piecework_core::schema::{Answer, Schema};
+use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{
-    ClientId, Command, Fingerprint, Limits, Money, Outcome, Refusal, Request, TaskNumber, TenantId,
+    ClientId, Command, Fingerprint, LeaseId, Limits, Money, Outcome, Refusal, Request, TaskNumber,
+    TenantId,
 };
 use piecework_sim::world::{Crash, Heard, Sizes, Step, Tables, World};
 
@@ -24,8 +27,7 @@ fn id(text: &str) -> ClientId {
 }
 
 fn requester(name: &str) -> Command {
-    let (name, display_name, labels) = (Some(id(name)), String::new(), BTreeMap::new());
-    Command::CreateRequester(CreateRequester { name, display_name, labels, key: None })
+    Command::CreateRequester(CreateRequester { name: Some(id(name)), ..Default::default() })
 }
 
 fn project() -> Command {
@@ -44,6 +46,9 @@ fn project() -> Command {
         overlap: 1,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 100,
+        tier: TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     };
     let (name, requester) = (Some(id("p")), id("r"));
@@ -71,6 +76,26 @@ fn task(number: u32) -> TaskRef {
 
 fn cancel(number: u32) -> Command {
     Command::CancelTasks(CancelTasks { tasks: vec![task(number)], revoke_leases: false })
+}
+
+fn worker() -> Command {
+    let spec = WorkerSpec {
+        kind: WorkerKind::Human,
+        region: String::new(),
+        device: String::new(),
+        capacity: Some(9),
+        identity_cluster: String::new(),
+        requester: None,
+        labels: BTreeMap::new(),
+    };
+    Command::CreateWorker(CreateWorker { name: Some(id("w")), spec, requester: None, key: None })
+}
+
+fn leases(outcome: &Outcome) -> Vec<LeaseId> {
+    match outcome {
+        Outcome::Leased(leased) => leased.grants.iter().map(|grant| grant.lease.id).collect(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A daemon, and the calls that were sent to it.
@@ -104,7 +129,17 @@ impl Play {
     }
 
     fn turn(&mut self) {
-        self.step(&Step::Turn { passed_ms: 1, stepped_ms: 0, most: 100 });
+        self.turn_over(100);
+    }
+
+    fn turn_over(&mut self, most: usize) {
+        self.step(&Step::Turn { passed_ms: 1, stepped_ms: 0, most });
+    }
+
+    /// Who is answered once the last turn is durable.
+    fn answered(&mut self) -> Vec<u64> {
+        self.step(&Step::Sync { idle: false });
+        self.step(&Step::Deliver { lost: false }).into_iter().map(|(call, _)| call).collect()
     }
 
     /// Turns and syncs until a call is answered.
@@ -184,4 +219,45 @@ fn tables_without_the_record_of_their_reach_are_made_anew() {
     assert!(matches!(play.answer(again), Ok(Outcome::Requester(_))));
     let new = play.send(requester("new"));
     assert!(matches!(play.answer(new), Ok(Outcome::Requester(_))));
+}
+
+/// P13: a full lane refuses what comes next before anything happens and leaves the
+/// others open; finished work goes before leases, leases before new tasks.
+#[test]
+fn p13_overload_refuses_before_any_effect_and_takes_answers_first() {
+    let mut play = Play::new();
+    for command in [requester("r"), project(), tasks(2), worker()] {
+        play.ask(command);
+    }
+    let ask = |request: &str| {
+        let request_id = Some(id(request));
+        Command::Lease(LeaseTasks { request_id, ..LeaseTasks::any(id("w")) })
+    };
+    let first = leases(&play.ask(ask("first")))[0];
+
+    let inspect = || Command::InspectProject { project: id("p") };
+    let mut waiting = Vec::new();
+    while play.world.events().turned_away == 0 {
+        waiting.push(play.send(inspect()));
+        assert!(waiting.len() < 100_000, "the lane has no bound");
+    }
+    waiting.pop();
+    play.send(ask("second"));
+    assert_eq!(play.world.events().turned_away, 2, "a lease waits in the same lane");
+    let create = play.send(tasks(1));
+    let item = SubmitItem { lease: first, answer: Answer::default() };
+    let submit = Command::Submit(SubmitAnswers { worker: id("w"), items: vec![item] });
+    let submit = play.send(submit);
+    assert_eq!(play.world.events().turned_away, 2, "its neighbours take more");
+
+    play.turn_over(1);
+    assert_eq!(play.answered(), [submit]);
+    play.turn_over(waiting.len());
+    assert_eq!(play.answered(), waiting);
+    play.turn_over(1);
+    assert_eq!(play.answered(), [create]);
+    // What was refused left no trace: its first lease is the first of its task.
+    let second = leases(&play.ask(ask("second")));
+    assert_eq!(second, [LeaseId { task: second[0].task, number: 1 }]);
+    assert_ne!(second[0].task, first.task);
 }

@@ -184,6 +184,7 @@ impl Model {
         self.tell(id.project, What::Submitted(lease.id));
         self.release_if_full(id);
         self.conclude(id);
+        self.look_at_rota(id.project);
         receipt
     }
 }

@@ -15,8 +15,8 @@ use piecework_core::project::{Project, ProjectState, ProjectTally};
 use piecework_core::requester::Requester;
 use piecework_core::worker::{Worker, WorkerRecord, WorkerSpec, WorkerState};
 use piecework_core::{
-    ClientId, Kind, Outcome, ProjectId, Refusal, RequesterId, Revision, Sequence, TaskNumber,
-    TenantId, WorkerId,
+    ClientId, EngineTime, Kind, Outcome, ProjectId, Refusal, RequesterId, Revision, Sequence,
+    TaskNumber, TenantId, WorkerId,
 };
 
 use super::written::RowKey;
@@ -141,6 +141,7 @@ impl Model {
             self.touch(RowKey::Requester(id));
             other.version += 1;
             self.requesters.insert(id, other.clone());
+            self.look_at_rota_of(id);
         }
         Ok(Outcome::Requester(Box::new(other)))
     }
@@ -191,6 +192,10 @@ impl Model {
             last_task: TaskNumber(0),
             last_sequence: Sequence(0),
             virtual_time: 0,
+            requester_time: 0,
+            waiting_since: EngineTime(0),
+            in_rota: false,
+            passes: 0,
             granted: 0,
             expired: 0,
             returned: 0,

@@ -3,7 +3,7 @@
 
 use piecework_core::change::Change;
 use piecework_core::command::{ExtendLeases, ReturnItem, ReturnLeases};
-use piecework_core::lease::{Grant, LeaseState, ReturnReason};
+use piecework_core::lease::{Grant, Lease, LeaseState, ReturnReason};
 use piecework_core::limits::BROKEN_REPORTS;
 use piecework_core::project::Late;
 use piecework_core::task::FailureCause;
@@ -17,6 +17,14 @@ use super::written::RowKey;
 
 /// The longest that a place rests.
 const REST_MAX: Millis = Millis::from_mins(10);
+
+/// What is due at some time, of equal times the first one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Claim,
+    Deadline,
+    Draft,
+}
 
 impl Model {
     /// A worker's behaviour, to be changed.
@@ -36,7 +44,7 @@ impl Model {
     }
 
     /// Only a live lease: from now, by what is asked or by one lease, never beyond the
-    /// longest hold of its terms, never earlier than it was.
+    /// longest hold of its terms, never earlier than it was. A push has arrived.
     fn extend_one(
         &mut self,
         tenant: TenantId,
@@ -62,6 +70,7 @@ impl Model {
         let wished = now + cmd.by.unwrap_or(policy.duration);
         let lease = self.edit_lease(id);
         lease.deadline = lease.deadline.max(wished.min(last));
+        lease.claim_by = None;
         let lease = lease.clone();
         Ok(self.grant_of(&lease))
     }
@@ -95,20 +104,22 @@ impl Model {
             }
             LeaseState::Returned { .. } | LeaseState::Expired { released: true, .. } => {}
             LeaseState::Expired { rests_until, window_ends, released: false } => {
-                self.edit_lease(id).state =
-                    LeaseState::Expired { rests_until, window_ends, released: true };
+                let lease = self.edit_lease(id);
+                lease.state = LeaseState::Expired { rests_until, window_ends, released: true };
+                self.drop_draft(id);
             }
-            LeaseState::Live => self.hand_back(id, lease.worker, lease.granted, item.reason),
+            LeaseState::Live => self.hand_back(&lease, item.reason),
         }
+        self.look_at_rota(id.task.project);
         Ok(id)
     }
 
-    /// DECLINED late is OUT_OF_TIME; so many declines in a row cool down, and the row
+    /// DECLINED late, or with a draft, is OUT_OF_TIME; so many declines in a row cool down, and the row
     /// begins anew after that. All but DECLINED and UNSTARTED are attempts. The third
     /// distinct worker's report of a broken task fails it.
-    fn hand_back(&mut self, id: LeaseId, who: WorkerId, granted: EngineTime, reason: ReturnReason) {
-        let now = self.now.engine;
-        let late = now - granted > self.limits.decline_within;
+    fn hand_back(&mut self, lease: &Lease, reason: ReturnReason) {
+        let (now, id, who) = (self.now.engine, lease.id, lease.worker);
+        let late = now - lease.granted > self.limits.decline_within || lease.draft;
         let reason = match reason {
             ReturnReason::Declined if late => ReturnReason::OutOfTime,
             reason => reason,
@@ -140,17 +151,29 @@ impl Model {
         self.conclude(id.task);
     }
 
-    /// In the order of their times: live leases at their deadline expire, rests end,
+    /// In the order of their times: pushes that nobody claimed go back unstarted, live
+    /// leases at their deadline expire, drafts go with the late window, rests end,
     /// creates are forgotten; then tasks at their deadline by the wall clock. Before
     /// the grace after a restart is over only the wall clock rings. (At most a
     /// thousand at once: these runs never have so many.)
     pub(super) fn tick(&mut self) -> Outcome {
         let (now, mut expired) = (self.now.engine, 0);
         if now >= self.partition.grace_until {
-            let live = self.leases().filter(|l| l.is_live() && l.deadline <= now);
-            let mut due: Vec<(EngineTime, LeaseId)> = live.map(|l| (l.deadline, l.id)).collect();
+            // A push that nobody claimed goes back before it can expire.
+            let mut due: Vec<(EngineTime, Due, LeaseId)> = Vec::new();
+            for lease in self.leases() {
+                let claim = lease.claim_by.filter(|_| lease.is_live());
+                let deadline = lease.is_live().then_some(lease.deadline);
+                let late = match lease.state {
+                    LeaseState::Expired { window_ends, .. } if lease.draft => Some(window_ends),
+                    _ => None,
+                };
+                due.extend(claim.map(|at| (at, Due::Claim, lease.id)));
+                due.extend(deadline.map(|at| (at, Due::Deadline, lease.id)));
+                due.extend(late.map(|at| (at, Due::Draft, lease.id)));
+            }
+            due.retain(|(at, ..)| *at <= now);
             due.sort();
-            expired = due.len();
             // A rest ends before or after an expiry of the same tick to the same effect:
             // an expiry looks at its task anew.
             for task in self.tasks.values_mut() {
@@ -164,8 +187,21 @@ impl Model {
                     task.looked = now;
                 }
             }
-            for (_, lease) in due {
-                self.expire(lease);
+            for (_, due, id) in due {
+                let lease = self.lease(id).expect("a lease that was due").clone();
+                match due {
+                    Due::Claim if lease.is_live() => {
+                        self.hand_back(&lease, ReturnReason::Unstarted);
+                        self.look_at_rota(id.task.project);
+                    }
+                    Due::Deadline if lease.is_live() => {
+                        self.expire(id);
+                        expired += 1;
+                    }
+                    // Nothing comes late any more: its end takes the draft away.
+                    Due::Draft => _ = self.edit_lease(id),
+                    Due::Claim | Due::Deadline => {}
+                }
             }
             let over = self.keys.values().filter(|row| row.until <= now);
             let over: Vec<_> = over.map(|row| row.id.clone()).collect();
@@ -181,6 +217,7 @@ impl Model {
         for (_, task) in due {
             self.edit(task);
             self.end_short(task, FailureCause::Deadline);
+            self.look_at_rota(task.project);
         }
         Outcome::Ticked { timers: 0, expired }
     }
@@ -219,6 +256,7 @@ impl Model {
         behaviour.expiries_in_a_row += 1;
         behaviour.idle_since = now;
         self.conclude(id.task);
+        self.look_at_rota(id.task.project);
     }
 
     /// Nothing expires for one heartbeat. Which places rest is seen anew, at the last
@@ -230,6 +268,7 @@ impl Model {
         for task in self.tasks.values_mut() {
             task.looked = self.logged.engine;
         }
+        self.forget_rota();
         Outcome::Restarted
     }
 }

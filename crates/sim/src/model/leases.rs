@@ -1,21 +1,20 @@
-//! Who gets what: the pick order by brute force, and a retried call.
-
-use std::collections::BTreeMap;
+//! A call for work: what it gets, task by task, and a retried call.
+//!
+//! Not here: which task is next (`pick.rs`).
 
 use piecework_core::command::{LeaseTasks, TaskRef};
 use piecework_core::lease::{Lease, LeaseState};
 use piecework_core::limits::LEASE_REQUESTS_KEPT;
 use piecework_core::outcome::{Leased, NoWork};
-use piecework_core::project::{Assignment, ProjectState};
+use piecework_core::project::Assignment;
 use piecework_core::task::TaskState;
 use piecework_core::worker::LeaseRequest;
-use piecework_core::{
-    LeaseId, Outcome, ProjectId, Refusal, RequesterId, TaskId, TenantId, WorkerId,
-};
+use piecework_core::{LeaseId, Millis, Outcome, Refusal, TaskId, TenantId, WorkerId};
 
 use super::Model;
 use super::lookup::text;
 use super::rules::Been;
+use super::turns::RunnersUp;
 use super::written::RowKey;
 
 impl Model {
@@ -31,15 +30,12 @@ impl Model {
         if let Some(again) = self.asked_before(tenant, who, cmd)? {
             return Ok(again);
         }
-        let mut wished = Vec::new();
-        for name in &cmd.wishes.projects {
-            wished.push(self.find_project(tenant, name)?);
-        }
+        let mut wanted = self.wanted(tenant, &cmd.wishes)?;
         let room = self.room(who);
         let mut leases = Vec::new();
         if let Some(task) = &cmd.task {
             let task = self.named_task(tenant, who, task, room)?;
-            leases.push(self.grant(who, task, cmd));
+            leases.push(self.grant(who, task, cmd, RunnersUp::default()));
         } else {
             let most = match room {
                 Ok(most) => most,
@@ -52,16 +48,25 @@ impl Model {
                 Err(refusal) => return Err(refusal),
             };
             for _ in 0..cmd.count.min(most) {
-                let Some(task) = self.pick(tenant, who, &wished) else { break };
-                leases.push(self.grant(who, task, cmd));
+                let Some(picked) = self.pick(tenant, who, &wanted) else { break };
+                if let Some(passed) = picked.passed {
+                    self.projects.get_mut(&passed).expect("a candidate").passes += 1;
+                }
+                if let Some(left) = &mut wanted.left {
+                    let order = self.tasks[&picked.task].record.order;
+                    let expected = self.expected(who, picked.task.project, &order);
+                    *left = Millis(left.0 - expected.expect("the box admits what is known").0);
+                }
+                leases.push(self.grant(who, picked.task, cmd, picked.runners_up));
             }
+            self.one_deadline(&mut leases);
         }
         if leases.is_empty() {
-            return Ok(nothing(self.why_none(tenant, who, &wished)));
+            return Ok(nothing(self.why_none(tenant, who, &wanted)));
         }
         self.remember_request(who, cmd, leases.iter().map(|l| l.id).collect());
         let grants = leases.iter().map(|l| self.grant_of(l)).collect();
-        Ok(Outcome::Leased(Leased { grants, none_because: Vec::new() }))
+        Ok(Outcome::Leased(Leased { grants, ..Leased::default() }))
     }
 
     fn asked_before(
@@ -80,73 +85,7 @@ impl Model {
         }
         let leases = request.leases.iter().filter_map(|id| self.lease_for(tenant, *id));
         let grants = leases.map(|lease| self.grant_of(lease)).collect();
-        Ok(Some(Outcome::Leased(Leased { grants, none_because: Vec::new() })))
-    }
-
-    /// The smallest of: places that rest after all others; the requester served
-    /// longest ago; its project served longest ago; first-lapsed places; the higher
-    /// priority; the earlier deadline bucket (2¹⁶ ms); who is ready for longer; the
-    /// smaller number. Among those that the hard rules leave.
-    fn pick(&self, tenant: TenantId, who: WorkerId, wished: &[ProjectId]) -> Option<TaskId> {
-        let mut times: BTreeMap<RequesterId, u64> = BTreeMap::new();
-        for venture in self.projects.values() {
-            let time = times.entry(venture.project.requester).or_default();
-            *time = (*time).max(venture.virtual_time);
-        }
-        let mut best = None;
-        for (id, venture) in &self.projects {
-            let about = &venture.project;
-            let asked = wished.is_empty() || wished.contains(id);
-            let grants = about.tenant == tenant && about.spec.assignment == Assignment::ServerPicks;
-            if !asked || !grants || self.unfit(who, *id).is_some() {
-                continue;
-            }
-            let requester = about.requester;
-            let turn = (times[&requester], requester, venture.virtual_time, *id);
-            for (task, facts) in self.tasks_of(*id) {
-                let Some(rests) = self.place(task) else { continue };
-                let order = &facts.record.order;
-                let deadline = order.deadline.map_or(u64::MAX, |at| at.0 / 65_536);
-                let place = (
-                    !facts.record.lapsed,
-                    -i16::from(order.priority),
-                    deadline,
-                    order.ready_at,
-                    task.number,
-                );
-                let key = (rests, turn, place);
-                if best.as_ref().is_none_or(|(least, _)| key < *least)
-                    && self.been(who, task).is_none()
-                {
-                    best = Some((key, task));
-                }
-            }
-        }
-        best.map(|(_, task)| task)
-    }
-
-    /// Why there is nothing, counted over the tenant's projects.
-    fn why_none(
-        &self,
-        tenant: TenantId,
-        who: WorkerId,
-        wished: &[ProjectId],
-    ) -> Vec<(NoWork, u32)> {
-        let mut counts = BTreeMap::new();
-        for (id, venture) in &self.projects {
-            let about = &venture.project;
-            let asked = wished.is_empty() || wished.contains(id);
-            if about.tenant != tenant || !asked || about.state == ProjectState::Deleting {
-                continue;
-            }
-            let why = if about.spec.assignment == Assignment::WorkerPicks {
-                NoWork::WorkerPicks
-            } else {
-                self.unfit(who, *id).map_or(NoWork::NothingReady, |(why, _)| why)
-            };
-            *counts.entry(why).or_insert(0) += 1;
-        }
-        counts.into_iter().collect()
+        Ok(Some(Outcome::Leased(Leased { grants, ..Leased::default() })))
     }
 
     /// A task that the worker named: it must be where workers pick, not have been
@@ -186,26 +125,34 @@ impl Model {
             TaskState::Failed { .. } => return Err(Refusal::TaskFailed { project, task: name }),
             TaskState::Cancelled => return Err(Refusal::TaskCancelled { project, task: name }),
         }
-        if let Some((_, refusal)) = self.unfit(who, id.project) {
+        let step = self.step(who, id.project).map_err(|(_, refusal)| refusal)?;
+        if !self.is_old_enough(id, step) {
+            let own = &self.projects[&id.project].project.spec.requirements;
+            let (_, refusal) = self.unfit(who, id.project, own).expect("it fits a later step");
             return Err(refusal);
+        }
+        if let Some(remaining) = self.throttled_for(id.project) {
+            return Err(Refusal::Throttled { project, remaining });
         }
         room.map(|_| id)
     }
 
-    /// The lease pins the project's revision and gets the task's next number. The
-    /// project's virtual time becomes the tenant's next grant; a lapsed place is one
-    /// like others again; idle time restarts. A task that is full now releases what
-    /// its expired leases hold.
-    fn grant(&mut self, who: WorkerId, task: TaskId, cmd: &LeaseTasks) -> Lease {
+    /// The lease pins the project's revision and gets the task's next number; a lapsed
+    /// place is one like others again; idle time restarts. A task that is full now
+    /// releases what its expired leases hold. A push is to be claimed.
+    fn grant(
+        &mut self,
+        who: WorkerId,
+        task: TaskId,
+        cmd: &LeaseTasks,
+        runners_up: RunnersUp,
+    ) -> Lease {
         let now = self.now;
         let person = &self.workers[&who];
         let request = cmd.request_id.as_ref().map_or(0, |_| person.record.last_request + 1);
         self.edit(task);
-        let tenant = self.projects[&task.project].project.tenant;
-        let own = self.projects.values().filter(|v| v.project.tenant == tenant);
-        let newest = own.map(|v| v.virtual_time).max().unwrap_or(0);
+        self.charge(task.project, runners_up);
         let venture = self.projects.get_mut(&task.project).expect("a task's project");
-        venture.virtual_time = newest + 1;
         venture.granted += 1;
         let (revision, policy) = (venture.project.revision, venture.project.spec.terms.lease);
         let record = &mut self.edit(task).record;
@@ -222,13 +169,26 @@ impl Model {
             granted_wall: now.wall,
             deadline: now.engine + policy.duration,
             state: LeaseState::Live,
-            claim_by: None,
+            claim_by: cmd.claim.then(|| now.engine + self.limits.claim_within),
             draft: false,
         };
         self.edit(task).leases.push(lease.clone());
         self.release_if_full(task);
         self.record(who).idle_since = now.engine;
+        self.look_at_rota(task.project);
         lease
+    }
+
+    /// What one call grants has one deadline: that of the longest lease, within the
+    /// shortest hold.
+    fn one_deadline(&mut self, leases: &mut [Lease]) {
+        let policy = |lease: &Lease| self.terms(lease.id.task.project, lease.revision).lease;
+        let longest = leases.iter().map(|l| policy(l).duration).max().unwrap_or_default();
+        let hold = leases.iter().map(|l| policy(l).max_hold).min().unwrap_or_default();
+        for lease in leases {
+            lease.deadline = self.now.engine + longest.min(hold);
+            self.edit_lease(lease.id).deadline = lease.deadline;
+        }
     }
 
     /// A granting call with a request id is remembered: the last sixteen in any case,
@@ -257,5 +217,5 @@ impl Model {
 }
 
 fn nothing(none_because: Vec<(NoWork, u32)>) -> Outcome {
-    Outcome::Leased(Leased { grants: Vec::new(), none_because })
+    Outcome::Leased(Leased { none_because, ..Leased::default() })
 }

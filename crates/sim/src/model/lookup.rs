@@ -163,6 +163,8 @@ impl Model {
             returned: venture.returned,
             revoked: venture.revoked,
             virtual_time: venture.virtual_time,
+            requester_time: venture.requester_time,
+            waiting_since: venture.waiting_since,
             p75_ms: venture.p75_ms,
             ..venture.gone
         };

@@ -9,14 +9,19 @@
 //! Not here: which commands there are (`workload/`), disks (`world/`).
 
 mod answers;
+mod claims;
 mod creates;
 mod ends;
 mod leases;
 mod lookup;
+mod pick;
 mod projects;
 mod results;
+mod rota;
 mod rules;
 mod tasks;
+mod turns;
+mod wishes;
 mod workers;
 mod written;
 
@@ -35,6 +40,7 @@ use piecework_core::{
     Request, RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
 
+use rota::Payer;
 pub use written::{Disagreement, Predicted, RowKey};
 
 /// The reference model of one partition.
@@ -53,6 +59,10 @@ pub struct Model {
     keys: BTreeMap<CreateKeyId, CreateKeyRow>,
     sweeps: BTreeMap<ProjectId, Sweep>,
     results: BTreeMap<TaskId, TaskResult>,
+    drafts: BTreeMap<LeaseId, Vec<u8>>,
+    /// Of rates: when the next grants are due, in micro-seconds of engine time. Known
+    /// in one run of the daemon only.
+    next_grants: BTreeMap<Payer, u64>,
     /// Of the command at hand: when, rows as they were, rows that only come.
     now: Now,
     before: BTreeMap<RowKey, Option<Change>>,
@@ -67,6 +77,12 @@ struct Venture {
     last_task: TaskNumber,
     last_sequence: Sequence,
     virtual_time: u64,
+    requester_time: u64,
+    waiting_since: EngineTime,
+    /// Whether picks look at it.
+    in_rota: bool,
+    /// Grants that it stood back for while it was overdue.
+    passes: u8,
     granted: u64,
     expired: u64,
     returned: u64,
@@ -115,6 +131,8 @@ impl Model {
             keys: BTreeMap::new(),
             sweeps: BTreeMap::new(),
             results: BTreeMap::new(),
+            drafts: BTreeMap::new(),
+            next_grants: BTreeMap::new(),
             now: Now::default(),
             before: BTreeMap::new(),
             new: BTreeMap::new(),
@@ -128,6 +146,7 @@ impl Model {
     pub fn apply(&mut self, position: Position, now: Now, request: &Request) -> Predicted {
         self.now = now;
         let outcome = self.decide(request);
+        self.tidy_leases();
         let rows = self.written();
         if !rows.is_empty() {
             self.logged = now;
@@ -162,9 +181,9 @@ impl Model {
             Command::Extend(c) => self.extend(tenant, c),
             Command::Submit(c) => self.submit(tenant, c),
             Command::Return(c) => self.give_back(tenant, c),
-            Command::Claim(_) | Command::ShowLife(_) | Command::SaveDraft(_) => {
-                unreachable!("the workload does not ask for it yet")
-            }
+            Command::Claim(c) => self.claim(tenant, c),
+            Command::ShowLife(c) => self.show_life(tenant, c),
+            Command::SaveDraft(c) => self.save_draft(tenant, c),
             Command::Tick => Ok(self.tick()),
             Command::Sweep { project } => Ok(self.sweep(*project)),
             Command::Restarted => Ok(self.restarted()),

@@ -45,6 +45,7 @@ impl Model {
             venture.terms.insert(revision, cmd.spec.terms.clone());
         }
         venture.project = project.clone();
+        self.look_at_rota(id);
         Ok(Outcome::Project(Box::new(project)))
     }
 
@@ -100,6 +101,7 @@ impl Model {
         project.version += 1;
         project.updated = self.now.wall;
         self.projects.get_mut(&id).expect("a project that was found").project = project.clone();
+        self.look_at_rota(id);
         let is_deleted = to == ProjectState::Deleting;
         if is_deleted || matches!(to, ProjectState::Cancelled { .. }) {
             self.touch(RowKey::Sweep(id));
@@ -154,6 +156,7 @@ impl Model {
             for task in tasks {
                 self.tasks.remove(&task);
                 self.results.remove(&task);
+                self.drafts.retain(|lease, _| lease.task != task);
             }
             self.projects.get_mut(&id).expect("a project with a sweep").gone = counts;
             self.sweeps.insert(id, Sweep { next: TaskNumber(last.0 + 1), ..sweep });

@@ -3,7 +3,7 @@
 use piecework_core::lease::{LeaseState, ReturnReason};
 use piecework_core::limits::{CAPACITY_DEFAULT, CAPACITY_NEWCOMER, NEWCOMER_JUDGED};
 use piecework_core::outcome::NoWork;
-use piecework_core::project::{Newcomers, ProjectState};
+use piecework_core::project::{Newcomers, ProjectState, Requirements};
 use piecework_core::worker::{Worker, WorkerState};
 use piecework_core::{Millis, ProjectId, Refusal, TaskId, WorkerId};
 
@@ -15,11 +15,16 @@ pub(super) fn rating_milli(judged: u32, agreed: u32) -> u32 {
 }
 
 impl Model {
-    /// Why a worker gets nothing of a project, and how an empty answer counts it: the
-    /// first rule that is broken, in this order.
-    pub(super) fn unfit(&self, who: WorkerId, id: ProjectId) -> Option<(NoWork, Refusal)> {
+    /// Why a worker gets nothing of a project that `needs` this, and how an empty
+    /// answer counts it: the first rule that is broken, in this order.
+    pub(super) fn unfit(
+        &self,
+        who: WorkerId,
+        id: ProjectId,
+        needs: &Requirements,
+    ) -> Option<(NoWork, Refusal)> {
         let (person, about) = (&self.workers[&who], &self.projects[&id].project);
-        let (needs, spec) = (&about.spec.requirements, &person.worker.spec);
+        let spec = &person.worker.spec;
         let (project, worker) = (about.name.clone(), person.worker.name.clone());
         // It grants while it is active, and drains while it is closed.
         match about.state {
@@ -37,7 +42,10 @@ impl Model {
         if spec.requester == Some(about.requester) {
             return Some((NoWork::OwnRequester, Refusal::OwnRequester { project, worker }));
         }
-        if self.requesters[&about.requester].blocks(&person.worker.name) {
+        let payer = &self.requesters[&about.requester];
+        let all = payer.allowed_workers.is_empty();
+        let allowed = all || payer.allowed_workers.contains(&worker);
+        if !allowed || payer.blocked_workers.contains(&worker) {
             return Some((NoWork::Blocked, Refusal::WorkerBlocked { project, worker }));
         }
         if !needs.regions.is_empty() && !needs.regions.contains(&spec.region) {
@@ -55,15 +63,19 @@ impl Model {
                 return Some((NoWork::Skill, why));
             }
         }
-        self.unproven(who, id)
+        self.unproven(who, id, needs)
     }
 
     /// The rules that look at what a worker did: a minimum rating holds from ten judged
     /// answers on, and before that the newcomer rule; a quota counts answers taken and
     /// leases that live.
-    fn unproven(&self, who: WorkerId, id: ProjectId) -> Option<(NoWork, Refusal)> {
+    fn unproven(
+        &self,
+        who: WorkerId,
+        id: ProjectId,
+        needs: &Requirements,
+    ) -> Option<(NoWork, Refusal)> {
         let (person, about) = (&self.workers[&who], &self.projects[&id].project);
-        let needs = &about.spec.requirements;
         let (project, worker) = (about.name.clone(), person.worker.name.clone());
         let live = self.leases_of(who).filter(|l| l.is_live() && l.id.task.project == id).count();
         let live = u32::try_from(live).expect("few leases");

@@ -11,6 +11,7 @@ use piecework_core::task::{TaskOrder, TaskRecord, TaskSpec, TaskState};
 use piecework_core::{EngineTime, Kind, Outcome, ProjectId, Refusal, TaskId, TaskNumber, TenantId};
 
 use super::lookup::text;
+use super::wishes::bits;
 use super::written::RowKey;
 use super::{Model, Task};
 
@@ -60,6 +61,7 @@ impl Model {
         if numbers.iter().any(|n| *n > 0) && made.as_ref() != Some(&numbers) {
             self.remember(tenant, Parent::Tasks(project), key, numbers);
         }
+        self.look_at_rota(project);
         Ok(Outcome::TasksCreated(outcomes))
     }
 
@@ -93,8 +95,8 @@ impl Model {
             deadline: new.deadline,
             wanted: new.overlap.unwrap_or(overlap),
             ready_at: self.now.engine,
-            size_class: TaskOrder::size_class(new.payload.len()),
-            duration_class: TaskOrder::duration_class(new.expected),
+            size_class: bits(bytes as u64),
+            duration_class: new.expected.map_or(0, |expected| bits(expected.0)),
         };
         let spec = TaskSpec {
             id,
@@ -176,6 +178,7 @@ impl Model {
         }
         self.release_if_full(id);
         self.conclude(id);
+        self.look_at_rota(id.project);
         Ok(ChangedTask { task: id, state: self.tasks[&id].record.state })
     }
 
@@ -190,7 +193,10 @@ impl Model {
                 }
                 // Cancelled already: nothing happens, not even to its leases.
                 TaskState::Cancelled => {}
-                TaskState::Open => self.cancel_task(id, cmd.revoke_leases),
+                TaskState::Open => {
+                    self.cancel_task(id, cmd.revoke_leases);
+                    self.look_at_rota(id.project);
+                }
             }
             Ok(ChangedTask { task: id, state: TaskState::Cancelled })
         };
@@ -238,6 +244,7 @@ impl Model {
         if record.order.deadline.is_some_and(|at| at <= now.wall) {
             record.order.deadline = None;
         }
+        self.look_at_rota(id.project);
         Ok(ChangedTask { task: id, state: TaskState::Open })
     }
 }

@@ -115,6 +115,7 @@ impl Model {
         for lease in live {
             self.revoke(lease, Revocation::WorkerSuspended);
             self.conclude(lease.task);
+            self.look_at_rota(lease.task.project);
         }
         self.tell_worker(id, WorkerEvent::Suspended { reason });
         Ok(self.seen(id))

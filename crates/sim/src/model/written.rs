@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use piecework_core::change::{Change, Changed, CreateKeyId, PinnedTerms, TenantRow};
 use piecework_core::event::Log;
+use piecework_core::lease::Draft;
 use piecework_core::worker::WorkTally;
 use piecework_core::{
     LeaseId, Outcome, Position, ProjectId, Refusal, RequesterId, Revision, Sequence, TaskId,
@@ -193,9 +194,12 @@ impl Model {
                 let (tenant, last_worker_event) = (*tenant, *self.tenants.get(tenant)?);
                 Change::Tenant(TenantRow { tenant, last_worker_event })
             }
+            RowKey::Draft(id) => {
+                let bytes = self.drafts.get(id)?.clone();
+                Change::Draft(Box::new(Draft { lease: *id, bytes }))
+            }
             RowKey::Submission(_)
             | RowKey::Event(..)
-            | RowKey::Draft(_)
             | RowKey::TasksGone(_)
             | RowKey::EventsGone(_)
             | RowKey::ProjectGone(_) => return None,
@@ -209,6 +213,7 @@ fn gone(key: &RowKey) -> Option<Change> {
         RowKey::LeaseRequest(worker, number) => {
             Some(Change::LeaseRequestGone { worker: *worker, number: *number })
         }
+        RowKey::Draft(id) => Some(Change::DraftGone(*id)),
         RowKey::CreateKey(id) => Some(Change::CreateKeyGone(id.clone())),
         RowKey::Sweep(project) => Some(Change::SweepGone(*project)),
         _ => None,
@@ -225,7 +230,7 @@ fn key(change: &Change) -> RowKey {
         Change::Task(t) => RowKey::Task(t.id),
         Change::Lease(l) => RowKey::Lease(l.id),
         Change::Draft(d) => RowKey::Draft(d.lease),
-        Change::DraftGone(lease) => RowKey::Draft(*lease),
+        Change::DraftGone(id) => RowKey::Draft(*id),
         Change::Submission(s) => RowKey::Submission(s.lease),
         Change::Event(e) => RowKey::Event(e.log, e.sequence),
         Change::Worker(w) => RowKey::Worker(w.id),

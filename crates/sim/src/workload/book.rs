@@ -1,5 +1,7 @@
 //! What the clients know: what they asked for, what they heard of it.
 
+use std::collections::BTreeSet;
+
 use piecework_core::command::TaskKey;
 use piecework_core::project::{Project, ProjectSpec, ProjectState};
 use piecework_core::worker::WorkerSpec;
@@ -25,6 +27,18 @@ pub(super) enum Stage {
 pub(super) struct Payer {
     pub(super) tenant: TenantId,
     pub(super) stage: Stage,
+    /// What it is created with.
+    pub(super) favour: Favour,
+}
+
+/// How a platform treats a requester.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Favour {
+    pub(super) weight: u32,
+    pub(super) tier_ceiling: u8,
+    pub(super) grants_per_minute: u32,
+    pub(super) blocked: BTreeSet<ClientId>,
+    pub(super) allowed: BTreeSet<ClientId>,
 }
 
 /// A project as its requester knows it.

@@ -1,17 +1,19 @@
 //! Who takes part: projects, tasks, workers and answers, drawn at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use piecework_core::command::NewTask;
-use piecework_core::limits::TIER_DEFAULT;
+use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
     Terms,
 };
+use piecework_core::relaxation::Relaxation;
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
 use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{ClientId, Currency, Fingerprint, Millis, Money, Now, WallTime};
 
+use super::book::Favour;
 use super::mix::Mix;
 use crate::random::Random;
 
@@ -33,7 +35,7 @@ fn small<T: TryFrom<u64>>(number: u64) -> T {
 /// A new project's spec.
 pub(super) fn project(random: &mut Random, mix: &Mix) -> ProjectSpec {
     let picks = random.percent(mix.worker_picks);
-    ProjectSpec {
+    let mut spec = ProjectSpec {
         title: String::new(),
         terms: terms(random, mix),
         requirements: match random.percent(mix.demanding) {
@@ -43,10 +45,69 @@ pub(super) fn project(random: &mut Random, mix: &Mix) -> ProjectSpec {
         overlap: small(random.between(1, mix.overlap)),
         assignment: if picks { Assignment::WorkerPicks } else { Assignment::ServerPicks },
         payload_bytes_max: small(random.between(6, 12)),
-        tier: TIER_DEFAULT,
-        grants_per_minute: 0,
+        tier: tier(random, mix),
+        grants_per_minute: rate(random, mix),
         relaxation: Vec::new(),
         labels: BTreeMap::new(),
+    };
+    relax(random, mix, &mut spec);
+    spec
+}
+
+/// The tier of a project.
+pub(super) fn tier(random: &mut Random, mix: &Mix) -> u8 {
+    if random.percent(mix.tiers) { small(random.below(5)) } else { TIER_DEFAULT }
+}
+
+/// Grants a minute: few, or no limit.
+pub(super) fn rate(random: &mut Random, mix: &Mix) -> u32 {
+    if random.percent(mix.rates) { small(*random.pick(&[20, 45, 100, 300, 900])) } else { 0 }
+}
+
+/// How a platform treats a requester.
+pub(super) fn favour(random: &mut Random, mix: &Mix) -> Favour {
+    let mut favour = Favour {
+        weight: WEIGHT_DEFAULT,
+        tier_ceiling: 0,
+        grants_per_minute: rate(random, mix),
+        blocked: BTreeSet::new(),
+        allowed: BTreeSet::new(),
+    };
+    if random.percent(mix.favours) {
+        favour.weight = small(*random.pick(&[1, 30, 100, 100, 250, 10_000]));
+        favour.tier_ceiling = small(random.below(4));
+    }
+    let mut some = |most| -> BTreeSet<ClientId> {
+        (0..random.below(most)).map(|_| id(&format!("w{}", random.below(8)))).collect()
+    };
+    if mix.favours > 60 {
+        favour.blocked = some(4);
+    } else if mix.favours > 45 {
+        favour.allowed = some(8);
+    }
+    favour
+}
+
+/// Steps at which a project asks for less and less.
+pub(super) fn relax(random: &mut Random, mix: &Mix, spec: &mut ProjectSpec) {
+    spec.relaxation.clear();
+    if !random.percent(mix.relaxation) {
+        return;
+    }
+    let (mut after, mut needs) = (Millis(0), spec.requirements.clone());
+    for _ in 0..random.between(1, 3) {
+        after.0 += random.between(200, 8_000);
+        needs.min_rating = small(random.below(u64::from(needs.min_rating) + 1));
+        for level in needs.skills.values_mut() {
+            *level = small(random.below(u64::from(*level) + 1));
+        }
+        if random.one_in(2) {
+            needs.skills.pop_first();
+        }
+        if random.one_in(2) {
+            needs.regions.clear();
+        }
+        spec.relaxation.push(Relaxation { after, requirements: needs.clone() });
     }
 }
 
@@ -61,8 +122,13 @@ fn terms(random: &mut Random, mix: &Mix) -> Terms {
         ]),
         reward: Money { micros: small(random.below(9) * 1_000), currency: Currency::USD },
         lease: lease(random, mix),
-        expected: None,
+        expected: expected(random, mix),
     }
+}
+
+/// How long an answer takes, as somebody declares.
+pub(super) fn expected(random: &mut Random, mix: &Mix) -> Option<Millis> {
+    random.percent(mix.paces).then(|| Millis(random.between(1, 9_000)))
 }
 
 fn fields(random: &mut Random) -> Vec<Field> {
@@ -158,7 +224,7 @@ pub(super) fn task(random: &mut Random, mix: &Mix, name: Option<ClientId>, now: 
     let deadline = random.percent(mix.deadlines);
     let deadline = deadline.then(|| WallTime(now.wall.0 + random.between(1_000, 120_000)));
     let overlap = random.one_in(4);
-    let bytes = if random.one_in(12) { 9 } else { 4 };
+    let bytes = if random.one_in(12) { 9 } else { random.index(8) };
     let mut task = NewTask {
         name,
         payload: vec![b'p'; bytes],
@@ -166,7 +232,7 @@ pub(super) fn task(random: &mut Random, mix: &Mix, name: Option<ClientId>, now: 
         priority: if random.one_in(4) { small::<i8>(random.below(5)) - 2 } else { 0 },
         deadline,
         overlap: overlap.then(|| small(random.between(1, mix.overlap + 1))),
-        expected: None,
+        expected: expected(random, mix),
         labels: BTreeMap::new(),
         content: Fingerprint::default(),
     };

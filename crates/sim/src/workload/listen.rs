@@ -112,6 +112,14 @@ impl Workload {
                     self.book.accounts[at].answered(*lease);
                 }
             }
+            Outcome::Claimed(claimed) => {
+                let Command::Claim(claim) = &sent.request.command else { return };
+                for (lease, claimed) in claim.leases.iter().zip(claimed) {
+                    if matches!(claimed, Err(Refusal::LeaseEnded { .. })) {
+                        self.book.accounts[at].lapsed(*lease);
+                    }
+                }
+            }
             Outcome::Extended(grants) => {
                 let Command::Extend(extend) = &sent.request.command else { return };
                 for (lease, grant) in extend.leases.iter().zip(grants) {

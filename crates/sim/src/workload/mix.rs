@@ -26,7 +26,7 @@ kinds! {
     Ask 260 "Asks for work, for as many as it may hold or fewer.",
     Answer 200 "Answers what it holds.",
     Hoard 30 "Asks for more than it will answer.",
-    AskNamed 40 "Asks for one task by its name.",
+    AskNamed 60 "Asks for one task by its name.",
     Vanish 110 "Leaves a lease behind, to answer it late or never.",
     AnswerLate 90 "Answers a lease that it left behind.",
     AnswerAgain 30 "Answers what it has answered, with the same or another content.",
@@ -34,6 +34,9 @@ kinds! {
     GiveBack 50 "Returns a lease, for any reason.",
     GiveUp 16 "Returns a lease that it left behind.",
     Extend 40 "Asks for more time.",
+    Claim 60 "Says that what was pushed has arrived.",
+    SaveDraft 30 "Leaves an unfinished answer with the daemon.",
+    ShowLife 25 "Its connection says on what it saw life.",
     Foreign 8 "Names a lease of somebody else, or one that never was.",
     // Requesters.
     Upload 30 "Creates tasks.",
@@ -41,7 +44,7 @@ kinds! {
     Overlap 14 "Another number of answers.",
     CancelTask 12 "Nobody wants a task any more.",
     Requeue 8 "Opens a failed task again.",
-    Pause 5 "Pauses a project.",
+    Pause 8 "Pauses a project.",
     Resume 16 "Resumes a project.",
     Close 1 "Closes a project.",
     Cancel 1 "Cancels a project.",
@@ -50,6 +53,7 @@ kinds! {
     Terms 8 "Other terms: a new revision.",
     NewProject 2 "One more project.",
     Rename 3 "Another display name of a requester.",
+    Favour 5 "Another weight, ceiling, rate or other lists of a requester.",
     // The platform.
     Suspend 6 "Suspends a worker.",
     Reinstate 24 "Reinstates a worker.",
@@ -95,6 +99,20 @@ pub struct Mix {
     pub clusters: u64,
     /// In percent: how many calls for work wait for it.
     pub waits: u64,
+    /// In percent: how many calls for work wish for something.
+    pub wishes: u64,
+    /// In percent: how many tasks and projects say how long an answer takes.
+    pub paces: u64,
+    /// In percent: how many calls for work want it pushed, to be claimed.
+    pub pushes: u64,
+    /// In percent: how many requesters have another weight, ceiling or lists.
+    pub favours: u64,
+    /// In percent: how many projects stand in another tier.
+    pub tiers: u64,
+    /// In percent: how many requesters and projects have a rate.
+    pub rates: u64,
+    /// In percent: how many projects with requirements relax them.
+    pub relaxation: u64,
     /// The daemon's limits.
     pub limits: Limits,
     /// Kinds and their weights; what is off is not in it.
@@ -127,6 +145,13 @@ impl Mix {
             unnamed: some(70, 10, 70),
             clusters: some(40, 20, 60),
             waits: some(50, 5, 50),
+            wishes: some(50, 10, 60),
+            paces: some(60, 20, 80),
+            pushes: some(50, 10, 80),
+            favours: some(60, 20, 90),
+            tiers: some(50, 20, 70),
+            rates: 0,
+            relaxation: 0,
             limits: limits(&mut random),
             kinds: kinds(&mut random),
         }
@@ -151,17 +176,18 @@ fn limits(random: &mut Random) -> Limits {
     let mut ms = |low, high| Millis(random.between(low, high));
     let (restart_grace, expiry_bar) = (ms(500, 3_000), ms(1_000, 30_000));
     let (decline_within, decline_cooldown) = (ms(500, 3_000), ms(1_000, 8_000));
-    let create_keys_kept = ms(5_000, 60_000);
+    let (create_keys_kept, service_gap) = (ms(5_000, 60_000), ms(500, 20_000));
+    let claim_within = ms(300, 4_000);
     Limits {
         restart_grace,
         expiry_bar,
-        claim_within: Millis(2_000),
         decline_within,
         declines_in_a_row: u32::try_from(random.between(2, 4)).expect("a few"),
         decline_cooldown,
         create_keys_kept,
-        create_keys_max: random.index(40) + 10,
-        ..Limits::default()
+        create_keys_max: random.index(30) + 6,
+        service_gap,
+        claim_within,
     }
 }
 

@@ -77,7 +77,8 @@ impl Workload {
         let tenants = u64::from(mix.tenants);
         let tenant = |n: u64| TenantId(u32::try_from(1 + n % tenants).expect("few tenants"));
         for n in 0..mix.requesters {
-            book.payers.push(Payer { tenant: tenant(n), stage: Stage::Wanted });
+            let favour = cast::favour(&mut random, &mix);
+            book.payers.push(Payer { tenant: tenant(n), stage: Stage::Wanted, favour });
         }
         for n in 0..mix.projects {
             let spec = cast::project(&mut random, &mix);
@@ -201,6 +202,9 @@ impl Workload {
             Kind::Vanish => self.vanish(),
             Kind::GiveBack | Kind::GiveUp => self.give_back(kind),
             Kind::Extend => self.extend(),
+            Kind::Claim => self.claim(),
+            Kind::SaveDraft => self.save_draft(),
+            Kind::ShowLife => self.show_life(),
             Kind::Upload | Kind::UpdateTask | Kind::Overlap | Kind::CancelTask | Kind::Requeue => {
                 self.task_call(kind, now)
             }
@@ -212,7 +216,8 @@ impl Workload {
             | Kind::Require
             | Kind::Terms
             | Kind::NewProject
-            | Kind::Rename => self.project_call(kind),
+            | Kind::Rename
+            | Kind::Favour => self.project_call(kind),
             Kind::Suspend
             | Kind::Reinstate
             | Kind::GrantSkill

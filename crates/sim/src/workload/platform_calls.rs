@@ -1,11 +1,13 @@
 //! What a platform asks for its workers, and every first create.
 
+use std::collections::BTreeMap;
+
 use piecework_core::command::{
     CreateKey, CreateProject, CreateRequester, CreateWorker, GrantSkill, UpdateWorker,
 };
 use piecework_core::{ClientId, Command, Now, TenantId, WallTime};
 
-use super::book::{About, Sent, Stage};
+use super::book::{About, Favour, Sent, Stage};
 use super::{Kind, Workload, cast};
 
 impl Workload {
@@ -71,7 +73,19 @@ impl Workload {
     fn create_payer(&mut self, at: usize) -> Sent {
         let (name, key) = self.named("r", number(&self.book.payers, at, |p| p.tenant));
         let display_name = "somebody".into();
-        let command = CreateRequester { name, display_name, key, ..CreateRequester::default() };
+        let Favour { weight, tier_ceiling, grants_per_minute, blocked, allowed } =
+            self.book.payers[at].favour.clone();
+        let command = CreateRequester {
+            name,
+            display_name,
+            labels: BTreeMap::new(),
+            weight,
+            tier_ceiling,
+            grants_per_minute,
+            blocked_workers: blocked,
+            allowed_workers: allowed,
+            key,
+        };
         let tenant = self.book.payers[at].tenant;
         let sent = self.sent(tenant, About::Payer(at), Command::CreateRequester(command));
         Sent { creates: true, ..sent }

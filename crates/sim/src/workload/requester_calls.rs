@@ -1,5 +1,6 @@
 //! What requesters ask: projects, tasks, other requirements, an end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use piecework_core::command::{
@@ -110,6 +111,9 @@ impl Workload {
         if kind == Kind::Rename {
             return self.rename();
         }
+        if kind == Kind::Favour {
+            return self.favour();
+        }
         let at = self.book.any_work(&mut self.random)?;
         let revoke_leases = self.random.one_in(2);
         Some(match kind {
@@ -124,6 +128,11 @@ impl Workload {
                     true => Default::default(),
                     false => cast::requirements(&mut self.random),
                 };
+                cast::relax(&mut self.random, &self.mix, &mut spec);
+                if self.random.one_in(3) {
+                    spec.tier = cast::tier(&mut self.random, &self.mix);
+                    spec.grants_per_minute = cast::rate(&mut self.random, &self.mix);
+                }
                 if self.mix.worker_picks > 0 && self.random.one_in(4) {
                     spec.assignment =
                         *self.random.pick(&[Assignment::WorkerPicks, Assignment::ServerPicks]);
@@ -148,9 +157,37 @@ impl Workload {
         Some(self.sent(payer.tenant, About::Nobody, Command::UpdateRequester(update)))
     }
 
+    /// Another treatment of a requester by its platform.
+    fn favour(&mut self) -> Option<Sent> {
+        let at = any(&mut self.random, &self.book.payers, |p| p.stage.name().is_some())?;
+        let other = cast::favour(&mut self.random, &self.mix);
+        let mut update = UpdateRequester::of(self.book.payers[at].stage.name()?.clone());
+        update.weight = Some(other.weight);
+        update.tier_ceiling = self.random.one_in(2).then_some(other.tier_ceiling);
+        update.grants_per_minute = self.random.one_in(2).then_some(other.grants_per_minute);
+        update.blocked_workers = Some(other.blocked);
+        update.allowed_workers = Some(other.allowed);
+        Some(self.sent(
+            self.book.payers[at].tenant,
+            About::Nobody,
+            Command::UpdateRequester(update),
+        ))
+    }
+
+    /// A requester that is treated like any other, and blocks nobody.
+    pub(super) fn lift_payer(&mut self, at: usize) -> Option<Sent> {
+        let payer = &self.book.payers[at];
+        let mut update = UpdateRequester::of(payer.stage.name()?.clone());
+        update.grants_per_minute = Some(0);
+        update.blocked_workers = Some(BTreeSet::new());
+        update.allowed_workers = Some(BTreeSet::new());
+        Some(self.sent(payer.tenant, About::Nobody, Command::UpdateRequester(update)))
+    }
+
     fn other_terms(&mut self, at: usize) -> ProjectSpec {
         let mut spec = self.book.works[at].spec.clone();
-        match self.random.below(4) {
+        match self.random.below(5) {
+            4 => spec.terms.expected = cast::expected(&mut self.random, &self.mix),
             0 => spec.terms.lease = cast::lease(&mut self.random, &self.mix),
             1 => spec.terms.reward.micros += 500,
             2 => spec.overlap = spec.overlap % 3 + 1,

@@ -9,9 +9,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use piecework_core::command::{Steer, SteerProject};
 use piecework_core::project::{Assignment, ProjectState, Requirements};
+use piecework_core::wishes::Wishes;
 use piecework_core::{Command, Outcome, Refusal, TenantId};
 
 use super::book::{About, Sent, Stage};
+use super::worker_calls::Manner;
 use super::{Workload, cast};
 
 /// What is to be done next, by place in the book.
@@ -20,6 +22,7 @@ enum Todo {
     LookAtProject(usize),
     Resume(usize),
     Lift(usize),
+    LiftPayer(usize),
     LookAtWorker(usize),
     Reinstate(usize),
     Answer(usize),
@@ -90,6 +93,7 @@ impl Workload {
         let works = self.book.works.iter().enumerate().filter(|(_, w)| there(&w.stage));
         todo.extend(works.map(|(at, _)| Todo::LookAtProject(at)));
         if settling.rounds % 4 == 1 {
+            todo.extend((0..self.book.payers.len()).map(Todo::LiftPayer));
             let accounts = self.book.accounts.iter().enumerate();
             let accounts = accounts.filter(|(_, a)| there(&a.stage));
             todo.extend(accounts.map(|(at, _)| Todo::LookAtWorker(at)));
@@ -111,8 +115,11 @@ impl Workload {
                 let mut spec = self.book.works[at].spec.clone();
                 spec.requirements = Requirements::default();
                 spec.assignment = Assignment::ServerPicks;
+                spec.relaxation.clear();
+                spec.grants_per_minute = 0;
                 self.update(at, spec)
             }
+            Todo::LiftPayer(at) => self.lift_payer(at),
             Todo::LookAtWorker(at) => {
                 self.book.accounts[at].stage.name()?;
                 Some(self.of_worker(at, |worker| Command::InspectWorker { worker }))
@@ -133,7 +140,8 @@ impl Workload {
             }
             Todo::Ask(at) => {
                 self.book.accounts[at].stage.name()?;
-                Some(self.lease_call(at, 10, Vec::new(), None, true))
+                let manner = Manner { named: true, claim: false };
+                Some(self.lease_call(at, 10, Wishes::default(), None, manner))
             }
         }
     }
@@ -150,6 +158,7 @@ impl Workload {
                     todo.push_front(Todo::Resume(at));
                 }
                 let lifted = spec.requirements == Requirements::default()
+                    && spec.grants_per_minute == 0
                     && spec.assignment == Assignment::ServerPicks;
                 if !lifted && !matches!(state, ProjectState::Cancelled { .. }) {
                     todo.push_front(Todo::Lift(at));

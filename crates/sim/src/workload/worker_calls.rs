@@ -1,9 +1,11 @@
 //! What workers ask: for work, for time, to be rid of it, and with answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use piecework_core::command::{
-    ExtendLeases, LeaseTasks, ReturnItem, ReturnLeases, SubmitAnswers, SubmitItem, TaskRef,
+    ClaimLeases, ExtendLeases, LeaseTasks, LifeSigns, ReturnItem, ReturnLeases, SaveDraft,
+    SubmitAnswers, SubmitItem, TaskRef,
 };
 use piecework_core::lease::ReturnReason;
 use piecework_core::project::Assignment;
@@ -24,6 +26,15 @@ const REASONS: [ReturnReason; 6] = [
     ReturnReason::Unstarted,
     ReturnReason::BrokenTask,
 ];
+
+/// How a `Lease` call is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// With a request id of its own.
+    pub(super) named: bool,
+    /// What it grants is to be claimed: a stream asks.
+    pub(super) claim: bool,
+}
 
 impl Workload {
     /// A call in the name of a worker, by its place in the book.
@@ -58,41 +69,61 @@ impl Workload {
             });
             projects.extend(work.and_then(|w| self.book.works[w].stage.name().cloned()));
         }
+        let wishes = match self.random.percent(self.mix.wishes) {
+            true => self.wishes(at, projects),
+            false => Wishes::among(projects),
+        };
         let named = !self.random.one_in(5);
+        let claim = task.is_none() && self.random.percent(self.mix.pushes);
         let wait = self.random.percent(self.mix.waits);
-        let mut sent = self.lease_call(at, count, projects, task, named);
+        let mut sent = self.lease_call(at, count, wishes, task, Manner { named, claim });
         if wait {
             sent.wait = Duration::from_millis(self.random.between(200, 4_000));
         }
         Some(sent)
     }
 
-    /// A `Lease` call, with a request id of its own or none.
+    /// A `Lease` call.
     pub(super) fn lease_call(
         &mut self,
         at: usize,
         count: u64,
-        projects: Vec<ClientId>,
+        wishes: Wishes,
         task: Option<TaskRef>,
-        named: bool,
+        manner: Manner,
     ) -> Sent {
+        let Manner { named, claim } = manner;
         self.book.accounts[at].asks += 1;
         let asks = self.book.accounts[at].asks;
         let count = u32::try_from(count).expect("a few");
-        let content = cast::fingerprint(&(count, &projects, &task));
+        let content = cast::fingerprint(&(count, &wishes, &task, claim));
         let request_id = named.then(|| cast::id(&format!("ask-{asks}")));
         self.of_worker(at, |worker| {
-            let wishes = Wishes::among(projects);
-            Command::Lease(LeaseTasks {
-                worker,
-                count,
-                wishes,
-                task,
-                claim: false,
-                request_id,
-                content,
-            })
+            Command::Lease(LeaseTasks { worker, count, wishes, task, claim, request_id, content })
         })
+    }
+
+    /// What a worker asks of its work, besides the projects.
+    fn wishes(&mut self, at: usize, projects: Vec<ClientId>) -> Wishes {
+        let mut wishes = Wishes::among(projects);
+        let tenant = self.book.accounts[at].tenant;
+        let random = &mut self.random;
+        if random.one_in(3) {
+            let other =
+                any(random, &self.book.works, |w| w.tenant == tenant && w.stage.name().is_some());
+            wishes.except.extend(other.and_then(|w| self.book.works[w].stage.name().cloned()));
+        }
+        if random.one_in(3) {
+            wishes.max_payload_bytes = Some(*random.pick(&[0, 3, 4, 7, 15, 100]));
+        }
+        if random.one_in(3) {
+            // For a few milli-units an answer, after some seconds.
+            wishes.min_hourly_micros = Some(*random.pick(&[1, 1_000_000, 4_000_000, 20_000_000]));
+        }
+        if random.one_in(2) {
+            wishes.within = Some(Millis(random.between(100, 20_000)));
+        }
+        wishes
     }
 
     /// A task of the worker's tenant, rather where workers pick.
@@ -173,6 +204,55 @@ impl Workload {
         let lease = *self.random.pick(leases);
         let items = vec![ReturnItem { lease, reason: *self.random.pick(&REASONS) }];
         Some(self.of_worker(at, |worker| Command::Return(ReturnLeases { worker, items })))
+    }
+
+    /// What was pushed has arrived; seldom something else is claimed.
+    pub(super) fn claim(&mut self) -> Option<Sent> {
+        let at = self.book.idle(&mut self.random, |a| !a.held.is_empty())?;
+        let mut leases = self.book.accounts[at].held.clone();
+        if self.random.one_in(3) {
+            leases.truncate(1);
+        }
+        if self.random.one_in(8) {
+            leases.extend(self.foreign_lease());
+        }
+        Some(self.of_worker(at, |worker| Command::Claim(ClaimLeases { worker, leases })))
+    }
+
+    /// An unfinished answer, or that there is none any more.
+    pub(super) fn save_draft(&mut self) -> Option<Sent> {
+        let left = self.random.one_in(3);
+        let has = |a: &Account| if left { !a.left.is_empty() } else { !a.held.is_empty() };
+        let at = self.book.idle(&mut self.random, has)?;
+        let account = &self.book.accounts[at];
+        let leases = if left { &account.left } else { &account.held };
+        let lease = *self.random.pick(leases);
+        let lease = if self.random.one_in(12) { self.foreign_lease()? } else { lease };
+        let count = self.random.index(6);
+        let bytes = self.random.bytes(count);
+        Some(self.of_worker(at, |worker| Command::SaveDraft(SaveDraft { worker, lease, bytes })))
+    }
+
+    /// One connection saw life on some leases, and of some workers.
+    pub(super) fn show_life(&mut self) -> Option<Sent> {
+        let at = self.book.idle(&mut self.random, |a| !a.held.is_empty() || !a.left.is_empty())?;
+        let account = &self.book.accounts[at];
+        let tenant = account.tenant;
+        let mut leases = account.held.clone();
+        leases.extend(account.left.first());
+        leases.truncate(self.random.index(4));
+        if self.random.one_in(6) {
+            leases.extend(self.foreign_lease());
+        }
+        let own = |a: &&Account| a.tenant == tenant;
+        let names = self.book.accounts.iter().filter(own).filter_map(|a| a.stage.name().cloned());
+        let names: Vec<ClientId> = names.collect();
+        let most = self.random.index(3);
+        let workers: Vec<ClientId> = (0..most).map(|_| self.random.pick(&names).clone()).collect();
+        let half = self.random.one_in(3);
+        let of = names.into_iter().filter(|_| !half || self.random.one_in(2)).collect();
+        let signs = LifeSigns { workers, leases, of: Arc::new(of) };
+        Some(self.of_worker(at, |_| Command::ShowLife(signs)))
     }
 
     pub(super) fn extend(&mut self) -> Option<Sent> {

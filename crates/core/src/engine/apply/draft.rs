@@ -9,7 +9,8 @@ use crate::command::SaveDraft;
 use crate::engine::apply::extend::ended;
 use crate::engine::{Changes, State, Stop};
 use crate::lease::{Draft, LeaseState};
-use crate::{Outcome, Refusal, TenantId};
+use crate::planted::{self, Mistake};
+use crate::{LeaseId, Outcome, Refusal, TenantId};
 
 pub(super) fn save(
     state: &mut State,
@@ -27,7 +28,9 @@ pub(super) fn save(
     lease.claim_by = None;
     lease.draft = !cmd.bytes.is_empty();
     if lease.draft {
-        let draft = Draft { lease: id, bytes: cmd.bytes.clone() };
+        let leaks = planted::is(Mistake::DraftLeaks);
+        let number = if leaks { edit.task.record.last_lease } else { id.number };
+        let draft = Draft { lease: LeaseId { number, ..id }, bytes: cmd.bytes.clone() };
         changes.row(state, id.task.project, Change::Draft(Box::new(draft)));
     }
     state.close(edit, changes);

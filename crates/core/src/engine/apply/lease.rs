@@ -154,7 +154,7 @@ fn picked(
             let pace = pace(state.worker_room(worker), project, found.duration_class);
             Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
         });
-        if let Some(passed) = found.passed {
+        if let Some(passed) = found.passed.filter(|_| !planted::is(Mistake::GapIgnored)) {
             state.project_room_mut(passed).passes += 1;
         }
         let request = next_request(state, cmd, worker);

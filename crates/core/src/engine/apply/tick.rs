@@ -44,7 +44,9 @@ pub(super) fn tick(state: &mut State, changes: &mut Changes) -> Result<Outcome, 
 fn unclaimed(state: &mut State, changes: &mut Changes, id: LeaseId) {
     let now = changes.now.engine;
     let lease = state.tasks.get(&id.task).and_then(|t| t.lease(id.number));
-    let waits = |l: &&Lease| l.is_live() && l.claim_by.is_some_and(|at| at <= now);
+    let waits = |l: &&Lease| {
+        !planted::is(Mistake::ClaimIgnored) && l.is_live() && l.claim_by.is_some_and(|at| at <= now)
+    };
     let Some(worker) = lease.filter(waits).map(|l| l.worker) else { return };
     let item = ReturnItem { lease: id, reason: ReturnReason::Unstarted };
     return_leases::take_back(state, changes, worker, &item);

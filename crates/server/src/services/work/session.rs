@@ -313,7 +313,7 @@ impl Session {
         let command = Command::Lease(LeaseTasks {
             worker: present.name.clone(),
             count,
-            projects: present.projects.clone(),
+            wishes: piecework_core::wishes::Wishes::among(present.projects.clone()),
             task: None,
             claim: true,
             request_id: None,
