@@ -146,7 +146,7 @@ impl State {
         }
         self.project_room_mut(id.project).order.move_spot(from, to);
         if to != Spot::Nowhere {
-            self.woken.all = true;
+            self.stir(id.project);
         }
     }
 
@@ -161,6 +161,7 @@ impl State {
         if wants {
             room.tally.waiting_since = changes.now.engine;
             changes.project(id);
+            self.enter_profiles(id);
         } else {
             room.passes = 0;
         }
