@@ -59,7 +59,7 @@ impl Model {
                 }
                 leases.push(self.grant(who, picked.task, cmd, picked.runners_up));
             }
-            self.one_deadline(&mut leases);
+            self.one_deadline(&mut leases, cmd.wishes.within);
         }
         if leases.is_empty() {
             return Ok(nothing(self.why_none(tenant, who, &wanted)));
@@ -180,13 +180,15 @@ impl Model {
     }
 
     /// What one call grants has one deadline: that of the longest lease, within the
-    /// shortest hold.
-    fn one_deadline(&mut self, leases: &mut [Lease]) {
+    /// shortest hold, and no later after a time box than the shortest late grace.
+    fn one_deadline(&mut self, leases: &mut [Lease], within: Option<Millis>) {
         let policy = |lease: &Lease| self.terms(lease.id.task.project, lease.revision).lease;
         let longest = leases.iter().map(|l| policy(l).duration).max().unwrap_or_default();
         let hold = leases.iter().map(|l| policy(l).max_hold).min().unwrap_or_default();
+        let grace = leases.iter().map(|l| policy(l).late_grace).min().unwrap_or_default();
+        let end = within.map_or(u64::MAX, |within| within.0 + grace.0);
         for lease in leases {
-            lease.deadline = self.now.engine + longest.min(hold);
+            lease.deadline = self.now.engine + longest.min(hold).min(Millis(end));
             self.edit_lease(lease.id).deadline = lease.deadline;
         }
     }
