@@ -95,9 +95,14 @@ impl Restore {
     /// All rows are in.
     #[must_use]
     pub fn finish(mut self) -> Engine {
+        for (id, requester) in &self.state.requesters {
+            let tenant = self.state.tenants.get_mut(&requester.tenant);
+            let tenant = tenant.unwrap_or_else(|| panic!("requester {id} of no tenant"));
+            tenant.profiles.list(requester);
+        }
         let projects: Vec<ProjectId> = self.state.projects.keys().copied().collect();
         for id in projects {
-            self.state.open_account(id);
+            self.state.enroll(id);
             // It has waited since its row says.
             let room = self.state.project_room_mut(id);
             room.in_rota = room.wants_turn();
@@ -167,6 +172,8 @@ pub(crate) fn project_room(project: Project) -> ProjectRoom {
         tier: 0,
         in_rota: false,
         passes: 0,
+        stamp: 0,
+        absent_from: BTreeSet::new(),
     }
 }
 
@@ -183,5 +190,7 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         tallies: BTreeMap::<_, Tally>::new(),
         seen: None,
         present_since: EngineTime(0),
+        standing: None,
+        resume: None,
     }
 }
