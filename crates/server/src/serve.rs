@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::http::{self, Phase};
 use crate::metrics;
 use crate::rpc::CountCalls;
-use crate::services::{Life, Registry, Services, StatusFacts, StatusSource};
+use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
 use crate::writer::{self, CommitError, Ending, RecoverError, Running};
 
 /// How often histograms are folded.
@@ -260,8 +260,7 @@ async fn spawn_grpc(
         stopped.clone(),
         status(running, begun, stopped.clone()),
         running.snapshots(),
-        registry,
-        config.work_terms(),
+        Streams { registry, terms: config.work_terms() },
     );
     let reflection = listen.ip().is_loopback() || config.reflection;
     let routes = services.routes(reflection).await;
