@@ -22,3 +22,4 @@ mod restart;
 mod rolling;
 mod snapshots;
 mod upgrade;
+mod work;

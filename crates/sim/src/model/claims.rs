@@ -3,8 +3,9 @@
 //! Nothing is left to claim of a lease that has ended; its draft stays for as long as
 //! an answer may still come, and nobody else sees it.
 
+use piecework_core::change::Change;
 use piecework_core::command::{ClaimLeases, LifeSigns, SaveDraft};
-use piecework_core::lease::{Grant, Lease, LeaseState};
+use piecework_core::lease::{Draft, Grant, Lease, LeaseState};
 use piecework_core::outcome::Alive;
 use piecework_core::{LeaseId, Outcome, Refusal, TenantId};
 
@@ -43,7 +44,7 @@ impl Model {
     }
 
     /// Every lease named, and every other live lease of the workers named, gets its
-    /// terms' duration from now, within its longest hold. A lease of somebody for whom
+    /// terms' duration from now, within its longest hold; where that has come it stays. A lease of somebody for whom
     /// the caller does not speak does not exist for it. Life on a worker is no sign
     /// that a push arrived.
     pub(super) fn show_life(
@@ -76,9 +77,11 @@ impl Model {
             return Err(refusal);
         }
         let policy = self.terms(id.task.project, lease.revision).lease;
-        let until = (self.now.engine + policy.duration).min(lease.granted + policy.max_hold);
+        let (now, last) = (self.now.engine, lease.granted + policy.max_hold);
         let edited = self.edit_lease(id);
-        edited.deadline = edited.deadline.max(until);
+        if now < last {
+            edited.deadline = edited.deadline.max((now + policy.duration).min(last));
+        }
         if arrived {
             edited.claim_by = None;
         }
@@ -111,6 +114,9 @@ impl Model {
             self.drafts.remove(&cmd.lease);
         } else {
             self.drafts.insert(cmd.lease, cmd.bytes.clone());
+            // Written also where it says what it said: the engine knows no draft's bytes.
+            let draft = Draft { lease: cmd.lease, bytes: cmd.bytes.clone() };
+            self.new.insert(RowKey::Draft(cmd.lease), Change::Draft(Box::new(draft)));
         }
         Ok(Outcome::DraftSaved(cmd.lease))
     }
