@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::explanation::Question;
 use crate::lease::ReturnReason;
 use crate::limits::WEIGHT_DEFAULT;
 use crate::project::ProjectSpec;
@@ -82,6 +83,8 @@ pub enum Command {
         /// Whom.
         worker: ClientId,
     },
+    /// Why, and what is there? Changes nothing.
+    Explain(Question),
     /// Work, please.
     Lease(LeaseTasks),
     /// More time.
@@ -461,6 +464,7 @@ impl Command {
             Command::SuspendWorker { .. } => "suspend_worker",
             Command::ReinstateWorker { .. } => "reinstate_worker",
             Command::InspectWorker { .. } => "inspect_worker",
+            Command::Explain(_) => "explain",
             Command::Lease(_) => "lease",
             Command::Extend(_) => "extend",
             Command::Submit(_) => "submit",

@@ -6,6 +6,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod eligibility;
+pub(crate) mod explain;
 pub(crate) mod fairness;
 pub(crate) mod order;
 pub(crate) mod pick;

@@ -15,10 +15,12 @@ pub(crate) struct Seen {
     pub(super) picks: u64,
     pub(super) resting_picks: u64,
     pub(super) empty: u64,
+    pub(super) promised: u64,
+    pub(super) hindered: u64,
 }
 
 impl Seen {
-    pub(crate) fn list(&self) -> [(&'static str, u64); 12] {
+    pub(crate) fn list(&self) -> [(&'static str, u64); 14] {
         [
             ("expiries", self.expiries),
             ("late submits", self.late),
@@ -32,6 +34,8 @@ impl Seen {
             ("picks", self.picks),
             ("picks of resting places", self.resting_picks),
             ("empty answers", self.empty),
+            ("explained as open", self.promised),
+            ("explained as hindered", self.hindered),
         ]
     }
 
@@ -48,5 +52,7 @@ impl Seen {
         self.picks += other.picks;
         self.resting_picks += other.resting_picks;
         self.empty += other.empty;
+        self.promised += other.promised;
+        self.hindered += other.hindered;
     }
 }

@@ -162,6 +162,7 @@ impl Model {
             Command::Extend(c) => self.extend(tenant, c),
             Command::Submit(c) => self.submit(tenant, c),
             Command::Return(c) => self.give_back(tenant, c),
+            Command::Explain(_) => panic!("the model explains nothing"),
             Command::Tick => Ok(self.tick()),
             Command::Sweep { project } => Ok(self.sweep(*project)),
             Command::Restarted => Ok(self.restarted()),
