@@ -88,6 +88,10 @@ pub const RELAXATION_AFTER_MAX: Millis = Millis::from_mins(30 * 24 * 60);
 /// grant in ten is overdue.
 pub const PASSES_MAX: u8 = 9;
 
+/// Projects and places that a pick looks at in one turn of the daemon; what is left it
+/// looks at in the next ones.
+pub const LOOKS_MAX: u32 = 256;
+
 /// Lease duration where a project names none.
 pub const LEASE_DEFAULT: Millis = Millis::from_mins(10);
 /// Longest hold, with extensions, where a project names none.

@@ -109,6 +109,8 @@ pub struct Leased {
     pub grants: Vec<Grant>,
     /// Why there are none: (reason, open projects it holds for), ascending.
     pub none_because: Vec<(NoWork, u32)>,
+    /// Nothing so far, and more is to be looked at: the same command goes on.
+    pub unfinished: bool,
 }
 
 /// Why an open project has nothing for a worker.

@@ -154,7 +154,7 @@ impl State {
         }
         self.project_room_mut(id.project).order.move_spot(from, to);
         if to != Spot::Nowhere {
-            self.woken.all = true;
+            self.stir(id.project);
         }
     }
 
@@ -169,6 +169,7 @@ impl State {
         if wants {
             room.tally.waiting_since = changes.now.engine;
             changes.project(id);
+            self.enter_profiles(id);
         } else {
             room.passes = 0;
         }

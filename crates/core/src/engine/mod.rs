@@ -13,6 +13,7 @@ mod edit;
 mod invariants;
 mod presence;
 mod restore;
+mod standing;
 mod state;
 mod timers;
 

@@ -96,9 +96,14 @@ impl Restore {
     /// All rows are in.
     #[must_use]
     pub fn finish(mut self) -> Engine {
+        for (id, requester) in &self.state.requesters {
+            let tenant = self.state.tenants.get_mut(&requester.tenant);
+            let tenant = tenant.unwrap_or_else(|| panic!("requester {id} of no tenant"));
+            tenant.profiles.list(requester);
+        }
         let projects: Vec<ProjectId> = self.state.projects.keys().copied().collect();
         for id in projects {
-            self.state.open_account(id);
+            self.state.enroll(id);
             // It has waited since its row says.
             let room = self.state.project_room_mut(id);
             room.in_rota = room.wants_turn();
@@ -173,6 +178,8 @@ pub(crate) fn project_room(project: Project, now: EngineTime) -> ProjectRoom {
         in_rota: false,
         passes: 0,
         flow: Flow::since(now),
+        stamp: 0,
+        absent_from: BTreeSet::new(),
     }
 }
 
@@ -189,5 +196,7 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         tallies: BTreeMap::<_, Tally>::new(),
         seen: None,
         present_since: EngineTime(0),
+        standing: None,
+        resume: None,
     }
 }

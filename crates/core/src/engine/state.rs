@@ -17,13 +17,16 @@ use crate::forecast::Flow;
 use crate::lease::Lease;
 use crate::matching::fairness::{Account, Accounts, Turn};
 use crate::matching::order::{Order, Spot};
+use crate::matching::pick::Resume;
+use crate::matching::profile::ProfileId;
+use crate::matching::profiles::{Profiles, Standing};
 use crate::planted::{self, Mistake};
-use crate::project::{Project, ProjectState, ProjectTally, Sweep, Terms};
+use crate::project::{Project, ProjectState, ProjectTally, Requirements, Sweep, Terms};
 use crate::requester::Requester;
 use crate::task::TaskRecord;
 use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use crate::{
-    ClientId, EngineTime, Fingerprint, LeaseId, Limits, Now, Position, ProjectId, Refusal,
+    ClientId, EngineTime, Fingerprint, LeaseId, Limits, Millis, Now, Position, ProjectId, Refusal,
     RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
 
@@ -90,6 +93,9 @@ pub(crate) struct TenantRoom {
     pub(crate) projects: BTreeMap<ClientId, ProjectId>,
     pub(crate) workers: BTreeMap<ClientId, WorkerId>,
     pub(crate) accounts: Accounts,
+    pub(crate) profiles: Profiles,
+    /// Grows whenever somebody may find what was not there before.
+    pub(crate) stirs: u64,
     /// Newest sequence of the log of worker events.
     pub(crate) last_worker_event: Sequence,
 }
@@ -111,6 +117,10 @@ pub(crate) struct ProjectRoom {
     pub(crate) passes: u8,
     /// What comes and what is worked off.
     pub(crate) flow: Flow,
+    /// When its rules last changed, as profiles count.
+    pub(crate) stamp: u64,
+    /// Profiles that met it out of the rota.
+    pub(crate) absent_from: BTreeSet<ProfileId>,
 }
 
 /// A worker and what hangs on it.
@@ -128,6 +138,10 @@ pub(crate) struct WorkerRoom {
     pub(crate) seen: Option<EngineTime>,
     /// Since when it has been present without a gap.
     pub(crate) present_since: EngineTime,
+    /// Its profile, as last looked up.
+    pub(crate) standing: Option<Standing>,
+    /// Where a pick stopped that looked at as much as it may.
+    pub(crate) resume: Option<Box<Resume>>,
 }
 
 /// A worker's doings in one project.
@@ -207,6 +221,16 @@ impl ProjectRoom {
 
     pub(crate) fn account(&self) -> Account {
         Account { tier: self.tier, requester: self.project.requester }
+    }
+
+    /// What a step asks, and how long a task must have been ready for it; step 0 is
+    /// the project's own.
+    pub(crate) fn asks(&self, step: u8) -> Option<(&Requirements, Millis)> {
+        let spec = &self.project.spec;
+        match usize::from(step).checked_sub(1) {
+            None => Some((&spec.requirements, Millis(0))),
+            Some(at) => spec.relaxation.get(at).map(|step| (&step.requirements, step.after)),
+        }
     }
 
     /// Whether a flag ended all its tasks, whatever their rows still say.
@@ -347,9 +371,12 @@ impl State {
         let Some(room) = self.projects.remove(&id) else { return };
         self.totals.replace(&room.tally, &ProjectTally::default());
         let tenant = room.project.tenant;
-        if let Some(tenant) = self.tenants.get_mut(&tenant) {
-            tenant.accounts.remove(room.account(), room.tally.requester_time, id);
-        }
+        let account = room.account();
+        let tenant = self.tenant_mut(tenant);
+        tenant.accounts.remove(account, room.tally.requester_time, id);
+        tenant.profiles.remove_rules(&room.project.spec);
+        tenant.profiles.drop_project(room.stamp, id);
+        tenant.profiles.reseat(account, tenant.accounts.time(account));
     }
 
     /// A project stands in an account: at its birth, and when everything is loaded.
@@ -362,16 +389,20 @@ impl State {
         self.tenant_mut(tenant).accounts.add(account, time, id);
     }
 
-    /// A project takes its times along to the tier that it now stands in.
-    pub(crate) fn move_account(&mut self, id: ProjectId) {
+    /// A project takes its times along to the tier that it now stands in. False: it
+    /// stands there already.
+    pub(crate) fn move_account(&mut self, id: ProjectId) -> bool {
         let room = self.project_room(id);
         if room.tier == self.tier(&room.project) {
-            return;
+            return false;
         }
-        let (tenant, account, time) =
-            (room.project.tenant, room.account(), room.tally.requester_time);
-        self.tenant_mut(tenant).accounts.remove(account, time, id);
+        let (tenant, account) = (room.project.tenant, room.account());
+        let time = room.tally.requester_time;
+        let tenant = self.tenant_mut(tenant);
+        tenant.accounts.remove(account, time, id);
+        tenant.profiles.reseat(account, tenant.accounts.time(account));
         self.open_account(id);
+        true
     }
 
     /// The tier that a project may use.

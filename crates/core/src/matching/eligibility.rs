@@ -8,7 +8,7 @@ use crate::lease::{LeaseState, ReturnReason};
 use crate::limits;
 use crate::outcome::NoWork;
 use crate::planted::{self, Mistake};
-use crate::project::{Newcomers, ProjectState};
+use crate::project::{Newcomers, ProjectState, Requirements};
 use crate::quality;
 use crate::worker::WorkerState;
 use crate::{ClientId, EngineTime, Millis, Now, Refusal, WorkerId};
@@ -39,11 +39,40 @@ pub(crate) enum Been {
     Barred(Millis),
 }
 
-/// Checks everything between a worker and a project.
+/// Checks everything between a worker and a project, by the project's own requirements.
 pub(crate) fn fits<'a>(
     state: &State,
     worker: &'a WorkerRoom,
     project: &'a ProjectRoom,
+    now: Now,
+) -> Result<(), Unfit<'a>> {
+    meets(state, worker, project, &project.project.spec.requirements, now)
+}
+
+/// The first step from `from` on at which the worker satisfies all hard rules; 0 is the
+/// project's own requirements.
+pub(crate) fn step(
+    state: &State,
+    worker: &WorkerRoom,
+    project: &ProjectRoom,
+    now: Now,
+    from: u8,
+) -> Option<u8> {
+    let mut step = from;
+    loop {
+        let (needs, _) = project.asks(step)?;
+        if meets(state, worker, project, needs, now).is_ok() {
+            return Some(step);
+        }
+        step += 1;
+    }
+}
+
+fn meets<'a>(
+    state: &State,
+    worker: &'a WorkerRoom,
+    project: &'a ProjectRoom,
+    needs: &'a Requirements,
     now: Now,
 ) -> Result<(), Unfit<'a>> {
     match project.project.state {
@@ -52,7 +81,6 @@ pub(crate) fn fits<'a>(
         ProjectState::Paused => return Err(Unfit::Paused),
         ProjectState::Cancelled { .. } | ProjectState::Deleting => return Err(Unfit::Cancelled),
     }
-    let needs = &project.project.spec.requirements;
     let spec = &worker.worker.spec;
     if !needs.kinds.is_empty() && !needs.kinds.contains(&spec.kind) {
         return Err(Unfit::Kind);

@@ -29,9 +29,28 @@ pub(crate) fn hinders(
             .map_err(|been| been.refusal(who, what, name.to_owned()))?;
         is_free(state, project, task, name)?;
     }
-    eligibility::fits(state, worker, project, now).map_err(|unfit| unfit.refusal(who, what))?;
+    let since = match task {
+        Some(task) => task.record.order.ready_at,
+        None => project.order.untouched(id.number).map_or(now.engine, |order| order.ready_at),
+    };
+    if asks_age(state, worker, project, now).is_none_or(|after| now.engine - since < after) {
+        // The task is not old enough for a later step, if there is one: the first refuses.
+        eligibility::fits(state, worker, project, now).map_err(|unfit| unfit.refusal(who, what))?;
+    }
     eligibility::room(worker, now)?;
     Ok(())
+}
+
+/// How old a task must be for a worker, by the first step of the relaxation that it
+/// satisfies; `None`: it satisfies none.
+pub(crate) fn asks_age(
+    state: &State,
+    worker: &WorkerRoom,
+    project: &ProjectRoom,
+    now: Now,
+) -> Option<Millis> {
+    let step = eligibility::step(state, worker, project, now, 0)?;
+    project.asks(step).map(|(_, after)| after)
 }
 
 /// Whether a touched task has a place for anybody.

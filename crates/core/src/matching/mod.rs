@@ -4,6 +4,7 @@
 //! time, first-lapsed places before others, −priority, deadline bucket, ready-at,
 //! task number); and at most one grant in ten goes to a project that waits too long.
 
+pub(crate) mod candidates;
 pub(crate) mod cursor;
 pub(crate) mod eligibility;
 pub(crate) mod explain;
@@ -11,4 +12,7 @@ pub(crate) mod fairness;
 pub(crate) mod order;
 pub(crate) mod pick;
 pub(crate) mod places;
+pub(crate) mod profile;
+pub(crate) mod profiles;
+pub(crate) mod traits;
 pub(crate) mod wishes;

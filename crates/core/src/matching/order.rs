@@ -60,6 +60,13 @@ impl PlaceKey {
         }
     }
 
+    /// After every place with its priority and deadline, before all others.
+    pub(crate) fn end_of_group(self) -> PlaceKey {
+        let class = Class { size: u8::MAX, duration: u8::MAX };
+        let (ready_at, task) = (EngineTime(u64::MAX), TaskNumber(u32::MAX));
+        PlaceKey { ready_at, task, class, ..self }
+    }
+
     pub(crate) fn ready_at(&self) -> EngineTime {
         self.ready_at
     }
@@ -108,6 +115,11 @@ impl Order {
     /// Whether anyone may find something here.
     pub(crate) fn has_places(&self) -> bool {
         !self.shelves.is_empty()
+    }
+
+    /// Whether places rest here.
+    pub(crate) fn has_resting(&self) -> bool {
+        self.shelves.values().any(|shelf| !shelf.resting.is_empty())
     }
 
     pub(crate) fn untouched_tasks(&self) -> u64 {

@@ -5,20 +5,30 @@
 //! is overdue: it stands back for nine grants of others and gets the tenth. Places
 //! that rest after an expiry are looked at only when no candidate has a ready one.
 //!
-//! Not here: what a grant changes (`engine/apply/lease.rs`).
+//! A pick looks at so many projects and places at most; then it says where it stopped
+//! and goes on when it is asked again. It never says "nothing" before it has looked at
+//! everything.
+//!
+//! Not here: what a grant changes (`engine/apply/lease.rs`), where candidates come
+//! from (`candidates.rs`).
 
 use std::collections::BTreeMap;
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
-use crate::limits::PASSES_MAX;
+use crate::limits::{LOOKS_MAX, PASSES_MAX};
+use crate::matching::candidates::Candidates;
 use crate::matching::eligibility::{self, Been};
 use crate::matching::fairness::{RunnersUp, Turn};
 use crate::matching::order::{Class, PlaceKey};
 use crate::matching::places::Places;
+use crate::matching::profile::{Next, ProfileId, Spent, Walk};
 use crate::matching::wishes::Wanted;
 use crate::outcome::NoWork;
 use crate::project::{Assignment, ProjectState};
-use crate::{Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
+use crate::{EngineTime, Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
+
+/// How often a pick that found nothing begins anew because something stirred meanwhile.
+const ROUNDS_MAX: u8 = 3;
 
 /// What a pick found, and what it leaves behind.
 #[derive(Debug, Default)]
@@ -31,6 +41,31 @@ pub(crate) struct Pick {
     pub(crate) passed: Option<ProjectId>,
     /// (project, everything before this is excluded for good)
     pub(crate) cursors: Vec<(ProjectId, PlaceKey)>,
+    /// It is to be asked again.
+    pub(crate) unfinished: bool,
+    /// Where it goes on then.
+    pub(crate) resume: Option<Box<Resume>>,
+}
+
+/// Where a pick stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resume {
+    /// What it was asked, and for whom; anything else begins anew.
+    asked: (Wanted, Option<Millis>, Option<ProfileId>),
+    /// The tenant's stirs when it began.
+    stirs: u64,
+    rounds: u8,
+    stage: Stage,
+    /// Candidates without a ready place that have resting ones.
+    resting: Vec<ProjectId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Looking for ready places; in the project that the walk stands at, after a place.
+    Ready(Walk, Option<(Turn, u8, PlaceKey)>),
+    /// Looking for resting places, at the n-th of those that have some, after a place.
+    Resting(usize, Option<PlaceKey>),
 }
 
 /// Who asks, and for what.
@@ -41,113 +76,272 @@ pub(crate) struct Ask<'a> {
     /// What is left of the worker's time box; `None`: no box.
     pub(crate) left: Option<Millis>,
     pub(crate) now: Now,
+    /// Its profile; `None`: the few projects that it asked for are looked at directly.
+    pub(crate) profile: Option<ProfileId>,
 }
 
 impl Ask<'_> {
     fn admits(&self, project: &ProjectRoom, class: Class) -> bool {
         self.wanted.admits_class(self.worker, project, class, self.left)
     }
+
+    /// The step at which the worker may have something of a project now.
+    fn step(&self, state: &State, id: ProjectId, from: u8) -> Option<u8> {
+        if !self.wanted.admits_project(id) {
+            return None;
+        }
+        eligibility::step(state, self.worker, state.project_room(id), self.now, from)
+    }
+}
+
+/// What became of looking for one place.
+enum Found {
+    Place(PlaceKey),
+    Nothing,
+    /// No more may be looked at; everything up to this place was.
+    Tired(PlaceKey),
 }
 
 /// The best place for a worker, by its wishes.
-pub(crate) fn pick(state: &State, ask: Ask<'_>) -> Pick {
+pub(crate) fn pick(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
+) -> Pick {
+    let stirs = state.tenants[&ask.worker.worker.tenant].stirs;
+    let mut at = begin(state, ask);
     let mut found = Pick::default();
-    let now = ask.now;
-    let turns = candidates(state, ask);
-    let ready = |turn: &Turn, found: &mut Pick| {
-        first_ready(state, state.project_room(turn.project), ask, &mut found.cursors)
-    };
-    let normal = turns.iter().find_map(|turn| Some((turn, ready(turn, &mut found)?)));
-    let chosen = match normal {
-        Some((normal, key)) => {
-            let mut overdue: Vec<_> = turns
-                .iter()
-                .map(|turn| (state.project_room(turn.project).tally.waiting_since, turn.project))
-                .zip(&turns)
-                .filter(|((since, _), _)| now.engine - *since >= state.limits.service_gap)
-                .collect();
-            overdue.sort_unstable_by_key(|(since, _)| *since);
-            let mut overdue = overdue.into_iter().map(|(_, turn)| turn);
-            let overdue = overdue.find_map(|turn| Some((turn, ready(turn, &mut found)?)));
-            let (turn, key) = match overdue.filter(|(turn, _)| turn.project != normal.project) {
-                Some((turn, key)) if state.project_room(turn.project).passes >= PASSES_MAX => {
-                    (turn, key)
-                }
-                Some((turn, _)) => {
-                    found.passed = Some(turn.project);
-                    (normal, key)
-                }
-                None => (normal, key),
-            };
-            Some((turn, key))
+    let chosen = match choose(state, ask, candidates, spent, &mut at, &mut found) {
+        Ok(Some(chosen)) => chosen,
+        // Meanwhile a place may have appeared where it had looked already.
+        Ok(None) if at.stirs != stirs && at.rounds < ROUNDS_MAX => {
+            let (rounds, resting) = (at.rounds + 1, Vec::new());
+            let stage = Stage::Ready(Walk::default(), None);
+            found.resume = Some(Box::new(Resume { stirs, rounds, stage, resting, ..at }));
+            found.unfinished = true;
+            return found;
         }
-        // Nothing else fits: sooner than planned, a place that rests.
-        None => turns.iter().find_map(|turn| {
-            let project = state.project_room(turn.project);
-            let mut places = project.order.resting(|class| ask.admits(project, class));
-            Some((turn, first(state, project, ask, &mut places)?))
-        }),
+        Ok(None) => return found,
+        Err(Tired) => {
+            found.resume = Some(Box::new(at));
+            found.unfinished = true;
+            return found;
+        }
     };
-    if let Some((turn, key)) = chosen {
-        found.task = Some(TaskId { project: turn.project, number: key.task });
-        found.duration_class = key.class.duration;
-        found.runners_up = runners_up(&turns, turn);
+    let (turn, key) = chosen;
+    found.task = Some(TaskId { project: turn.project, number: key.task });
+    found.duration_class = key.class.duration;
+    // The grant is certain: who else could have had it is looked for with new strength.
+    spent.looks = LOOKS_MAX;
+    found.runners_up = runners_up(state, ask, candidates, &turn, spent);
+    found
+}
+
+/// Where the pick stopped before, or the beginning.
+fn begin(state: &State, ask: Ask<'_>) -> Resume {
+    let resume = ask.worker.resume.as_deref();
+    let same = |resume: &&Resume| {
+        let (wanted, left, profile) = &resume.asked;
+        wanted == ask.wanted && *left == ask.left && *profile == ask.profile
+    };
+    resume.filter(same).cloned().unwrap_or_else(|| Resume {
+        asked: (ask.wanted.clone(), ask.left, ask.profile),
+        stirs: state.tenants[&ask.worker.worker.tenant].stirs,
+        rounds: 0,
+        stage: Stage::Ready(Walk::default(), None),
+        resting: Vec::new(),
+    })
+}
+
+/// The pick has not even seen all projects that may be something for the worker.
+pub(crate) fn unread(state: &State, ask: Ask<'_>) -> Pick {
+    Pick { resume: Some(Box::new(begin(state, ask))), unfinished: true, ..Pick::default() }
+}
+
+/// No more may be looked at in this application.
+struct Tired;
+
+fn choose(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
+    at: &mut Resume,
+    found: &mut Pick,
+) -> Result<Option<(Turn, PlaceKey)>, Tired> {
+    if let Stage::Ready(..) = at.stage {
+        if let Some(normal) = next_ready(state, ask, candidates, spent, at, found)? {
+            return Ok(Some(overdue(state, ask, candidates, spent, normal, found)));
+        }
+        at.stage = Stage::Resting(0, None);
+    }
+    // Nothing else fits: sooner than planned, a place that rests.
+    while let Stage::Resting(nth, after) = at.stage {
+        let Some(id) = at.resting.get(nth).copied() else { break };
+        let room = state.projects.get(&id).filter(|room| room.in_rota);
+        let step = room.and_then(|room| Some((room, ask.step(state, id, 0)?)));
+        if let Some((room, step)) = step {
+            let mut places = room.order.resting(|class| ask.admits(room, class));
+            after.into_iter().for_each(|key| places.go_after(key));
+            match first(state, room, ask, step, &mut places, spent) {
+                Found::Place(key) => return Ok(Some((state.turn_of(room), key))),
+                Found::Nothing => {}
+                Found::Tired(key) => {
+                    at.stage = Stage::Resting(nth, Some(key));
+                    return Err(Tired);
+                }
+            }
+        }
+        at.stage = Stage::Resting(nth + 1, None);
+    }
+    Ok(None)
+}
+
+/// The normal choice, if any candidate has a ready place.
+fn next_ready(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
+    at: &mut Resume,
+    found: &mut Pick,
+) -> Result<Option<(Turn, PlaceKey)>, Tired> {
+    let Stage::Ready(mut walk, mut within) = at.stage else { return Ok(None) };
+    loop {
+        let (turn, hint, after) = match within.take() {
+            Some((turn, step, after)) => (turn, step, Some(after)),
+            None => match candidates.next_turn(state, &mut walk, spent) {
+                Next::Turn(turn, step) => (turn, step, None),
+                Next::End => return Ok(None),
+                Next::Tired => {
+                    at.stage = Stage::Ready(walk, None);
+                    return Err(Tired);
+                }
+            },
+        };
+        let room = state.projects.get(&turn.project).filter(|room| room.in_rota);
+        let Some(room) = room else { continue };
+        let Some(step) = ask.step(state, turn.project, hint) else { continue };
+        match ready(state, room, ask, step, after, spent, found) {
+            Found::Place(key) => return Ok(Some((turn, key))),
+            Found::Nothing => {}
+            Found::Tired(key) => {
+                at.stage = Stage::Ready(walk, Some((turn, hint, key)));
+                return Err(Tired);
+            }
+        }
+        if room.order.has_resting() {
+            at.resting.push(turn.project);
+        }
+    }
+}
+
+/// Whether an overdue project gets the grant instead of the normal choice.
+fn overdue(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
+    normal: (Turn, PlaceKey),
+    found: &mut Pick,
+) -> (Turn, PlaceKey) {
+    let gap = state.limits.service_gap;
+    let Some(until) = ask.now.engine.0.checked_sub(gap.0).map(EngineTime) else { return normal };
+    let mut walk = None;
+    // Where this may look at no more, nobody is overdue this time.
+    while let Next::Turn(turn, hint) = candidates.next_overdue(state, until, &mut walk, spent) {
+        if turn.project == normal.0.project {
+            return normal;
+        }
+        let Some(step) = ask.step(state, turn.project, hint) else { continue };
+        let room = state.project_room(turn.project);
+        if let Found::Place(key) = ready(state, room, ask, step, None, spent, found) {
+            if room.passes >= PASSES_MAX {
+                return (turn, key);
+            }
+            found.passed = Some(turn.project);
+            return normal;
+        }
+    }
+    normal
+}
+
+/// Who else could have had the grant: the next other requester of the tier, and the
+/// requester's next other project.
+fn runners_up(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    winner: &Turn,
+    spent: &mut Spent,
+) -> RunnersUp {
+    let mut found = RunnersUp::default();
+    let mut walk = Walk::tier(winner.tier);
+    while found.requester.is_none() || found.project.is_none() {
+        let Next::Turn(turn, hint) = candidates.next_turn(state, &mut walk, spent) else { break };
+        if turn.tier != winner.tier {
+            break;
+        }
+        let own = turn.requester == winner.requester;
+        if own && found.project.is_some() || !own && found.requester.is_some() {
+            walk.next_requester();
+        } else if turn.project != winner.project && ask.step(state, turn.project, hint).is_some() {
+            if own {
+                found.project = Some(turn.project_time);
+            } else {
+                found.requester = Some((turn.requester_time, turn.requester));
+            }
+            walk.next_requester();
+        }
     }
     found
 }
 
-/// Every project in the rota that fits the worker, in the order of their turns.
-fn candidates(state: &State, ask: Ask<'_>) -> Vec<Turn> {
-    let tenant = ask.worker.worker.tenant;
-    let rooms = state.projects.values().filter(|room| room.project.tenant == tenant);
-    let asked = |room: &&ProjectRoom| ask.wanted.admits_project(room.project.id);
-    let offers = |room: &&ProjectRoom| {
-        room.in_rota && room.project.spec.assignment == Assignment::ServerPicks
-    };
-    let fits = |room: &&ProjectRoom| eligibility::fits(state, ask.worker, room, ask.now).is_ok();
-    let rooms = rooms.filter(asked).filter(offers).filter(fits);
-    let mut turns: Vec<Turn> = rooms.map(|room| state.turn_of(room)).collect();
-    turns.sort_unstable();
-    turns
-}
-
-fn runners_up(turns: &[Turn], winner: &Turn) -> RunnersUp {
-    let tier = turns.iter().filter(|turn| turn.tier == winner.tier);
-    let other = tier.clone().find(|turn| turn.requester != winner.requester);
-    let mut own = tier.filter(|turn| turn.requester == winner.requester);
-    RunnersUp {
-        requester: other.map(|turn| (turn.requester_time, turn.requester)),
-        project: own.find(|turn| turn.project != winner.project).map(|turn| turn.project_time),
-    }
-}
-
-fn first_ready(
+/// The first ready place of a project that the worker may have.
+fn ready(
     state: &State,
     project: &ProjectRoom,
     ask: Ask<'_>,
-    cursors: &mut Vec<(ProjectId, PlaceKey)>,
-) -> Option<PlaceKey> {
-    let admits = |class| ask.admits(project, class);
-    let mut places = project.order.ready_for(ask.worker.worker.id, admits);
-    let found = first(state, project, ask, &mut places);
-    cursors.extend(places.cursors().map(|key| (project.project.id, key)));
-    found
+    step: u8,
+    after: Option<PlaceKey>,
+    spent: &mut Spent,
+    found: &mut Pick,
+) -> Found {
+    let mut places =
+        project.order.ready_for(ask.worker.worker.id, |class| ask.admits(project, class));
+    after.into_iter().for_each(|key| places.go_after(key));
+    let place = first(state, project, ask, step, &mut places, spent);
+    found.cursors.extend(places.cursors().map(|key| (project.project.id, key)));
+    place
 }
 
-/// The first of these places that the worker may have.
+/// The first of these places that the worker may have at this step.
 fn first(
     state: &State,
     project: &ProjectRoom,
     ask: Ask<'_>,
+    step: u8,
     places: &mut Places<'_>,
-) -> Option<PlaceKey> {
-    loop {
-        let key = places.head()?;
-        match may(state, project, ask, key) {
-            Ok(()) => return Some(key),
-            Err(been) => places.pass(matches!(been, Been::There(_))),
+    spent: &mut Spent,
+) -> Found {
+    let least = project.asks(step).map_or(Millis(0), |(_, after)| after);
+    let mut last = None;
+    while let Some(key) = places.head() {
+        if let Some(last) = last.filter(|_| !spent.look()) {
+            return Found::Tired(last);
         }
+        if ask.now.engine - key.ready_at() < least {
+            places.pass_group();
+        } else {
+            match may(state, project, ask, key) {
+                Ok(()) => return Found::Place(key),
+                Err(been) => places.pass(matches!(been, Been::There(_))),
+            }
+        }
+        last = Some(key);
     }
+    Found::Nothing
 }
 
 fn may(state: &State, project: &ProjectRoom, ask: Ask<'_>, key: PlaceKey) -> Result<(), Been> {
@@ -176,11 +370,11 @@ pub(crate) fn why_none(
         }
         let why = if project.project.spec.assignment == Assignment::WorkerPicks {
             NoWork::WorkerPicks
+        } else if eligibility::step(state, worker, project, now, 0).is_some() {
+            NoWork::NothingReady
         } else {
-            match eligibility::fits(state, worker, project, now) {
-                Ok(()) => NoWork::NothingReady,
-                Err(unfit) => unfit.no_work(),
-            }
+            let unfit = eligibility::fits(state, worker, project, now).err();
+            unfit.map_or(NoWork::NothingReady, eligibility::Unfit::no_work)
         };
         *counts.entry(why).or_insert(0) += 1;
     }

@@ -6,6 +6,7 @@
 //! Not here: what excludes (`eligibility.rs`), the sets themselves (`order.rs`).
 
 use std::collections::{BTreeSet, btree_set};
+use std::ops::Bound;
 
 use crate::matching::cursor::SKIPS_BEFORE_CURSOR;
 use crate::matching::order::PlaceKey;
@@ -19,6 +20,7 @@ pub(crate) struct Places<'a> {
 /// One class.
 #[derive(Debug)]
 struct Lane<'a> {
+    set: &'a BTreeSet<PlaceKey>,
     rest: btree_set::Range<'a, PlaceKey>,
     head: Option<PlaceKey>,
     skips: usize,
@@ -38,7 +40,7 @@ impl<'a> Places<'a> {
                 None => set.range(..),
             };
             let head = rest.next().copied();
-            Lane { rest, head, skips: 0, excluded: true, cursor: None }
+            Lane { set, rest, head, skips: 0, excluded: true, cursor: None }
         });
         Places { lanes: lanes.collect() }
     }
@@ -64,9 +66,33 @@ impl<'a> Places<'a> {
         lane.head = lane.rest.next().copied();
     }
 
+    /// Passes the head and all that goes before younger places of its group: same
+    /// priority, same deadline. They may be passed for now, not for good.
+    pub(crate) fn pass_group(&mut self) {
+        let lanes = self.lanes.iter_mut().filter(|lane| lane.head.is_some());
+        let Some(lane) = lanes.min_by_key(|lane| lane.head) else { return };
+        if let Some(head) = lane.head {
+            lane.go_after(head.end_of_group());
+        }
+    }
+
+    /// Goes on after this place, up to which everything was looked at before.
+    pub(crate) fn go_after(&mut self, key: PlaceKey) {
+        let behind = self.lanes.iter_mut().filter(|lane| lane.head.is_some_and(|head| head <= key));
+        behind.for_each(|lane| lane.go_after(key));
+    }
+
     /// Where the worker's cursors may go, after enough skips.
     pub(crate) fn cursors(&self) -> impl Iterator<Item = PlaceKey> + '_ {
         let worth = self.lanes.iter().filter(|lane| lane.skips > SKIPS_BEFORE_CURSOR);
         worth.filter_map(|lane| if lane.excluded { lane.head.or(lane.cursor) } else { lane.cursor })
+    }
+}
+
+impl Lane<'_> {
+    fn go_after(&mut self, key: PlaceKey) {
+        self.excluded = false;
+        self.rest = self.set.range((Bound::Excluded(key), Bound::Unbounded));
+        self.head = self.rest.next().copied();
     }
 }

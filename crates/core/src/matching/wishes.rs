@@ -18,6 +18,9 @@ use crate::{ClientId, Millis, Money, ProjectId, Refusal, TenantId};
 /// Milliseconds of an hour.
 const HOUR_MS: i128 = 3_600_000;
 
+/// So many wished projects are looked at one by one.
+const FEW: usize = 64;
+
 /// A worker's wishes with its names looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Wanted {
@@ -44,6 +47,11 @@ impl Wanted {
             min_hourly_micros: wishes.min_hourly_micros,
             within: wishes.within,
         })
+    }
+
+    /// The projects to look at one by one, where there are few.
+    pub(crate) fn few(&self) -> Option<&BTreeSet<ProjectId>> {
+        (1..=FEW).contains(&self.projects.len()).then_some(&self.projects)
     }
 
     /// Whether anything of this project may be given.

@@ -29,6 +29,8 @@ pub(crate) struct Market {
     pub(crate) now: Now,
     pub(crate) tallies: BTreeMap<ProjectId, ProjectTally>,
     position: Position,
+    /// Picks that had to go on in another turn.
+    pub(crate) unfinished: u64,
 }
 
 pub(crate) fn id(text: &str) -> ClientId {
@@ -67,7 +69,7 @@ impl Market {
     pub(crate) fn new(limits: Limits) -> Market {
         let now = Now { engine: EngineTime(1_000), wall: WallTime(1_000) };
         let (engine, position) = (Engine::new(limits), Position(0));
-        Market { engine, now, tallies: BTreeMap::new(), position }
+        Market { engine, now, tallies: BTreeMap::new(), position, unfinished: 0 }
     }
 
     /// Applies a command; nothing here is ever cold.
@@ -163,9 +165,14 @@ impl Market {
     pub(crate) fn ask(&mut self, worker: &str, among: &[&str]) -> Option<Lease> {
         let mut command = LeaseTasks::any(id(worker));
         command.wishes.projects = among.iter().map(|name| id(name)).collect();
-        match self.act(Command::Lease(command)) {
-            Ok(Outcome::Leased(leased)) => leased.grants.into_iter().next().map(|g| g.lease),
-            other => panic!("no answer: {other:?}"),
+        loop {
+            match self.act(Command::Lease(command.clone())) {
+                Ok(Outcome::Leased(leased)) if leased.unfinished => self.unfinished += 1,
+                Ok(Outcome::Leased(leased)) => {
+                    return leased.grants.into_iter().next().map(|grant| grant.lease);
+                }
+                other => panic!("no answer: {other:?}"),
+            }
         }
     }
 

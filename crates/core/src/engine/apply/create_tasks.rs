@@ -55,7 +55,7 @@ pub(super) fn create(
         changes.push(tenant, Change::Specs(specs));
         changes.project(id);
         state.turn(id, changes);
-        state.woken.all = true;
+        state.stir(id);
     }
     Ok(Outcome::TasksCreated(outcomes))
 }

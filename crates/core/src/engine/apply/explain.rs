@@ -10,7 +10,7 @@ use crate::explanation::{
 };
 use crate::lease::LeaseState;
 use crate::limits::{EXPLAIN_MAX, OFFER_LOOKS_MAX};
-use crate::matching::eligibility::{self, Unfit};
+use crate::matching::eligibility;
 use crate::matching::explain::{self, Reasons};
 use crate::matching::order::{Class, Spot};
 use crate::matching::wishes::{self, Wanted};
@@ -159,12 +159,9 @@ fn why_idle(state: &State, now: Now, worker: &WorkerRoom) -> WorkerExplained {
     let mut rooms = open_projects(state, worker.worker.tenant);
     for room in rooms.by_ref().take(EXPLAIN_MAX) {
         told.projects += 1;
-        match eligibility::fits(state, worker, room, now) {
-            Err(unfit) => {
-                let refusal = unfit.refusal(&worker.worker.name, &room.project.name);
-                reasons.add(refusal, room.order.waiting());
-            }
-            Ok(()) => match first_class(state, worker, room, now, |_| true, &mut looks) {
+        match lacks(state, worker, room, now) {
+            Err(refusal) => reasons.add(refusal, room.order.waiting()),
+            Ok(age) => match first_class(state, worker, (room, age), now, |_| true, &mut looks) {
                 Some(_) => told.could_lease += 1,
                 None => told.nothing_ready += 1,
             },
@@ -181,12 +178,26 @@ fn open_projects(state: &State, tenant: TenantId) -> impl Iterator<Item = &Proje
     ours.filter(|room| !room.is_cancelled())
 }
 
+/// How old a task must be for the worker, or why it may have none at any age.
+fn lacks(
+    state: &State,
+    worker: &WorkerRoom,
+    room: &ProjectRoom,
+    now: Now,
+) -> Result<Millis, Refusal> {
+    if let Some(age) = explain::asks_age(state, worker, room, now) {
+        return Ok(age);
+    }
+    let fits = eligibility::fits(state, worker, room, now);
+    fits.map(|()| Millis(0)).map_err(|unfit| unfit.refusal(&worker.worker.name, &room.project.name))
+}
+
 /// The class of the first place that a worker may have, ready or resting; `looks`:
 /// how many places may still be looked at.
 fn first_class(
     state: &State,
     worker: &WorkerRoom,
-    room: &ProjectRoom,
+    (room, age): (&ProjectRoom, Millis),
     now: Now,
     admits: impl Fn(Class) -> bool,
     looks: &mut usize,
@@ -197,7 +208,8 @@ fn first_class(
             let Some(key) = places.head() else { break };
             *looks = looks.checked_sub(1)?;
             let task = state.tasks.get(&room.task(key.task));
-            if task.is_none_or(|task| eligibility::been(state, worker, task, now.engine).is_ok()) {
+            let been = task.map(|task| eligibility::been(state, worker, task, now.engine));
+            if now.engine - key.ready_at() >= age && been.is_none_or(|been| been.is_ok()) {
                 return Some(key.class);
             }
             places.pass(false);
@@ -241,14 +253,16 @@ fn offer(
 ) -> Offer {
     let project = &room.project;
     let (reward, assignment) = (project.spec.terms.reward, project.spec.assignment);
-    let unfit = eligibility::fits(state, worker, room, now).err();
-    let lacks = unfit.map(|unfit: Unfit<'_>| unfit.refusal(&worker.worker.name, &project.name));
+    let (lacks, age) = match lacks(state, worker, room, now) {
+        Ok(age) => (None, age),
+        Err(refusal) => (Some(refusal), Millis(0)),
+    };
     let admits = |class| match assignment {
         Assignment::ServerPicks => wanted.admits_class(worker, room, class, wanted.within()),
         // Whoever names the task judges it by itself.
         Assignment::WorkerPicks => true,
     };
-    let first = first_class(state, worker, room, now, admits, looks);
+    let first = first_class(state, worker, (room, age), now, admits, looks);
     let pace = wishes::pace(worker, room, first.map_or(0, |class| class.duration));
     let hourly = pace.filter(|_| reward.micros > 0).map(|pace| {
         let micros = wishes::hourly(reward, pace.expected);

@@ -10,7 +10,7 @@ use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
 use crate::matching::fairness::{self, RunnersUp};
-use crate::matching::pick::{self, Ask};
+use crate::matching::pick;
 use crate::matching::wishes::{Wanted, pace};
 use crate::matching::{eligibility, explain};
 use crate::outcome::{Leased, NoWork};
@@ -31,10 +31,10 @@ pub(super) fn lease(
     }
     let (id, wanted) = (worker.worker.id, Wanted::of(state, tenant, &cmd.wishes)?);
     let room = eligibility::room(worker, changes.now);
-    let leases = if let Some(reference) = &cmd.task {
+    let (leases, unfinished) = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);
-        vec![grant(state, changes, id, task, RunnersUp::default(), request)]
+        (vec![grant(state, changes, id, task, RunnersUp::default(), request)], false)
     } else {
         let most = match room {
             Ok(most) => most,
@@ -44,17 +44,20 @@ pub(super) fn lease(
         };
         picked(state, changes, id, &wanted, cmd, most)
     };
+    if leases.is_empty() && unfinished {
+        return Ok(Outcome::Leased(Leased { unfinished, ..Leased::default() }));
+    }
     if leases.is_empty() {
         let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
-        return Ok(Outcome::Leased(Leased { grants: Vec::new(), none_because }));
+        return Ok(Outcome::Leased(Leased { none_because, ..Leased::default() }));
     }
     let grants = leases.iter().map(|l| grant_view(state, l, changes.now)).collect();
     remember(state, changes, id, cmd, leases.iter().map(|l| l.id).collect());
-    Ok(Outcome::Leased(Leased { grants, none_because: Vec::new() }))
+    Ok(Outcome::Leased(Leased { grants, ..Leased::default() }))
 }
 
 fn nothing(why: NoWork) -> Outcome {
-    Outcome::Leased(Leased { grants: Vec::new(), none_because: vec![(why, 0)] })
+    Outcome::Leased(Leased { none_because: vec![(why, 0)], ..Leased::default() })
 }
 
 /// The answer to a request id that was used before.
@@ -83,7 +86,7 @@ fn again(
         .filter_map(|id| state.tasks.get(&id.task)?.lease(id.number))
         .map(|lease| grant_view(state, lease, now))
         .collect();
-    Ok(Some(Outcome::Leased(Leased { grants, none_because: Vec::new() })))
+    Ok(Some(Outcome::Leased(Leased { grants, ..Leased::default() })))
 }
 
 /// The task that the worker named, if it may have it.
@@ -105,7 +108,7 @@ fn named(
     Ok(id)
 }
 
-/// Up to `cmd.count` places by the daemon's order.
+/// Up to `cmd.count` places by the daemon's order, and whether more is to be looked at.
 fn picked(
     state: &mut State,
     changes: &mut Changes,
@@ -113,14 +116,11 @@ fn picked(
     wanted: &Wanted,
     cmd: &LeaseTasks,
     most: u32,
-) -> Vec<Lease> {
-    let (mut leases, mut left) = (Vec::new(), wanted.within());
+) -> (Vec<Lease>, bool) {
+    let (mut leases, mut left, mut unfinished) = (Vec::new(), wanted.within(), false);
     for _ in 0..cmd.count.min(most) {
-        let room = state.worker_room(worker);
-        let found = pick::pick(state, Ask { worker: room, wanted, left, now: changes.now });
-        for (project, key) in found.cursors {
-            state.project_room_mut(project).order.stands(worker, key);
-        }
+        let found = state.pick(worker, wanted, left, changes.now);
+        unfinished = found.unfinished;
         let Some(task) = found.task else { break };
         left = left.map(|left| {
             let project = state.project_room(task.project);
@@ -133,7 +133,7 @@ fn picked(
         let request = next_request(state, cmd, worker);
         leases.push(grant(state, changes, worker, task, found.runners_up, request));
     }
-    leases
+    (leases, unfinished)
 }
 
 fn next_request(state: &State, cmd: &LeaseTasks, worker: WorkerId) -> u32 {

@@ -5,7 +5,7 @@ use crate::command::{CreateRequester, UpdateRequester};
 use crate::engine::apply::create_keys;
 use crate::engine::{Changes, State, Stop};
 use crate::requester::Requester;
-use crate::{Kind, Outcome, ProjectId, Refusal, RequesterId, TenantId};
+use crate::{Kind, Outcome, Refusal, RequesterId, TenantId};
 
 /// A create with the name of a requester of the same content finds it again.
 pub(super) fn create(
@@ -48,6 +48,7 @@ pub(super) fn create(
     };
     state.tenant_mut(tenant).requesters.insert(requester.name.clone(), id);
     state.requesters.insert(id, requester.clone());
+    state.requester_changes(tenant, id);
     create_keys::remember(state, changes, tenant, Parent::Requesters, key, vec![id.0]);
     changes.push(tenant, Change::Requester(Box::new(requester.clone())));
     Ok(Outcome::Requester(Box::new(requester)))
@@ -76,10 +77,9 @@ pub(super) fn update(
     if requester != state.requesters[&id] {
         requester.version += 1;
         state.requesters.insert(id, requester.clone());
-        let own = state.projects.iter().filter(|(_, room)| room.project.requester == id);
-        let own: Vec<ProjectId> = own.map(|(project, _)| *project).collect();
-        own.into_iter().for_each(|project| state.move_account(project));
+        state.requester_changes(tenant, id);
         // Whom it no longer blocks may have been waiting for its work.
+        state.tenant_mut(tenant).stirs += 1;
         state.woken.all = true;
         changes.push(tenant, Change::Requester(Box::new(requester.clone())));
     }
