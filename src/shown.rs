@@ -33,10 +33,29 @@ pub(crate) trait Shown: Message + Sized {
 
 impl Shown for Requester {
     const MESSAGE: &'static str = "Requester";
-    const COLUMNS: &'static [&'static str] = &["requester", "display name", "created"];
+    const COLUMNS: &'static [&'static str] = &[
+        "requester",
+        "display name",
+        "created",
+        "weight",
+        "tier ceiling",
+        "grants a minute",
+        "blocked",
+        "allowed",
+    ];
 
     fn cells(&self) -> Vec<String> {
-        vec![id(&self.name).to_owned(), self.display_name.clone(), time(self.create_time)]
+        let allowed = self.allowed_workers.len();
+        vec![
+            id(&self.name).to_owned(),
+            self.display_name.clone(),
+            time(self.create_time),
+            self.weight.to_string(),
+            self.tier_ceiling.to_string(),
+            rate(self.grants_per_minute),
+            self.blocked_workers.len().to_string(),
+            if allowed == 0 { "all".to_owned() } else { allowed.to_string() },
+        ]
     }
 }
 
@@ -52,10 +71,15 @@ impl Shown for Project {
         "assignment",
         "lease",
         "reward",
+        "tier",
+        "grants a minute",
+        "relaxes after",
     ];
 
     fn cells(&self) -> Vec<String> {
         let lease = self.lease_policy.as_ref().and_then(|policy| policy.duration);
+        let steps: Vec<String> =
+            self.relaxation.iter().map(|step| spoken(from_proto(step.after))).collect();
         vec![
             id(&self.name).to_owned(),
             plain(self.state().as_str_name(), "PROJECT_STATE_"),
@@ -66,6 +90,9 @@ impl Shown for Project {
             plain(self.assignment().as_str_name(), "ASSIGNMENT_"),
             lease.map(|lease| spoken(from_proto(Some(lease)))).unwrap_or_default(),
             spoken_money(self.reward.as_ref()),
+            self.tier.unwrap_or_default().to_string(),
+            rate(self.grants_per_minute),
+            steps.join(", "),
         ]
     }
 }
@@ -221,6 +248,10 @@ pub(crate) fn readable(bytes: &[u8]) -> String {
 /// A value of an enum without what protobuf wants in front of it.
 pub(crate) fn plain(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_owned()
+}
+
+fn rate(grants: u32) -> String {
+    if grants == 0 { "no limit".to_owned() } else { grants.to_string() }
 }
 
 fn time(time: Option<prost_types::Timestamp>) -> String {

@@ -182,3 +182,54 @@ async fn the_demo_shows_expiry_late_answers_and_all_results() {
     assert!(number("leases_expired") > 0 && number("late_answers_counted") > 0, "{report}");
     assert!(report["accuracy"].as_f64().is_some_and(|share| share > 0.8), "{report}");
 }
+
+#[tokio::test]
+async fn a_share_that_is_set_is_a_share_that_is_shown() {
+    let daemon = Daemon::start().await;
+    let server = daemon.server();
+    let run = async |args: &[&str]| piecework_at(&server, args).await;
+    let json = async |args: &[&str]| {
+        let args = [&["-o", "json"][..], args].concat();
+        piecework_at(&server, &args).await.ended(0).json()
+    };
+    let shown = json(&["requester", "create", "plain"]).await;
+    assert_eq!(shown["weight"], 100, "{shown}");
+    let share = ["--weight", "300", "--tier-ceiling", "1", "--grants-per-minute", "60"];
+    let create = [&["requester", "create", "acme", "--block", "mallory"][..], &share].concat();
+    let shown = json(&create).await;
+    assert_eq!((&shown["weight"], &shown["tierCeiling"]), (&300.into(), &1.into()));
+    assert_eq!(shown["grantsPerMinute"], 60);
+    assert_eq!(shown["blockedWorkers"], serde_json::json!(["workers/mallory"]));
+    let update = ["requester", "update", "acme", "--weight", "200", "--block", "eve"];
+    let update = [&update[..], &["--unblock", "mallory", "--allow", "workers/ann"]].concat();
+    json(&update).await;
+    let shown = json(&["requester", "get", "acme"]).await;
+    assert_eq!((&shown["weight"], &shown["tierCeiling"]), (&200.into(), &1.into()));
+    assert_eq!(shown["blockedWorkers"], serde_json::json!(["workers/eve"]));
+    assert_eq!(shown["allowedWorkers"], serde_json::json!(["workers/ann"]));
+    let table = run(&["requester", "list", "-o", "csv"]).await.ended(0).stdout;
+    let row = table.lines().find(|line| line.starts_with("acme,")).expect("a row");
+    assert!(row.ends_with(",200,1,60,1,1"), "{table}");
+    run(&["requester", "update", "acme"]).await.ended(2).says(&["nothing to change"]);
+    run(&["requester", "update", "acme", "--weight", "10001"]).await.says(&["requester.weight"]);
+
+    let rules = ["--min-rating", "80", "--quota", "5", "--kind", "human"];
+    let create = [&["project", "create", "cats", "--requester", "acme"][..], &rules].concat();
+    assert_eq!(json(&create).await["tier"], 2);
+    let update = ["project", "update", "cats", "--tier", "0", "--relax", "10m:rating=60"];
+    json(&[&update[..], &["--relax", "1h", "--grants-per-minute", "30"]].concat()).await;
+    let shown = json(&["project", "get", "cats"]).await;
+    assert_eq!((&shown["tier"], &shown["grantsPerMinute"]), (&0.into(), &30.into()));
+    let steps = &shown["relaxation"];
+    assert_eq!((&steps[0]["after"], &steps[1]["after"]), (&"600s".into(), &"3600s".into()));
+    let first = &steps[0]["requirements"];
+    assert_eq!((&first["minRating"], &first["quotaPerWorker"]), (&60.into(), &5.into()));
+    assert_eq!(first["kinds"], shown["requirements"]["kinds"]);
+    let table = run(&["project", "get", "cats", "-o", "table"]).await.ended(0).stdout;
+    assert!(table.contains("10m 0s, 1h 0m"), "{table}");
+    let shown = json(&["project", "update", "cats", "--no-relax"]).await;
+    assert!(shown.get("relaxation").is_none(), "{shown}");
+    assert_eq!(shown["tier"], 0);
+    let wrong = ["project", "update", "cats", "--relax", "10m:rating=90"];
+    run(&wrong).await.ended(1).says(&["project.relaxation[0].requirements.min_rating"]);
+}

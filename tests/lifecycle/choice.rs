@@ -2,8 +2,10 @@
 
 use piecework_client::proto::v1::{
     Assignment, CreateWorkerRequest, EmptyCause, ErrorReason as Reason, GrantSkillRequest, Lease,
-    LeaseRequest, Project, Requirements, SkillRequirement, Worker, WorkerKind,
+    LeaseRequest, Project, Requester, Requirements, SkillRequirement, UpdateRequesterRequest,
+    Worker, WorkerKind,
 };
+use prost_types::FieldMask;
 use tonic::{Code, Status};
 
 use crate::harness::{Daemon, Platform, refused};
@@ -145,4 +147,48 @@ async fn an_account_of_the_same_person_never_gets_the_same_task() {
     assert_eq!(nothing.empty_reasons[0].cause(), EmptyCause::NoTasks);
     let other = platform.worker("other").await;
     platform.answer_one(&other, &project, "a").await;
+}
+
+#[tokio::test]
+async fn a_requesters_lists_keep_workers_away_until_they_are_changed() {
+    let mut daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let assignment = Assignment::WorkerPicks.into();
+    let picked = platform.project_with("picked", |p| Project { assignment, ..p }).await;
+    let project = platform.project("p").await;
+    let [named, _] = platform.numbered_tasks(&picked, 2).await.try_into().expect("two tasks");
+    platform.numbered_tasks(&project, 2).await;
+    let [ann, bob] = platform.workers(["ann", "bob"]).await;
+    let set = async |platform: &Platform, blocked: &[&String], allowed: &[&String]| {
+        let list = |names: &[&String]| names.iter().map(|name| (*name).clone()).collect();
+        let requester = Requester {
+            name: "requesters/acme".to_owned(),
+            blocked_workers: list(blocked),
+            allowed_workers: list(allowed),
+            ..Requester::default()
+        };
+        let paths = ["blocked_workers", "allowed_workers"].map(str::to_owned).to_vec();
+        let request = UpdateRequesterRequest {
+            requester: Some(requester),
+            update_mask: Some(FieldMask { paths }),
+        };
+        platform.client.requesters().update_requester(request).await.expect("changed");
+    };
+    set(&platform, &[&ann], &[]).await;
+    for _ in 0..2 {
+        let platform = daemon.platform();
+        let nothing = platform.ask(&ann, &project, 1).await;
+        assert_eq!(nothing.empty_reasons[0].cause(), EmptyCause::Blocked);
+        let told = pick(&platform, &ann, &named).await;
+        let details = refused(told, Code::FailedPrecondition, Reason::WorkerBlocked, "");
+        let keys = &details.error_info().expect("details").metadata;
+        assert_eq!((keys.get("worker"), keys.get("project")), (Some(&ann), Some(&picked)));
+        daemon.restart().await;
+    }
+    let platform = daemon.platform();
+    platform.answer_one(&bob, &project, "a").await;
+    set(&platform, &[], &[&ann]).await;
+    let nothing = platform.ask(&bob, &project, 1).await;
+    assert_eq!(nothing.empty_reasons[0].cause(), EmptyCause::Blocked);
+    platform.answer_one(&ann, &project, "a").await;
 }

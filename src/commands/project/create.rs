@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use piecework_client::proto::v1::{CreateProjectRequest, Project};
 
+use super::fairness::Fairness;
 use super::rules::Rules;
 use crate::failure::input;
 use crate::names;
@@ -20,10 +21,12 @@ pub(crate) struct Create {
     #[arg(long, required_unless_present = "file")]
     requester: Option<String>,
     /// A file with the whole project as JSON, in place of the flags below
-    #[arg(long, value_name = "PROJECT.json", conflicts_with = "Rules")]
+    #[arg(long, value_name = "PROJECT.json", conflicts_with_all = ["Rules", "Fairness"])]
     file: Option<PathBuf>,
     #[command(flatten)]
     rules: Rules,
+    #[command(flatten)]
+    fairness: Fairness,
 }
 
 impl Create {
@@ -32,7 +35,11 @@ impl Create {
         let id = names::id(&names::project(&self.project)?).to_owned();
         let mut project = match &self.file {
             Some(file) => read(file)?,
-            None => self.rules.into_project(&id)?,
+            None => {
+                let mut project = self.rules.into_project(&id)?;
+                self.fairness.put(&mut project);
+                project
+            }
         };
         if let Some(requester) = &self.requester {
             project.requester = names::requester(requester)?;
@@ -78,7 +85,8 @@ mod tests {
         let request = request(
             "cats --requester acme --choices label=cat,dog --overlap 3 --lease 10m --late refuse \
              --assignment worker-picks --min-rating 70 --skill lang:fi=50 --reward 0.05USD \
-             --newcomers 2 --free notes --label batch=7",
+             --newcomers 2 --free notes --label batch=7 --quota 9 --tier 0 --grants-per-minute 90 \
+             --relax 10m:lang:fi=20,rating=60 --relax 1h",
         )
         .unwrap();
         let project = request.project.unwrap();
@@ -100,6 +108,12 @@ mod tests {
         assert_eq!(project.newcomers.as_ref().unwrap().mode(), NewcomerMode::Limit);
         assert_eq!(project.reward.as_ref().unwrap().micros, 50_000);
         assert_eq!(project.labels["batch"], "7");
+        assert_eq!((project.tier, project.grants_per_minute), (Some(0), 90));
+        let steps: Vec<_> = project.relaxation.iter().map(|s| s.requirements.as_ref()).collect();
+        let [Some(first), Some(second)] = steps[..] else { panic!("{steps:?}") };
+        assert_eq!((first.min_rating, first.skills[0].min_level), (60, 20));
+        assert_eq!((first.quota_per_worker, second.quota_per_worker), (9, 9));
+        assert_eq!((second.min_rating, second.skills.len()), (0, 0));
     }
 
     #[test]
@@ -107,7 +121,7 @@ mod tests {
         let project = request("projects/cats --requester acme").unwrap().project.unwrap();
         assert!(project.schema.is_none() && project.lease_policy.is_none());
         assert!(project.requirements.is_none() && project.newcomers.is_none());
-        assert_eq!((project.overlap, project.assignment), (0, 0));
+        assert_eq!((project.overlap, project.assignment, project.tier), (0, 0, None));
     }
 
     #[test]
@@ -118,6 +132,7 @@ mod tests {
         let project = request(&format!("cats --file {path}")).unwrap().project.unwrap();
         assert_eq!((project.requester.as_str(), project.overlap), ("requesters/a", 5));
         assert!(request(&format!("cats --file {path} --overlap 3")).is_err());
+        assert!(request(&format!("cats --file {path} --tier 3")).is_err());
         std::fs::write(path, "{\n \"overlapp\": 5}").unwrap();
         let error = request(&format!("cats --file {path}")).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{path}:2:")) && error.contains("overlapp"), "{error}");

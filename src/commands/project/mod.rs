@@ -1,7 +1,9 @@
-//! `project create | get | list | pause | resume | close | cancel | stats`.
+//! `project create | update | get | list | pause | resume | close | cancel | stats`.
 
 mod create;
+mod fairness;
 mod rules;
+mod update;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -18,6 +20,8 @@ use crate::session::{Session, answer};
 pub(crate) enum Projects {
     /// Create a project
     Create(Box<create::Create>),
+    /// Change which work goes first, how fast, and how requirements loosen
+    Update(update::Update),
     /// Show one project
     Get(Named),
     /// List projects
@@ -77,6 +81,7 @@ impl Projects {
             Self::Create(create) => {
                 answer(projects.create_project(create.into_request()?).await)?.project
             }
+            Self::Update(update) => update.run(session).await?,
             Self::Get(named) => {
                 let name = names::project(&named.project)?;
                 let request = GetProjectRequest { name, min_position: String::new() };

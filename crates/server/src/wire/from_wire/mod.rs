@@ -7,6 +7,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod etag;
+mod fairness;
 pub(crate) mod lease;
 pub(crate) mod policy;
 pub(crate) mod project;

@@ -4,6 +4,7 @@
 //! check alike.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use piecework_core::command::CreateProject;
 use piecework_core::project::{
@@ -14,11 +15,11 @@ use piecework_core::{ClientId, Money, limits};
 use piecework_proto::v1;
 
 use crate::wire::failure::Failure;
-use crate::wire::from_wire::{create_key, etag, policy, schema};
+use crate::wire::from_wire::{create_key, etag, fairness, policy, schema};
 use crate::wire::mask::Mask;
 use crate::wire::{field, invalid, names};
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 16] = [
     "title",
     "instructions",
     "schema",
@@ -32,6 +33,9 @@ const FIELDS: [&str; 13] = [
     "payload_bytes_max",
     "expected_duration",
     "labels",
+    "tier",
+    "grants_per_minute",
+    "relaxation",
 ];
 const FIXED: [&str; 7] =
     ["name", "requester", "state", "revision", "create_time", "update_time", "etag"];
@@ -75,18 +79,24 @@ impl ProjectUpdate {
     }
 }
 
-fn merge(mut spec: ProjectSpec, message: v1::Project, mask: &Mask) -> Result<ProjectSpec, Failure> {
+fn merge(
+    mut spec: ProjectSpec,
+    mut message: v1::Project,
+    mask: &Mask,
+) -> Result<ProjectSpec, Failure> {
     if mask.has("title") {
-        spec.title = field::required_text("project.title", message.title)?;
+        spec.title = field::required_text("project.title", take(&mut message.title))?;
     }
     if mask.has("requirements") {
         let newcomers = spec.requirements.newcomers;
-        spec.requirements = policy::requirements("project.requirements", message.requirements)?;
+        spec.requirements =
+            policy::requirements("project.requirements", message.requirements.take())?;
         spec.requirements.newcomers = newcomers;
     }
     if mask.has("newcomers") {
         spec.requirements.newcomers = policy::newcomers("project.newcomers", message.newcomers)?;
     }
+    fairness::merge(&mut spec, &message, mask)?;
     if mask.has("overlap") {
         spec.overlap = field::optional_overlap("project.overlap", message.overlap)?.unwrap_or(1);
     }

@@ -5,6 +5,7 @@ use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectState,
     ProjectTally, Requirements,
 };
+use piecework_core::relaxation::Relaxation;
 use piecework_core::schema::{FieldKind, Schema};
 use piecework_core::{ClientId, Money};
 use piecework_proto::v1;
@@ -37,6 +38,9 @@ pub(crate) fn project(project: Project, requester: &ClientId) -> v1::Project {
         create_time: Some(timestamp(project.created)),
         update_time: Some(timestamp(project.updated)),
         etag: project.version.to_string(),
+        tier: Some(spec.tier.into()),
+        grants_per_minute: spec.grants_per_minute,
+        relaxation: spec.relaxation.into_iter().map(relaxation).collect(),
     }
 }
 
@@ -102,6 +106,11 @@ fn requirements(requirements: Requirements) -> v1::Requirements {
         kinds: requirements.kinds.into_iter().map(|k| kind(k).into()).collect(),
         quota_per_worker: requirements.quota_per_worker,
     }
+}
+
+fn relaxation(step: Relaxation) -> v1::Relaxation {
+    let requirements = Some(requirements(step.requirements));
+    v1::Relaxation { after: Some(duration(step.after)), requirements }
 }
 
 fn newcomers(newcomers: Newcomers) -> v1::Newcomers {

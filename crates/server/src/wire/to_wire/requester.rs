@@ -16,5 +16,10 @@ pub(crate) fn requester(requester: Requester) -> v1::Requester {
         // Not remembered yet.
         update_time: None,
         etag: requester.version.to_string(),
+        weight: requester.weight,
+        tier_ceiling: requester.tier_ceiling.into(),
+        grants_per_minute: requester.grants_per_minute,
+        blocked_workers: requester.blocked_workers.iter().map(names::of_worker).collect(),
+        allowed_workers: requester.allowed_workers.iter().map(names::of_worker).collect(),
     }
 }
