@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::explanation::Question;
 use crate::lease::ReturnReason;
 use crate::limits::WEIGHT_DEFAULT;
 use crate::project::ProjectSpec;
@@ -83,6 +84,8 @@ pub enum Command {
         /// Whom.
         worker: ClientId,
     },
+    /// Why, and what is there? Changes nothing.
+    Explain(Question),
     /// Work, please.
     Lease(LeaseTasks),
     /// More time.
@@ -503,6 +506,7 @@ impl Command {
             Command::SuspendWorker { .. } => "suspend_worker",
             Command::ReinstateWorker { .. } => "reinstate_worker",
             Command::InspectWorker { .. } => "inspect_worker",
+            Command::Explain(_) => "explain",
             Command::Lease(_) => "lease",
             Command::Extend(_) => "extend",
             Command::Submit(_) => "submit",

@@ -13,6 +13,8 @@ mod money;
 mod time;
 
 pub mod event;
+pub mod explanation;
+pub mod forecast;
 pub mod lease;
 pub mod project;
 pub mod relaxation;

@@ -61,6 +61,10 @@ pub const NEWCOMER_JUDGED: u32 = 10;
 pub const PACE_ANSWERS_WORKER: u32 = 5;
 /// Answers in a project from which on their pace is used.
 pub const PACE_ANSWERS_PROJECT: u64 = 20;
+/// Workers, projects or places that one explanation looks at.
+pub const EXPLAIN_MAX: usize = 10_000;
+/// Places of one project that an explanation looks at for one worker.
+pub const OFFER_LOOKS_MAX: usize = 256;
 /// A worker is present for so long after its last command.
 pub const PRESENT_FOR: Millis = Millis::from_secs(60);
 /// Request ids of `Lease` remembered per worker.

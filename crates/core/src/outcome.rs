@@ -1,5 +1,6 @@
 //! The language out: what the engine answers when it does not refuse.
 
+use crate::explanation::Explanation;
 use crate::lease::Grant;
 use crate::project::{Project, ProjectTally};
 use crate::requester::Requester;
@@ -27,6 +28,8 @@ pub enum Outcome {
     TasksChanged(Vec<Result<ChangedTask, Refusal>>),
     /// The worker as it is now.
     Worker(Box<WorkerView>),
+    /// The answer to a question.
+    Explained(Box<Explanation>),
     /// What the worker holds of this call; empty with the reasons.
     Leased(Leased),
     /// Per item the time left now, or why not.

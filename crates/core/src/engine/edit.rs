@@ -22,6 +22,7 @@ use crate::{EngineTime, LeaseId, Position, ProjectId, TaskId, WallTime};
 pub(crate) struct Edit {
     pub(crate) task: Task,
     before: Option<TaskRecord>,
+    places_before: u64,
     due_before: Option<WallTime>,
     touched: Vec<(u32, Option<Lease>)>,
 }
@@ -68,18 +69,20 @@ impl State {
         if let Some(task) = self.tasks.remove(&id) {
             let before = Some(task.record.clone());
             let due_before = due(&task.record);
-            return Edit { task, before, due_before, touched: Vec::new() };
+            let places_before = task.places();
+            return Edit { task, before, places_before, due_before, touched: Vec::new() };
         }
         let order = self.project_room_mut(id.project).order.touch(id.number);
         let order = order.unwrap_or_else(|| panic!("{id} was not made warm"));
         let task = untouched(id, order);
-        Edit { task, before: None, due_before: order.deadline, touched: Vec::new() }
+        let (before, due_before, places_before) = (None, order.deadline, task.places());
+        Edit { task, before, places_before, due_before, touched: Vec::new() }
     }
 
     /// Puts the task back, with its indexes, and records what changed.
     pub(crate) fn close(&mut self, edit: Edit, changes: &mut Changes) {
         let now = changes.now.engine;
-        let Edit { mut task, before, due_before, touched } = edit;
+        let Edit { mut task, before, places_before, due_before, touched } = edit;
         let id = task.record.id;
         let mut tally = self.project_room(id.project).tally;
         for (number, old) in touched {
@@ -106,6 +109,11 @@ impl State {
         count_state(&mut tally, was, task.record.state);
         self.index_deadline(id, due_before, due(&task.record));
         let old = self.project_room(id.project).tally;
+        let flow = &mut self.project_room_mut(id.project).flow;
+        let places = task.places();
+        flow.places = flow.places + places - places_before;
+        let counted = tally.counted.saturating_sub(old.counted);
+        flow.note(now, places.saturating_sub(places_before), counted);
         if old != tally {
             self.totals.replace(&old, &tally);
             self.project_room_mut(id.project).tally = tally;

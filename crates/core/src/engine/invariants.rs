@@ -121,6 +121,10 @@ fn check_projects(state: &State) -> Result<(), Broken> {
         if room.tally.live != live {
             return broken("count of live leases");
         }
+        let places: u64 = tasks().map(|(_, t)| t.places()).sum();
+        if room.flow.places != places + room.order.untouched_places() {
+            return broken("count of open places");
+        }
         if room.in_rota != room.wants_turn() {
             return broken("turn");
         }

@@ -5,10 +5,36 @@
 //!
 //! Not here: idle time itself (`WorkerRecord::idle_since`), who waits parked.
 
+use std::collections::BTreeSet;
+
 use crate::engine::State;
 use crate::engine::state::WorkerRoom;
 use crate::limits::PRESENT_FOR;
-use crate::{Command, EngineTime, Request};
+use crate::{Command, EngineTime, Request, WorkerId};
+
+/// Workers by when they were last seen; those who left go with the next command.
+#[derive(Debug, Default)]
+pub(crate) struct Present {
+    seen: BTreeSet<(EngineTime, WorkerId)>,
+}
+
+impl Present {
+    /// Who is present now, last seen first.
+    pub(crate) fn workers(&self, now: EngineTime) -> impl Iterator<Item = WorkerId> + '_ {
+        let here = self.seen.iter().rev().take_while(move |(seen, _)| now - *seen <= PRESENT_FOR);
+        here.map(|(_, worker)| *worker)
+    }
+
+    fn note(&mut self, worker: WorkerId, before: Option<EngineTime>, now: EngineTime) {
+        if let Some(before) = before {
+            self.seen.remove(&(before, worker));
+        }
+        self.seen.insert((now, worker));
+        while self.seen.first().is_some_and(|(seen, _)| now - *seen > PRESENT_FOR) {
+            self.seen.pop_first();
+        }
+    }
+}
 
 /// Notes that a worker showed life, where the command comes in the name of one.
 pub(crate) fn note(state: &mut State, now: EngineTime, request: &Request) {
@@ -25,7 +51,8 @@ pub(crate) fn note(state: &mut State, now: EngineTime, request: &Request) {
     if !room.is_present(now) {
         room.present_since = now;
     }
-    room.seen = Some(now);
+    let before = room.seen.replace(now);
+    state.present.note(id, before, now);
 }
 
 impl WorkerRoom {

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::engine::edit::due;
 use crate::engine::state::{ProjectRoom, State, Tally, Task, WorkerRoom};
 use crate::engine::timers::Timer;
+use crate::forecast::Flow;
 use crate::image::{ColdTask, ImageRow, SpecRow};
 use crate::matching::order::{Order, Spot};
 use crate::planted::{self, Mistake};
@@ -47,7 +48,7 @@ impl Restore {
                 if row.state != ProjectState::Deleting {
                     state.tenant_mut(row.tenant).projects.insert(row.name.clone(), row.id);
                 }
-                state.projects.insert(row.id, project_room(*row));
+                state.projects.insert(row.id, project_room(*row, self.now.engine));
             }
             ImageRow::Terms(row) => {
                 let room = state.project_room_mut(row.project);
@@ -113,7 +114,9 @@ impl Restore {
 
 /// What the task's spec said has been overtaken by its record.
 fn touch(state: &mut State, id: TaskId) {
-    let order = state.project_room_mut(id.project).order.touch(id.number);
+    let room = state.project_room_mut(id.project);
+    let order = room.order.touch(id.number);
+    room.flow.places -= order.map_or(0, |order| u64::from(order.wanted));
     if let Some(at) = order.and_then(|order| order.deadline) {
         state.timers.clear_wall(at, id);
     }
@@ -125,6 +128,7 @@ fn spec(state: &mut State, row: SpecRow) {
         room.names.insert(name, (row.task.number, content));
     }
     room.order.push(row.task.number, row.order);
+    room.flow.places += u64::from(row.order.wanted);
     if let Some(at) = row.order.deadline {
         state.timers.set_wall(at, row.task);
     }
@@ -156,11 +160,12 @@ pub(crate) fn warm(state: &mut State, now: Now, cold: ColdTask) {
     }
     task.spot = state.spot(&task, now.engine);
     state.move_task(id, Spot::Nowhere, task.spot);
+    state.project_room_mut(id.project).flow.places += task.places();
     state.tasks.insert(id, task);
 }
 
-/// A project without tasks.
-pub(crate) fn project_room(project: Project) -> ProjectRoom {
+/// A project without tasks. `now`: its forecast learns from then on.
+pub(crate) fn project_room(project: Project, now: EngineTime) -> ProjectRoom {
     let terms = BTreeMap::from([(project.revision, Arc::new(project.spec.terms.clone()))]);
     let tally = ProjectTally { project: project.id, ..ProjectTally::default() };
     ProjectRoom {
@@ -172,6 +177,7 @@ pub(crate) fn project_room(project: Project) -> ProjectRoom {
         tier: 0,
         in_rota: false,
         passes: 0,
+        flow: Flow::since(now),
         stamp: 0,
         absent_from: BTreeSet::new(),
     }

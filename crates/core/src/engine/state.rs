@@ -11,7 +11,9 @@ use std::sync::Arc;
 use crate::change::{CreateKeyId, CreateKeyRow, PartitionRow};
 use crate::command::{TaskKey, TaskRef};
 use crate::engine::Stop;
+use crate::engine::presence::Present;
 use crate::engine::timers::Timers;
+use crate::forecast::Flow;
 use crate::lease::Lease;
 use crate::limits::TIER_DEFAULT;
 use crate::matching::fairness::{Account, Accounts, Turn};
@@ -48,6 +50,7 @@ pub(crate) struct State {
     /// Tasks that a cold command waits for: they stay once they are here.
     pub(crate) pins: BTreeMap<TaskId, u32>,
     pub(crate) woken: Woken,
+    pub(crate) present: Present,
     pub(crate) live_leases: u64,
     pub(crate) totals: Totals,
 }
@@ -113,6 +116,8 @@ pub(crate) struct ProjectRoom {
     pub(crate) in_rota: bool,
     /// Grants of others that it stood back for since it became overdue.
     pub(crate) passes: u8,
+    /// What comes and what is worked off.
+    pub(crate) flow: Flow,
     /// When its rules last changed, as profiles count.
     pub(crate) stamp: u64,
     /// Profiles that met it out of the rota.
@@ -179,6 +184,14 @@ impl Task {
 
     pub(crate) fn lease(&self, number: u32) -> Option<&Lease> {
         self.leases.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Counted answers that it still wants.
+    pub(crate) fn places(&self) -> u64 {
+        if !self.record.state.is_open() {
+            return 0;
+        }
+        u64::from(self.record.order.wanted.saturating_sub(self.counted()))
     }
 
     /// Nothing will happen to it by itself any more.

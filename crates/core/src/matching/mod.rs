@@ -7,6 +7,7 @@
 pub(crate) mod candidates;
 pub(crate) mod cursor;
 pub(crate) mod eligibility;
+pub(crate) mod explain;
 pub(crate) mod fairness;
 pub(crate) mod order;
 pub(crate) mod pick;

@@ -137,6 +137,36 @@ impl Order {
         ready.map(PlaceKey::ready_at).min()
     }
 
+    /// Tasks with a ready place. Cost: one look per shelf.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.untouched_tasks + self.ready_entries() - self.untouched.len() as u64
+    }
+
+    /// Tasks with a ready place of the classes that `admits`; of untouched ones those
+    /// of the first `runs_max` runs.
+    pub(crate) fn waiting_of(&self, admits: impl Fn(Class) -> bool, runs_max: usize) -> u64 {
+        let shelves = self.shelves.iter().filter(|(class, _)| admits(**class));
+        let entries: u64 = shelves.map(|(_, shelf)| shelf.ready.len() as u64).sum();
+        let runs = self.untouched.iter().take(runs_max);
+        let ours = runs.filter(|(_, run)| admits(Class::of(&run.order)));
+        // A run is one entry already.
+        entries + ours.map(|(first, run)| u64::from(run.last.0 - first.0)).sum::<u64>()
+    }
+
+    /// Where an untouched task stands.
+    pub(crate) fn spot_of_untouched(&self, number: TaskNumber) -> Spot {
+        let order = self.untouched(number);
+        order.map_or(Spot::Nowhere, |order| Spot::Ready(PlaceKey::new(number, &order, false)))
+    }
+
+    /// How many ready entries go before a place, looking at no more than `most`, and
+    /// whether there may be more.
+    pub(crate) fn ahead_of(&self, key: PlaceKey, most: usize) -> (usize, bool) {
+        let before = self.shelves.values().flat_map(|shelf| shelf.ready.range(..key));
+        let ahead = before.take(most).count();
+        (ahead, ahead == most)
+    }
+
     /// Adds an untouched task; `number` is larger than any before.
     pub(crate) fn push(&mut self, number: TaskNumber, order: TaskOrder) {
         self.untouched_tasks += 1;
@@ -160,6 +190,13 @@ impl Order {
         let runs = self.untouched.iter();
         let due = runs.filter_map(|(first, run)| Some((first.0..=run.last.0, run.order.deadline?)));
         due.flat_map(|(tasks, at)| tasks.map(move |number| (TaskNumber(number), at)))
+    }
+
+    /// Places of all untouched tasks, for the invariant check.
+    pub(crate) fn untouched_places(&self) -> u64 {
+        let runs = self.untouched.iter();
+        runs.map(|(first, run)| u64::from(run.last.0 - first.0 + 1) * u64::from(run.order.wanted))
+            .sum()
     }
 
     /// The first untouched task from `number` on.

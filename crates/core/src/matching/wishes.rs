@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
+use crate::explanation::{Pace, PaceSource};
 use crate::limits::{PACE_ANSWERS_PROJECT, PACE_ANSWERS_WORKER};
 use crate::matching::order::Class;
 use crate::task::TaskOrder;
@@ -28,26 +29,6 @@ pub(crate) struct Wanted {
     max_payload_bytes: Option<u32>,
     min_hourly_micros: Option<i64>,
     within: Option<Millis>,
-}
-
-/// Where an expected duration is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PaceSource {
-    /// The worker's own answers in the project.
-    Worker,
-    /// Everybody's answers in the project.
-    Project,
-    /// What the task declares, to the next power of two.
-    Task,
-    /// What the project declares.
-    Declared,
-}
-
-/// How long a worker is expected to take for a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pace {
-    pub(crate) expected: Millis,
-    pub(crate) source: PaceSource,
 }
 
 impl Wanted {

@@ -10,6 +10,7 @@
 mod again;
 mod brute;
 mod cast;
+mod explained;
 mod judge;
 mod late;
 mod player;

@@ -14,7 +14,7 @@ use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
 use piecework_core::wishes::Wishes;
 use piecework_core::{
-    ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, TenantId,
+    ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, Refusal, TenantId,
     WallTime, WorkerId,
 };
 
@@ -261,6 +261,7 @@ impl Player {
         let offers = brute::offers(self.rows(), &self.world.limits, worker, &wished, self.now);
         let room = brute::room(self.rows(), worker, self.now);
         let before = self.rows().tallies.clone();
+        let open = self.explained_as_open(worker, &wished);
         let count = count.into();
         let name = self.name(worker);
         let claim = self.pushes();
@@ -274,6 +275,9 @@ impl Player {
             content,
         }));
         let Ok(Outcome::Leased(leased)) = &did.outcome else { return };
+        if !known {
+            self.judge_explained(&open, leased);
+        }
         // During the grace places rest on: no timer rings.
         if known || self.now.engine < self.rows().partition.grace_until {
             return;
@@ -300,6 +304,7 @@ impl Player {
         let request_id = request.map(|r| id("q", r));
         let known = self.remembers(worker, request_id.as_ref());
         let rows = self.rows().clone();
+        let open = self.explains_as_open(worker, &task);
         let (count, name) = (1, self.name(worker));
         let task = Some(task);
         let did = self.act(Command::Lease(LeaseTasks {
@@ -311,6 +316,10 @@ impl Player {
             request_id,
             content,
         }));
+        let picks = matches!(did.outcome, Err(Refusal::ServerPicks { .. }));
+        if !known && !picks {
+            assert_eq!(did.outcome.is_ok(), open == Some(true), "explained otherwise: {did:?}");
+        }
         let Ok(Outcome::Leased(leased)) = &did.outcome else { return };
         let Some(grant) = leased.grants.first().filter(|_| !known) else { return };
         let task = grant.lease.id.task;

@@ -17,6 +17,8 @@ pub(crate) struct Seen {
     pub(super) empty: u64,
     pub(super) drafts: u64,
     pub(super) unclaimed: u64,
+    pub(super) promised: u64,
+    pub(super) hindered: u64,
 }
 
 impl Seen {
@@ -36,6 +38,8 @@ impl Seen {
             ("empty answers", self.empty),
             ("drafts", self.drafts),
             ("unclaimed pushes", self.unclaimed),
+            ("explained as open", self.promised),
+            ("explained as hindered", self.hindered),
         ]
     }
 
@@ -54,5 +58,7 @@ impl Seen {
         self.empty += other.empty;
         self.drafts += other.drafts;
         self.unclaimed += other.unclaimed;
+        self.promised += other.promised;
+        self.hindered += other.hindered;
     }
 }

@@ -33,6 +33,7 @@ impl Story {
                 format!("{} {}", story.task_name(task.task), state(task.state))
             }),
             Outcome::Worker(view) => self.worker_view(view),
+            Outcome::Explained(_) => "explained".into(),
             Outcome::Leased(leased) => self.leased(leased),
             Outcome::Extended(grants) => self.items(grants, |story, grant| story.extended(grant)),
             Outcome::Submitted(receipts) => self.items(receipts, |_, receipt| told(receipt)),

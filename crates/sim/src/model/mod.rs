@@ -184,6 +184,7 @@ impl Model {
             Command::Claim(c) => self.claim(tenant, c),
             Command::ShowLife(c) => self.show_life(tenant, c),
             Command::SaveDraft(c) => self.save_draft(tenant, c),
+            Command::Explain(_) => panic!("the model explains nothing"),
             Command::Tick => Ok(self.tick()),
             Command::Sweep { project } => Ok(self.sweep(*project)),
             Command::Restarted => Ok(self.restarted()),

@@ -112,6 +112,8 @@ fn add(
     room.tally.last_task = number;
     room.tally.open += 1;
     room.order.push(number, order);
+    room.flow.places += u64::from(order.wanted);
+    room.flow.note(changes.now.engine, order.wanted.into(), 0);
     if let Some(name) = &task.name {
         let key = Fingerprint::of(&[name.as_str().as_bytes()]);
         room.names.insert(key, (number, task.content));

@@ -9,14 +9,13 @@ use crate::engine::apply::finish;
 use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
-use crate::matching::eligibility;
 use crate::matching::fairness::{self, RunnersUp};
 use crate::matching::pick;
 use crate::matching::wishes::{Wanted, pace};
+use crate::matching::{eligibility, explain};
 use crate::outcome::{Leased, NoWork};
 use crate::planted::{self, Mistake};
 use crate::project::Assignment;
-use crate::task::TaskState;
 use crate::worker::LeaseRequest;
 use crate::{LeaseId, Millis, Now, Outcome, ProjectId, Refusal, TaskId, TenantId, WorkerId};
 
@@ -33,7 +32,7 @@ pub(super) fn lease(
     let (id, wanted) = (worker.worker.id, Wanted::of(state, tenant, &cmd.wishes)?);
     let room = eligibility::room(worker, changes.now);
     let (leases, unfinished) = if let Some(reference) = &cmd.task {
-        let task = named(state, changes.now, tenant, worker, reference, room)?;
+        let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);
         let lease = grant(state, changes, id, task, RunnersUp::default(), request, cmd.claim);
         (vec![lease], false)
@@ -98,7 +97,6 @@ fn named(
     tenant: TenantId,
     worker: &WorkerRoom,
     reference: &TaskRef,
-    room: Result<u32, Refusal>,
 ) -> Result<TaskId, Stop> {
     let id = state.find(tenant, reference)?;
     let project = state.project_room(id.project);
@@ -107,41 +105,7 @@ fn named(
         return Err(Refusal::ServerPicks { project: name() }.into());
     }
     let task = state.task(id)?;
-    if let Some(task) = task {
-        eligibility::been(state, worker, task, now.engine)
-            .map_err(|been| been.refusal(&worker.worker.name, &name(), text(&reference.task)))?;
-        let (project, task_text) = (name(), text(&reference.task));
-        let wanted = task.record.order.wanted;
-        // A task whose attempts are exhausted only waits for the leases that live.
-        let free = task.counted() + task.live() < wanted && !state.is_exhausted(task);
-        match task.record.state {
-            TaskState::Open if free => {}
-            TaskState::Open => {
-                return Err(Refusal::TaskFull { project, task: task_text, wanted }.into());
-            }
-            TaskState::Done { .. } => {
-                return Err(Refusal::TaskDone { project, task: task_text }.into());
-            }
-            TaskState::Failed { .. } => {
-                return Err(Refusal::TaskFailed { project, task: task_text }.into());
-            }
-            TaskState::Cancelled => {
-                return Err(Refusal::TaskCancelled { project, task: task_text }.into());
-            }
-        }
-    }
-    let since = match task {
-        Some(task) => task.record.order.ready_at,
-        None => project.order.untouched(id.number).map_or(now.engine, |order| order.ready_at),
-    };
-    let step = eligibility::step(state, worker, project, now, 0);
-    let (_, after) = step.and_then(|step| project.asks(step)).unzip();
-    if after.is_none_or(|after| now.engine - since < after) {
-        // The task is not old enough for a later step, if there is one: the first refuses.
-        eligibility::fits(state, worker, project, now)
-            .map_err(|unfit| unfit.refusal(&worker.worker.name, &project.project.name))?;
-    }
-    room?;
+    explain::hinders(state, worker, (id, task, &text(&reference.task)), now)?;
     Ok(id)
 }
 

@@ -8,6 +8,7 @@ mod claim;
 mod create_keys;
 mod create_tasks;
 mod draft;
+mod explain;
 mod extend;
 mod finish;
 mod inspect;
@@ -58,6 +59,7 @@ pub(super) fn apply(
             suspend::suspend(state, changes, tenant, worker, reason)
         }
         Command::ReinstateWorker { worker } => suspend::reinstate(state, changes, tenant, worker),
+        Command::Explain(question) => explain::explain(state, changes.now, tenant, question),
         Command::Lease(c) => lease::lease(state, changes, tenant, c),
         Command::Extend(c) => extend::extend(state, changes, tenant, c),
         Command::Submit(c) => submit::submit(state, changes, tenant, c),

@@ -57,7 +57,7 @@ pub(super) fn create(
         version: 1,
     };
     state.tenant_mut(tenant).projects.insert(project.name.clone(), id);
-    let room = project_room(project.clone());
+    let room = project_room(project.clone(), changes.now.engine);
     changes.push(tenant, Change::Project(Box::new(project.clone())));
     changes.push(tenant, Change::ProjectTally(room.tally));
     changes.push(tenant, pinned(&project));
