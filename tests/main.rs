@@ -20,5 +20,6 @@ mod metrics;
 mod replay_kill;
 mod restart;
 mod rolling;
+mod runtime;
 mod snapshots;
 mod upgrade;
