@@ -20,6 +20,7 @@ mod metrics;
 mod replay_kill;
 mod restart;
 mod rolling;
+mod runtime;
 mod snapshots;
 mod upgrade;
 mod work;

@@ -54,9 +54,18 @@ struct Process {
 
 impl Process {
     fn signal(&self, signal: Signal) {
-        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(pid.expect("a process"), signal).expect("signalled");
+        send_signal(&self.child, signal);
     }
+}
+
+/// Asks a child to end in good order.
+pub(crate) fn terminate(child: &Child) {
+    send_signal(child, Signal::TERM);
+}
+
+fn send_signal(child: &Child, signal: Signal) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    kill_process(pid.expect("a process"), signal).expect("signalled");
 }
 
 /// A start that came to nothing.

@@ -13,7 +13,7 @@ mod wait;
 pub(crate) mod work;
 
 pub(crate) use command::{Ran, piecework, piecework_at, start_piecework};
-pub(crate) use daemon::Daemon;
+pub(crate) use daemon::{Daemon, terminate};
 pub(crate) use http::{Page, get};
 pub(crate) use platform::{Platform, answer, labelled, wire};
 pub(crate) use reads::next_result;

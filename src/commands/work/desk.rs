@@ -88,6 +88,14 @@ impl Desk {
         }
     }
 
+    /// Whether there is a daemon that knows the worker.
+    pub(super) async fn is_there(&self) -> Result<()> {
+        let request =
+            ListLeasesRequest { worker: self.worker.clone(), page_size: 1, ..Default::default() };
+        answer(self.client.dispatch().list_leases(request).await)?;
+        Ok(())
+    }
+
     /// Asks for a lease, again and again for as long as `wait`.
     pub(super) async fn draw(
         &self,

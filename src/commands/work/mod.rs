@@ -1,8 +1,8 @@
 //! `work PROJECT --worker W`: answer tasks, in the terminal or with a program.
 //!
-//! Whoever works holds one lease at a time. It ends submitted or returned,
-//! also when the command is asked to stop; only a kill leaves it to expire,
-//! and then the next start of `work` begins with it.
+//! A person holds one lease at a time, a program as many as run at a time. Each
+//! ends submitted or returned, also when the command is asked to stop; only a
+//! kill leaves it to expire, and then the next start of `work` begins with it.
 
 mod answer;
 mod desk;
@@ -15,11 +15,11 @@ use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
 use piecework_client::proto::v1::ReturnReason;
+use piecework_client::proto::v1::work_request::PresentWorker;
 
 use self::desk::{Desk, Drawn, Held, Submitted};
 use self::person::Person;
-use self::program::Program;
-use crate::failure::Failure;
+use self::program::Job;
 use crate::interrupt::Interrupt;
 use crate::names;
 use crate::output::Format;
@@ -37,6 +37,10 @@ pub(crate) struct Work {
     /// A program that gets the payload on stdin and prints the answer
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
+    /// How many runs of the program at a time
+    #[arg(long, value_name = "N", requires = "exec", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    concurrency: u32,
     /// This task, in a project where workers pick
     #[arg(long, conflicts_with_all = ["count", "wait"])]
     task: Option<String>,
@@ -51,9 +55,6 @@ pub(crate) struct Work {
     wait: Option<Duration>,
 }
 
-/// A program that fails so often in a row is broken, and is not tried for ever.
-const FAILURES_MAX: u32 = 5;
-
 /// What whoever works made of a task.
 #[derive(Debug, PartialEq)]
 enum Done {
@@ -61,26 +62,6 @@ enum Done {
     Return(ReturnReason),
     /// Give it back and stop.
     Quit(ReturnReason),
-}
-
-/// Who works.
-enum Hands {
-    Person(Person),
-    Program(Program),
-}
-
-impl Hands {
-    async fn work_on(
-        &mut self,
-        desk: &Desk,
-        held: &Held,
-        interrupt: &mut Interrupt,
-    ) -> Result<Done> {
-        match self {
-            Self::Person(person) => person.work_on(desk, held, interrupt).await,
-            Self::Program(program) => program.work_on(desk, held, interrupt).await,
-        }
-    }
 }
 
 impl Work {
@@ -94,42 +75,53 @@ impl Work {
         };
         let task = self.task.as_deref().map(|task| names::task(&desk.project, task)).transpose()?;
         let mut interrupt = Interrupt::listen()?;
-        let mut hands = match self.exec {
-            Some(command) => Hands::Program(Program::new(command)),
-            None => Hands::Person(Person::new()),
-        };
+        if let Some(command) = self.exec {
+            let lease = match task {
+                None => None,
+                Some(task) => match desk.draw(Some(&task), None, &interrupt).await? {
+                    Drawn::Lease(held) => Some(held.lease.name),
+                    Drawn::Nothing(why) => return nothing_to_do(&why),
+                    Drawn::Asked => return Ok(()),
+                },
+            };
+            let job = Job {
+                command,
+                wishes: PresentWorker {
+                    worker: desk.worker.clone(),
+                    projects: vec![desk.project.clone()],
+                    ..PresentWorker::default()
+                },
+                concurrency: self.concurrency,
+                lease,
+                at_most: if self.once { Some(1) } else { self.count },
+                wait: self.wait.unwrap_or_default(),
+                output: desk.output,
+            };
+            // Says at once when nobody is there.
+            desk.is_there().await?;
+            return program::work(desk.client, job, &interrupt).await;
+        }
+        let mut person = Person::new();
         let limit = if self.once || task.is_some() { Some(1) } else { self.count };
         let mut begun = desk.held().await?;
-        let (mut handled, mut receipts, mut failures) = (0, 0, 0);
+        let (mut handled, mut receipts) = (0, 0);
         while limit.is_none_or(|limit| handled < limit) && !interrupt.is_asked() {
             let held = match begun.pop_front() {
                 Some(held) => held,
                 None => match desk.draw(task.as_deref(), self.wait, &interrupt).await? {
                     Drawn::Lease(held) => *held,
                     Drawn::Nothing(why) => {
-                        eprintln!("nothing to do: {why}");
+                        nothing_to_do(&why)?;
                         break;
                     }
                     Drawn::Asked => break,
                 },
             };
-            let receipt_is_first = receipts == 0;
             handled += 1;
-            match handle(&desk, &held, &mut hands, &mut interrupt, receipt_is_first).await? {
-                End::Taken => (receipts, failures) = (receipts + 1, 0),
-                End::Over => failures = 0,
+            match handle(&desk, &held, &mut person, &mut interrupt, receipts == 0).await? {
+                End::Taken => receipts += 1,
+                End::Over => {}
                 End::Stop => break,
-                End::Failed => {
-                    failures += 1;
-                    if failures >= FAILURES_MAX {
-                        let message = format!("the program failed {failures} times in a row");
-                        return Err(Failure::Incomplete(message).into());
-                    }
-                    if limit.is_none_or(|limit| handled < limit) {
-                        // The next one may fail in the same way; it should not spin.
-                        pause(Duration::from_secs(1 << failures) / 2, &mut interrupt).await;
-                    }
-                }
             }
         }
         eprintln!("tasks: {handled}, answers taken: {receipts}");
@@ -137,11 +129,9 @@ impl Work {
     }
 }
 
-async fn pause(length: Duration, interrupt: &mut Interrupt) {
-    tokio::select! {
-        () = tokio::time::sleep(length) => {}
-        () = interrupt.asked() => {}
-    }
+fn nothing_to_do(why: &str) -> Result<()> {
+    eprintln!("nothing to do: {why}");
+    Ok(())
 }
 
 /// How a task ended here.
@@ -150,8 +140,6 @@ enum End {
     Taken,
     /// Returned by choice, or too late.
     Over,
-    /// Returned, since the program could not.
-    Failed,
     /// Returned, since whoever works wants to stop.
     Stop,
 }
@@ -160,22 +148,19 @@ enum End {
 async fn handle(
     desk: &Desk,
     held: &Held,
-    hands: &mut Hands,
+    person: &mut Person,
     interrupt: &mut Interrupt,
     receipt_is_first: bool,
 ) -> Result<End> {
-    let is_person = matches!(hands, Hands::Person(_));
     loop {
-        let (reason, end) = match hands.work_on(desk, held, interrupt).await? {
+        let (reason, end) = match person.work_on(desk, held, interrupt).await? {
             Done::Answer(answer) => match desk.submit(held, answer, receipt_is_first).await? {
                 Submitted::Taken => return Ok(End::Taken),
                 Submitted::Refused => return Ok(End::Over),
-                // A person can correct it; a program would say the same again.
-                Submitted::Unfit if is_person => continue,
-                Submitted::Unfit => (ReturnReason::OutOfTime, End::Failed),
+                // A person can correct it.
+                Submitted::Unfit => continue,
             },
-            Done::Return(reason) if is_person => (reason, End::Over),
-            Done::Return(reason) => (reason, End::Failed),
+            Done::Return(reason) => (reason, End::Over),
             Done::Quit(reason) => (reason, End::Stop),
         };
         desk.give_back(held, reason).await?;

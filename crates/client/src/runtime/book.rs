@@ -41,6 +41,8 @@ pub(super) struct Terms {
     pub(super) task_within: Option<Duration>,
     /// After so many tasks it ends.
     pub(super) at_most: Option<u64>,
+    /// Only this lease, which the worker holds already.
+    pub(super) only: Option<String>,
 }
 
 /// For the handlers' side.
@@ -66,6 +68,8 @@ pub(super) struct Book {
     /// Whose end was told, of those that had started.
     done: u64,
     draining: bool,
+    /// Nothing is to be pushed for now: somebody asks instead.
+    asking: bool,
     connected: bool,
     next_op: u64,
     /// What the daemon was told last, and the operation that has not been answered.
@@ -88,6 +92,7 @@ impl Book {
             started: 0,
             done: 0,
             draining: false,
+            asking: false,
             connected: false,
             next_op: 0,
             capacity: (0, None),
@@ -119,8 +124,9 @@ impl Book {
     /// Leases that the worker holds already; those of other projects are somebody else's.
     pub(super) fn held(&mut self, leases: Vec<Lease>, now: Instant) {
         for lease in leases {
-            let projects = &self.terms.worker.projects;
-            if !projects.is_empty() && !projects.contains(&lease.project) {
+            let Terms { worker: PresentWorker { projects, .. }, only, .. } = &self.terms;
+            let is_wished = projects.is_empty() || projects.contains(&lease.project);
+            if !is_wished || only.as_ref().is_some_and(|only| *only != lease.name) {
                 continue;
             }
             self.listed.insert(lease.name.clone());
@@ -156,7 +162,7 @@ impl Book {
 
     /// The stream broke. What is said from now on waits.
     pub(super) fn disconnected(&mut self) {
-        self.connected = false;
+        (self.connected, self.asking) = (false, false);
         self.capacity.1 = None;
         self.idle_since = None;
         for held in self.leases.values_mut() {
@@ -181,6 +187,7 @@ impl Book {
                 lease.state() == LeaseState::Live || lease.state() == LeaseState::Unspecified
             })
             .collect();
+        self.asking = false;
         if pushed {
             let names = leases.iter().map(|lease| lease.name.clone()).collect();
             self.send(Frame::Ack(Ack { leases: names }));
@@ -209,6 +216,8 @@ impl Book {
                 Stage::Returning { reason, sent: Sent::No, then }
             }
         };
+        // Before the lease is free again, or the daemon would give another for it.
+        self.want();
         self.say(name);
         self.fill(now);
     }
@@ -371,7 +380,24 @@ impl Book {
 
     /// Whether a handler is at work.
     pub(super) fn is_running(&self) -> bool {
-        self.leases.values().any(|held| matches!(held.stage, Stage::Running { .. }))
+        self.running() > 0
+    }
+
+    /// Asks for no pushes, or for them again: somebody wants to ask by a call, and must not be
+    /// given twice as much.
+    pub(super) fn ask(&mut self, asking: bool, now: Instant) {
+        self.asking = asking;
+        self.fill(now);
+    }
+
+    /// Whether pushes have been put off, and whether the daemon has heard of it.
+    pub(super) fn asking(&self) -> (bool, bool) {
+        (self.asking, self.capacity.1.is_none())
+    }
+
+    /// Whether it does one lease only, which the worker held before.
+    pub(super) fn takes_no_others(&self) -> bool {
+        self.terms.only.is_some()
     }
 
     /// Since when the worker has had nothing to do, while connected.
@@ -415,20 +441,24 @@ impl Book {
         if self.terms.at_most.is_some_and(|most| self.done >= most) {
             self.drain(now);
         }
+        self.want();
+        let is_idle = self.connected && self.leases.is_empty() && !self.draining;
+        self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
+    }
+
+    /// Says how many leases are wanted, where that has changed.
+    fn want(&mut self) {
         let wanted = self.wanted();
         if self.connected && wanted != self.capacity.0 {
             let worker = self.terms.worker.worker.clone();
             let op = self.send(Frame::SetCapacity(SetCapacity { worker, capacity: wanted }));
             self.capacity = (wanted, Some(op));
         }
-        let is_idle = self.connected && self.leases.is_empty() && !self.draining;
-        self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
     }
 
     fn next_to_start(&self) -> Option<String> {
-        let running = self.leases.values().filter(|h| matches!(h.stage, Stage::Running { .. }));
         let has_hands =
-            running.count() < usize::try_from(self.terms.concurrency).unwrap_or(usize::MAX);
+            self.running() < usize::try_from(self.terms.concurrency).unwrap_or(usize::MAX);
         let may_start = self.terms.at_most.is_none_or(|most| self.started < most);
         if !has_hands || !may_start || self.draining || !self.connected {
             return None;
@@ -448,11 +478,17 @@ impl Book {
 
     /// How many leases the daemon may have given at a time.
     fn wanted(&self) -> u32 {
-        if self.draining {
+        if self.draining || self.asking || self.terms.only.is_some() {
             return 0;
         }
-        let left = self.terms.at_most.map_or(u64::MAX, |most| most.saturating_sub(self.done));
-        self.terms.concurrency.min(u32::try_from(left).unwrap_or(u32::MAX))
+        let Some(most) = self.terms.at_most else { return self.terms.concurrency };
+        let left = usize::try_from(most.saturating_sub(self.started)).unwrap_or(usize::MAX);
+        let of_use = self.running().saturating_add(left);
+        self.terms.concurrency.min(u32::try_from(of_use).unwrap_or(u32::MAX))
+    }
+
+    fn running(&self) -> usize {
+        self.leases.values().filter(|h| matches!(h.stage, Stage::Running { .. })).count()
     }
 
     /// Sends the operation that ends a lease, if it is due and there is a connection.

@@ -114,7 +114,7 @@ impl RuntimeBuilder {
         let worker = PresentWorker { worker: self.worker, ..PresentWorker::default() };
         Runtime {
             client: self.client,
-            terms: Terms { worker, concurrency: 1, task_within: None, at_most: None },
+            terms: Terms { worker, concurrency: 1, task_within: None, at_most: None, only: None },
             patience: Patience { reconnect_within: None, idle_within: None, drain_within: None },
             handler: Arc::new(move |task| Box::pin(handler(task))),
             report: Box::new(|_| {}),
@@ -156,6 +156,14 @@ impl Runtime {
     #[must_use]
     pub fn at_most(mut self, tasks: u64) -> Self {
         self.terms.at_most = Some(tasks);
+        self
+    }
+
+    /// Does only this lease (`leases/{lease}`), which the worker holds already, and ends.
+    #[must_use]
+    pub fn only(mut self, lease: impl Into<String>) -> Self {
+        self.terms.only = Some(lease.into());
+        self.terms.at_most = Some(1);
         self
     }
 

@@ -197,7 +197,7 @@ impl Session {
     fn wake(&self) -> Instant {
         let silent = self.stream.as_ref().map(|connection| connection.heard + self.silence_max());
         let retry = (self.stream.is_none() && self.opening.is_empty()).then_some(self.retry_at);
-        let idle = self.idle_at().filter(|_| self.probes.is_empty());
+        let idle = self.idle_at().filter(|_| !self.book.asking().0);
         let times = [
             self.book.wake(),
             silent,
@@ -248,11 +248,22 @@ impl Session {
         if is_past(self.hurry_at()) {
             self.book.hurry(now);
         }
+        if is_past(self.give_up_at()) {
+            let silent = Status::unavailable("the daemon does not answer");
+            return Some(Err(WorkError::Unreachable(silent.into())));
+        }
         if is_past(self.untold_at()) {
             return Some(Err(WorkError::NotDrained));
         }
         if is_past(self.idle_at()) && self.probes.is_empty() {
-            self.probe();
+            if self.book.takes_no_others() {
+                return Some(Ok(Stopped::Idle("the lease has ended".to_owned())));
+            }
+            match self.book.asking() {
+                (false, _) => self.book.ask(true, now),
+                (true, false) => {}
+                (true, true) => self.probe(),
+            }
         }
         None
     }
@@ -393,7 +404,10 @@ impl Session {
                 None
             }
             // The stream hears of it, too; then there is nothing to ask.
-            Err(error) if error.is_passing() => None,
+            Err(error) if error.is_passing() => {
+                self.book.ask(false, Instant::now());
+                None
+            }
             Err(error) => Some(Err(WorkError::Refused(error))),
         }
     }

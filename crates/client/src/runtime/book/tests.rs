@@ -50,7 +50,8 @@ impl Story {
             projects: vec!["projects/p".to_owned()],
             ..PresentWorker::default()
         };
-        let mut terms = Terms { worker, concurrency: 1, task_within: None, at_most: None };
+        let mut terms =
+            Terms { worker, concurrency: 1, task_within: None, at_most: None, only: None };
         change(&mut terms);
         let mut story = Story { book: Book::new(terms), now: Instant::now() };
         story.connect(&[]);
@@ -261,13 +262,12 @@ fn after_as_many_tasks_as_it_may_do_it_ends() {
     story.said();
     assert_eq!(story.ordered(), ["start a", "start b", "a VERDICT_COUNTED", "start c"]);
     story.book.worked("b", Work::Return(ReturnReason::BrokenTask), story.now);
-    assert_eq!(story.said(), ["4 return b RETURN_REASON_BROKEN_TASK"]);
-    story.reply(4, Outcome::Ok);
-    assert_eq!(story.said(), ["5 capacity 1"]);
+    assert_eq!(story.said(), ["4 capacity 1", "5 return b RETURN_REASON_BROKEN_TASK"]);
+    story.reply(5, Outcome::Ok);
     story.book.worked("c", answer(), story.now);
-    story.reply(6, taken());
-    let end = ["6 submit c", "7 return d RETURN_REASON_UNSTARTED", "8 capacity 0"];
-    assert_eq!(story.said(), end);
+    assert_eq!(story.said(), ["6 capacity 0", "7 submit c"], "no lease is to follow it");
+    story.reply(7, taken());
+    assert_eq!(story.said(), ["8 return d RETURN_REASON_UNSTARTED"]);
 }
 
 #[test]
