@@ -22,7 +22,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn list(&self) -> [(&'static str, u64); 14] {
+    pub(crate) fn list(&self) -> [(&'static str, u64); 16] {
         [
             ("expiries", self.expiries),
             ("late submits", self.late),
