@@ -32,7 +32,7 @@ impl Model {
         }
         let mut wanted = self.wanted(tenant, &cmd.wishes)?;
         let room = self.room(who);
-        let mut leases = Vec::new();
+        let (mut leases, mut unfinished) = (Vec::new(), false);
         if let Some(task) = &cmd.task {
             let task = self.named_task(tenant, who, task, room)?;
             leases.push(self.grant(who, task, cmd, RunnersUp::default()));
@@ -48,6 +48,13 @@ impl Model {
                 Err(refusal) => return Err(refusal),
             };
             for _ in 0..cmd.count.min(most) {
+                if let Some((granted, again)) = self.stopped
+                    && leases.len() == granted
+                    && self.is_much(tenant)
+                {
+                    unfinished = again;
+                    break;
+                }
                 let Some(picked) = self.pick(tenant, who, &wanted) else { break };
                 if let Some(passed) = picked.passed {
                     self.projects.get_mut(&passed).expect("a candidate").passes += 1;
@@ -60,6 +67,9 @@ impl Model {
                 leases.push(self.grant(who, picked.task, cmd, picked.runners_up));
             }
             self.one_deadline(&mut leases);
+        }
+        if unfinished {
+            return Ok(Outcome::Leased(Leased { unfinished, ..Leased::default() }));
         }
         if leases.is_empty() {
             return Ok(nothing(self.why_none(tenant, who, &wanted)));

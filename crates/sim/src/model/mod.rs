@@ -63,6 +63,8 @@ pub struct Model {
     /// Of rates: when the next grants are due, in micro-seconds of engine time. Known
     /// in one run of the daemon only.
     next_grants: BTreeMap<Payer, u64>,
+    /// Of the command at hand: leases that it got, and whether it is to be asked again.
+    stopped: Option<(usize, bool)>,
     /// Of the command at hand: when, rows as they were, rows that only come.
     now: Now,
     before: BTreeMap<RowKey, Option<Change>>,
@@ -133,6 +135,7 @@ impl Model {
             results: BTreeMap::new(),
             drafts: BTreeMap::new(),
             next_grants: BTreeMap::new(),
+            stopped: None,
             now: Now::default(),
             before: BTreeMap::new(),
             new: BTreeMap::new(),
@@ -141,10 +144,21 @@ impl Model {
 
     /// Applies the next command of the journal's order and says what must come of it.
     ///
-    /// `position`: what it gets if it changes anything. Refused commands and reads
-    /// may be given, too: they change nothing.
-    pub fn apply(&mut self, position: Position, now: Now, request: &Request) -> Predicted {
+    /// `position`: what it gets if it changes anything. `outcome`: what the engine
+    /// said, of which only one thing counts: where a pick stopped to go on later.
+    /// Refused commands and reads may be given, too: they change nothing.
+    pub fn apply(
+        &mut self,
+        position: Position,
+        now: Now,
+        request: &Request,
+        outcome: &Result<Outcome, Refusal>,
+    ) -> Predicted {
         self.now = now;
+        self.stopped = match outcome {
+            Ok(Outcome::Leased(leased)) => Some((leased.grants.len(), leased.unfinished)),
+            _ => None,
+        };
         let outcome = self.decide(request);
         self.tidy_leases();
         let rows = self.written();

@@ -151,7 +151,7 @@ impl Mix {
             favours: some(60, 20, 90),
             tiers: some(50, 20, 70),
             rates: 0,
-            relaxation: 0,
+            relaxation: some(50, 20, 90),
             limits: limits(&mut random),
             kinds: kinds(&mut random),
         }
