@@ -141,10 +141,11 @@ impl Model {
             let (_, refusal) = self.unfit(who, id.project, own).expect("it fits a later step");
             return Err(refusal);
         }
-        if let Some(remaining) = self.throttled_for(id.project) {
-            return Err(Refusal::Throttled { project, remaining });
+        room?;
+        match self.throttled_for(id.project) {
+            Some(remaining) => Err(Refusal::Throttled { project, remaining }),
+            None => Ok(id),
         }
-        room.map(|_| id)
     }
 
     /// The lease pins the project's revision and gets the task's next number; a lapsed

@@ -83,6 +83,8 @@ struct Venture {
     waiting_since: EngineTime,
     /// Whether picks look at it.
     in_rota: bool,
+    /// Its rates are used up: out of the rota until a tick says so.
+    throttled: Option<EngineTime>,
     /// Grants that it stood back for while it was overdue.
     passes: u8,
     granted: u64,
@@ -209,6 +211,10 @@ impl Model {
     /// # Errors
     /// The first thing that is not, with the task or worker.
     pub fn check(&self) -> Result<(), String> {
+        // At most one grant in ten is overdue, and the longest wait comes first.
+        if let Some(venture) = self.projects.values().find(|v| v.passes > 9) {
+            return Err(format!("{} stood back {} times", venture.project.name, venture.passes));
+        }
         for (id, task) in &self.tasks {
             let (counted, live, wanted) = (task.counted(), task.live(), task.record.order.wanted);
             if counted + live > usize::from(wanted) {
