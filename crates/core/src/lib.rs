@@ -15,16 +15,19 @@ mod time;
 pub mod event;
 pub mod lease;
 pub mod project;
+pub mod relaxation;
 pub mod requester;
 pub mod schema;
 pub mod submission;
 pub mod task;
+pub mod wishes;
 pub mod worker;
 
 pub mod quality;
 
 mod engine;
 mod matching;
+mod pace;
 
 pub mod planted;
 

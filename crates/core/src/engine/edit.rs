@@ -122,7 +122,7 @@ impl State {
             self.settled.push_back((changes.position, id));
         }
         self.tasks.insert(id, task);
-        self.turn(id.project);
+        self.turn(id.project, changes);
     }
 
     /// Where a task belongs in its project's order now.
@@ -154,20 +154,24 @@ impl State {
         }
         self.project_room_mut(id.project).order.move_spot(from, to);
         if to != Spot::Nowhere {
-            self.woken.all = true;
+            self.stir(id.project);
         }
     }
 
     /// Brings the rota into line with a project's places and state.
-    pub(crate) fn turn(&mut self, id: ProjectId) {
+    pub(crate) fn turn(&mut self, id: ProjectId, changes: &mut Changes) {
         let Some(room) = self.projects.get_mut(&id) else { return };
         let wants = room.wants_turn();
-        let (requester, time) = (room.project.requester, room.tally.virtual_time);
-        let rota = &mut self.tenants.entry(room.project.tenant).or_default().rota;
-        match (rota.has(requester, id, time), wants) {
-            (false, true) => rota.enter(requester, id, time),
-            (true, false) => rota.leave(requester, id, time),
-            (true, true) | (false, false) => {}
+        if room.in_rota == wants {
+            return;
+        }
+        room.in_rota = wants;
+        if wants {
+            room.tally.waiting_since = changes.now.engine;
+            changes.project(id);
+            self.enter_profiles(id);
+        } else {
+            room.passes = 0;
         }
     }
 

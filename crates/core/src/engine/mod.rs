@@ -11,7 +11,9 @@ mod apply;
 mod changes;
 mod edit;
 mod invariants;
+mod presence;
 mod restore;
+mod standing;
 mod state;
 mod timers;
 
@@ -106,6 +108,7 @@ impl Engine {
     /// one that did. `now`: never earlier than before.
     pub fn apply(&mut self, position: Position, now: Now, request: &Request) -> Step {
         let mut changes = Changes::new(position, now);
+        presence::note(&mut self.state, now.engine, request);
         match apply::apply(&mut self.state, &mut changes, request) {
             Ok(outcome) => {
                 Step::Done { outcome: Ok(outcome), changes: changes.finish(&self.state) }
@@ -189,10 +192,10 @@ impl Engine {
         self.state.worker(tenant, worker).ok().map(|room| room.worker.id)
     }
 
-    /// Since when a worker has been idle; longest idle goes first.
+    /// Since when a worker has been idle and present; longest idle goes first.
     #[must_use]
     pub fn idle_since(&self, tenant: TenantId, worker: &ClientId) -> Option<EngineTime> {
-        self.state.worker(tenant, worker).ok().map(|room| room.record.idle_since)
+        self.state.worker(tenant, worker).ok().map(WorkerRoom::idle_since)
     }
 
     /// Maintained counts over everything.

@@ -60,6 +60,8 @@ impl World {
         let mut pinned: Vec<TaskId> = Vec::new();
         let (outcome, changes) = loop {
             match self.engine.apply(self.position.next(), now, &request) {
+                // A pick that looked at as much as it may goes on, as the writer lets it.
+                Step::Done { outcome: Ok(Outcome::Leased(leased)), .. } if leased.unfinished => {}
                 Step::Done { outcome, changes } => break (outcome, changes),
                 Step::NeedCold(tasks) => {
                     assert!(pinned.is_empty(), "asked twice for cold tasks: {tasks:?}");

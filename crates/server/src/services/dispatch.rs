@@ -40,7 +40,7 @@ impl DispatchApi {
         let (worker, show_task) = (lease.worker.clone(), lease.task.is_some());
         let answer = self.house.desk.answer(Command::Lease(lease), wait).await?;
         let outcome = answer.outcome.map_err(|refusal| status::refused(&refusal, ""))?;
-        let Outcome::Leased(Leased { grants, none_because }) = outcome else {
+        let Outcome::Leased(Leased { grants, none_because, .. }) = outcome else {
             return Err(unexpected(&outcome));
         };
         let (empty_reason, empty_reasons) = match grants.is_empty() {

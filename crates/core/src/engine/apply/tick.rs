@@ -101,7 +101,7 @@ fn rested(state: &mut State, changes: &mut Changes, id: TaskId) {
     if let Some(task) = state.tasks.get_mut(&id) {
         task.spot = to;
     }
-    state.turn(id.project);
+    state.turn(id.project, changes);
 }
 
 /// Late answers are over: the lease takes no capacity any more, and its draft goes.
