@@ -66,7 +66,7 @@ impl Model {
                 }
                 leases.push(self.grant(who, picked.task, cmd, picked.runners_up));
             }
-            self.one_deadline(&mut leases);
+            self.one_deadline(&mut leases, cmd.wishes.within);
         }
         if unfinished {
             return Ok(Outcome::Leased(Leased { unfinished, ..Leased::default() }));
@@ -191,13 +191,15 @@ impl Model {
     }
 
     /// What one call grants has one deadline: that of the longest lease, within the
-    /// shortest hold.
-    fn one_deadline(&mut self, leases: &mut [Lease]) {
+    /// shortest hold, and not later than the time box ends, with the shortest grace.
+    fn one_deadline(&mut self, leases: &mut [Lease], within: Option<Millis>) {
         let policy = |lease: &Lease| self.terms(lease.id.task.project, lease.revision).lease;
         let longest = leases.iter().map(|l| policy(l).duration).max().unwrap_or_default();
         let hold = leases.iter().map(|l| policy(l).max_hold).min().unwrap_or_default();
+        let grace = leases.iter().map(|l| policy(l).late_grace).min().unwrap_or_default();
+        let boxed = within.map_or(Millis(u64::MAX), |within| Millis(within.0 + grace.0));
         for lease in leases {
-            lease.deadline = self.now.engine + longest.min(hold);
+            lease.deadline = self.now.engine + longest.min(hold).min(boxed);
             self.edit_lease(lease.id).deadline = lease.deadline;
         }
     }

@@ -35,7 +35,8 @@ pub(super) fn lease(
     let (leases, unfinished) = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference, room)?;
         let request = next_request(state, cmd, id);
-        (vec![grant(state, changes, id, task, RunnersUp::default(), request, cmd.claim)], false)
+        let none = RunnersUp::default();
+        (vec![grant(state, changes, id, task, none, request, cmd)], false)
     } else {
         let most = match room {
             Ok(most) => most,
@@ -176,23 +177,25 @@ fn picked(
             state.project_room_mut(passed).passes += 1;
         }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, task, found.runners_up, request, cmd.claim));
+        leases.push(grant(state, changes, worker, task, found.runners_up, request, cmd));
     }
-    bundle(state, changes, &mut leases);
+    bundle(state, changes, wanted.within(), &mut leases);
     (leases, unfinished)
 }
 
 /// What is granted together has one deadline, since it is taken along together: that
-/// of the longest lease, within the shortest hold.
-fn bundle(state: &mut State, changes: &mut Changes, leases: &mut [Lease]) {
+/// of the longest lease, within the shortest hold and the worker's time box.
+fn bundle(state: &mut State, changes: &mut Changes, within: Option<Millis>, leases: &mut [Lease]) {
     let policy = |lease: &Lease| state.project_room(lease.id.task.project).project.spec.terms.lease;
-    let longest = leases.iter().map(|lease| policy(lease).duration).max();
+    let Some(longest) = leases.iter().map(|lease| policy(lease).duration).max() else { return };
+    // One alone is as long as its project says, whatever it may be held for.
     let hold = leases.iter().map(|lease| policy(lease).max_hold).min();
-    let Some(deadline) = longest.min(hold).map(|length| changes.now.engine + length) else {
-        return;
-    };
-    let others = leases.iter_mut().filter(|lease| lease.deadline != deadline);
-    for lease in others {
+    let hold = hold.filter(|_| leases.len() > 1);
+    let grace = leases.iter().map(|lease| policy(lease).late_grace).min().unwrap_or_default();
+    let boxed = within.map(|within| Millis(within.0.saturating_add(grace.0)));
+    let length = [hold, boxed].into_iter().flatten().fold(longest, Millis::min);
+    let deadline = changes.now.engine + length;
+    for lease in leases.iter_mut().filter(|lease| lease.deadline != deadline) {
         lease.deadline = deadline;
         let mut edit = state.open(lease.id.task);
         edit.lease(lease.id.number).deadline = deadline;
@@ -215,7 +218,7 @@ fn grant(
     task: TaskId,
     runners_up: RunnersUp,
     request: u32,
-    claim: bool,
+    cmd: &LeaseTasks,
 ) -> Lease {
     let now = changes.now;
     charge(state, changes, task.project, runners_up);
@@ -231,7 +234,7 @@ fn grant(
         granted_wall: now.wall,
         deadline: now.engine + policy.duration,
         state: LeaseState::Live,
-        claim_by: claim.then(|| now.engine + state.limits.claim_within),
+        claim_by: cmd.claim.then(|| now.engine + state.limits.claim_within),
         draft: false,
     };
     edit.add(lease.clone());
