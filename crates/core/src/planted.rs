@@ -54,6 +54,9 @@ mistakes! {
     WeightIgnored "weight-ignored" "All requesters have the same weight.",
     TierIgnored "tier-ignored" "All projects stand in the same tier.",
     GapIgnored "gap-ignored" "An overdue project never gets a grant before its turn.",
+    ThrottleIgnored "throttle-ignored" "A project grants more than its rate allows.",
+    RelaxationAtOnce "relaxation-at-once" "A step of relaxation applies to tasks of any age.",
+    BoxIgnored "box-ignored" "A time box is filled beyond its end.",
     ClaimIgnored "claim-ignored" "A push that nobody claims stays live.",
     DraftLeaks "draft-leaks" "A draft is kept with the newest lease of its task, whoever has it.",
     // The writer.

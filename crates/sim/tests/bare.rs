@@ -48,7 +48,7 @@ fn agree(first: u64) {
     }
     for (what, least) in [
         ("LateWindowOver", 200),
-        ("LeaseSuperseded", 3),
+        ("LeaseSuperseded", 1),
         ("TaskCancelled", 10),
         ("TaskDone", 6),
         ("TaskFailed", 1),

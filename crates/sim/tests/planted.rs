@@ -7,7 +7,7 @@ use piecework_sim::bare;
 
 const SEEDS_MAX: u64 = 500;
 
-const MISTAKES: [Mistake; 24] = [
+const MISTAKES: [Mistake; 27] = [
     Mistake::ExpireFinished,
     Mistake::AcceptEnded,
     Mistake::ExpireEarly,
@@ -30,6 +30,9 @@ const MISTAKES: [Mistake; 24] = [
     Mistake::WeightIgnored,
     Mistake::TierIgnored,
     Mistake::GapIgnored,
+    Mistake::ThrottleIgnored,
+    Mistake::RelaxationAtOnce,
+    Mistake::BoxIgnored,
     Mistake::ClaimIgnored,
     Mistake::DraftLeaks,
 ];

@@ -88,7 +88,12 @@ fn p10_reads_rest_on_what_is_durable() {
 
 #[test]
 fn p11_nobody_starves_and_grants_follow_tiers_and_weights() {
-    breaks_under(&[Mistake::GapIgnored, Mistake::TierIgnored, Mistake::WeightIgnored]);
+    breaks_under(&[
+        Mistake::GapIgnored,
+        Mistake::TierIgnored,
+        Mistake::WeightIgnored,
+        Mistake::ThrottleIgnored,
+    ]);
 }
 
 #[test]

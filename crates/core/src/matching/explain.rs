@@ -38,6 +38,11 @@ pub(crate) fn hinders(
         eligibility::fits(state, worker, project, now).map_err(|unfit| unfit.refusal(who, what))?;
     }
     eligibility::room(worker, now)?;
+    let free_at = state.free_at(id.project);
+    if free_at > now.engine {
+        let remaining = free_at - now.engine;
+        return Err(Refusal::Throttled { project: what.clone(), remaining });
+    }
     Ok(())
 }
 
@@ -129,6 +134,7 @@ fn kind(refusal: &Refusal) -> (&'static str, &str) {
         Refusal::AlreadyThere { .. } => "there",
         Refusal::Barred { .. } => "barred",
         Refusal::ProjectPaused { .. } => "paused",
+        Refusal::Throttled { .. } => "throttled",
         _ => "other",
     };
     (rule, "")

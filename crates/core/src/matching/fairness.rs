@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::limits::WEIGHT_DEFAULT;
+use crate::limits::{TIER_MAX, WEIGHT_DEFAULT};
 use crate::planted::{self, Mistake};
 use crate::{ProjectId, RequesterId};
 
@@ -74,6 +74,13 @@ impl Accounts {
     pub(crate) fn time(&self, account: Account) -> u64 {
         let projects = self.of.get(&account);
         projects.and_then(|projects| projects.last()).map_or(0, |(time, _)| *time)
+    }
+
+    /// All projects of a requester.
+    pub(crate) fn projects(&self, requester: RequesterId) -> impl Iterator<Item = ProjectId> + '_ {
+        let tiers =
+            (0..=TIER_MAX).filter_map(move |tier| self.of.get(&Account { tier, requester }));
+        tiers.flatten().map(|(_, project)| *project)
     }
 
     /// A project stands in this tier and remembers this time.

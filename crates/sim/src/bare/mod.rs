@@ -255,7 +255,7 @@ impl Bare {
             self.logged = self.now;
             self.rows.fold(&changes);
         }
-        let predicted = self.model.apply(position, self.now, request);
+        let predicted = self.model.apply(position, self.now, request, &outcome);
         let agree = self.model.compare(&predicted, &outcome, &changes);
         agree.map_err(|disagreement| disagreement.to_string())?;
         self.coverage.see(&outcome, &changes);

@@ -141,7 +141,7 @@ impl Model {
             self.touch(RowKey::Requester(id));
             other.version += 1;
             self.requesters.insert(id, other.clone());
-            self.look_at_rota_of(id);
+            self.throttle_all(id);
         }
         Ok(Outcome::Requester(Box::new(other)))
     }
@@ -195,6 +195,7 @@ impl Model {
             requester_time: 0,
             waiting_since: EngineTime(0),
             in_rota: false,
+            throttled: None,
             passes: 0,
             granted: 0,
             expired: 0,
@@ -204,6 +205,7 @@ impl Model {
             gone: ProjectTally::default(),
         };
         self.projects.insert(id, venture);
+        self.throttle(id);
         self.remember(tenant, Parent::Projects, key, vec![id.0]);
         Ok(Outcome::Project(Box::new(project)))
     }

@@ -24,6 +24,7 @@ enum Due {
     Claim,
     Deadline,
     Draft,
+    Rate,
 }
 
 impl Model {
@@ -152,7 +153,7 @@ impl Model {
     }
 
     /// In the order of their times: pushes that nobody claimed go back unstarted, live
-    /// leases at their deadline expire, drafts go with the late window, rests end,
+    /// leases at their deadline expire, drafts go with the late window, rates allow grants again, rests end,
     /// creates are forgotten; then tasks at their deadline by the wall clock. Before
     /// the grace after a restart is over only the wall clock rings. (At most a
     /// thousand at once: these runs never have so many.)
@@ -172,6 +173,11 @@ impl Model {
                 due.extend(deadline.map(|at| (at, Due::Deadline, lease.id)));
                 due.extend(late.map(|at| (at, Due::Draft, lease.id)));
             }
+            for (id, venture) in &self.projects {
+                let first =
+                    LeaseId { task: TaskId { project: *id, ..TaskId::default() }, number: 0 };
+                due.extend(venture.throttled.map(|at| (at, Due::Rate, first)));
+            }
             due.retain(|(at, ..)| *at <= now);
             due.sort();
             // A rest ends before or after an expiry of the same tick to the same effect:
@@ -188,6 +194,10 @@ impl Model {
                 }
             }
             for (_, due, id) in due {
+                if due == Due::Rate {
+                    self.throttle(id.task.project);
+                    continue;
+                }
                 let lease = self.lease(id).expect("a lease that was due").clone();
                 match due {
                     Due::Claim if lease.is_live() => {
@@ -200,7 +210,7 @@ impl Model {
                     }
                     // Nothing comes late any more: its end takes the draft away.
                     Due::Draft => _ = self.edit_lease(id),
-                    Due::Claim | Due::Deadline => {}
+                    Due::Claim | Due::Deadline | Due::Rate => {}
                 }
             }
             let over = self.keys.values().filter(|row| row.until <= now);

@@ -32,7 +32,7 @@ impl Model {
         }
         let mut wanted = self.wanted(tenant, &cmd.wishes)?;
         let room = self.room(who);
-        let mut leases = Vec::new();
+        let (mut leases, mut unfinished) = (Vec::new(), false);
         if let Some(task) = &cmd.task {
             let task = self.named_task(tenant, who, task, room)?;
             leases.push(self.grant(who, task, cmd, RunnersUp::default()));
@@ -48,6 +48,13 @@ impl Model {
                 Err(refusal) => return Err(refusal),
             };
             for _ in 0..cmd.count.min(most) {
+                if let Some((granted, again)) = self.stopped
+                    && leases.len() == granted
+                    && self.is_much(tenant)
+                {
+                    unfinished = again;
+                    break;
+                }
                 let Some(picked) = self.pick(tenant, who, &wanted) else { break };
                 if let Some(passed) = picked.passed {
                     self.projects.get_mut(&passed).expect("a candidate").passes += 1;
@@ -60,6 +67,9 @@ impl Model {
                 leases.push(self.grant(who, picked.task, cmd, picked.runners_up));
             }
             self.one_deadline(&mut leases, cmd.wishes.within);
+        }
+        if unfinished {
+            return Ok(Outcome::Leased(Leased { unfinished, ..Leased::default() }));
         }
         if leases.is_empty() {
             return Ok(nothing(self.why_none(tenant, who, &wanted)));
@@ -131,10 +141,11 @@ impl Model {
             let (_, refusal) = self.unfit(who, id.project, own).expect("it fits a later step");
             return Err(refusal);
         }
-        if let Some(remaining) = self.throttled_for(id.project) {
-            return Err(Refusal::Throttled { project, remaining });
+        room?;
+        match self.throttled_for(id.project) {
+            Some(remaining) => Err(Refusal::Throttled { project, remaining }),
+            None => Ok(id),
         }
-        room.map(|_| id)
     }
 
     /// The lease pins the project's revision and gets the task's next number; a lapsed
@@ -180,15 +191,15 @@ impl Model {
     }
 
     /// What one call grants has one deadline: that of the longest lease, within the
-    /// shortest hold, and no later after a time box than the shortest late grace.
+    /// shortest hold, and not later than the time box ends, with the shortest grace.
     fn one_deadline(&mut self, leases: &mut [Lease], within: Option<Millis>) {
         let policy = |lease: &Lease| self.terms(lease.id.task.project, lease.revision).lease;
         let longest = leases.iter().map(|l| policy(l).duration).max().unwrap_or_default();
         let hold = leases.iter().map(|l| policy(l).max_hold).min().unwrap_or_default();
         let grace = leases.iter().map(|l| policy(l).late_grace).min().unwrap_or_default();
-        let end = within.map_or(u64::MAX, |within| within.0 + grace.0);
+        let boxed = within.map_or(Millis(u64::MAX), |within| Millis(within.0 + grace.0));
         for lease in leases {
-            lease.deadline = self.now.engine + longest.min(hold).min(Millis(end));
+            lease.deadline = self.now.engine + longest.min(hold).min(boxed);
             self.edit_lease(lease.id).deadline = lease.deadline;
         }
     }

@@ -63,6 +63,8 @@ pub struct Model {
     /// Of rates: when the next grants are due, in micro-seconds of engine time. Known
     /// in one run of the daemon only.
     next_grants: BTreeMap<Payer, u64>,
+    /// Of the command at hand: leases that it got, and whether it is to be asked again.
+    stopped: Option<(usize, bool)>,
     /// Of the command at hand: when, rows as they were, rows that only come.
     now: Now,
     before: BTreeMap<RowKey, Option<Change>>,
@@ -81,6 +83,8 @@ struct Venture {
     waiting_since: EngineTime,
     /// Whether picks look at it.
     in_rota: bool,
+    /// Its rates are used up: out of the rota until a tick says so.
+    throttled: Option<EngineTime>,
     /// Grants that it stood back for while it was overdue.
     passes: u8,
     granted: u64,
@@ -133,6 +137,7 @@ impl Model {
             results: BTreeMap::new(),
             drafts: BTreeMap::new(),
             next_grants: BTreeMap::new(),
+            stopped: None,
             now: Now::default(),
             before: BTreeMap::new(),
             new: BTreeMap::new(),
@@ -141,10 +146,21 @@ impl Model {
 
     /// Applies the next command of the journal's order and says what must come of it.
     ///
-    /// `position`: what it gets if it changes anything. Refused commands and reads
-    /// may be given, too: they change nothing.
-    pub fn apply(&mut self, position: Position, now: Now, request: &Request) -> Predicted {
+    /// `position`: what it gets if it changes anything. `outcome`: what the engine
+    /// said, of which only one thing counts: where a pick stopped to go on later.
+    /// Refused commands and reads may be given, too: they change nothing.
+    pub fn apply(
+        &mut self,
+        position: Position,
+        now: Now,
+        request: &Request,
+        outcome: &Result<Outcome, Refusal>,
+    ) -> Predicted {
         self.now = now;
+        self.stopped = match outcome {
+            Ok(Outcome::Leased(leased)) => Some((leased.grants.len(), leased.unfinished)),
+            _ => None,
+        };
         let outcome = self.decide(request);
         self.tidy_leases();
         let rows = self.written();
@@ -196,6 +212,10 @@ impl Model {
     /// # Errors
     /// The first thing that is not, with the task or worker.
     pub fn check(&self) -> Result<(), String> {
+        // At most one grant in ten is overdue, and the longest wait comes first.
+        if let Some(venture) = self.projects.values().find(|v| v.passes > 9) {
+            return Err(format!("{} stood back {} times", venture.project.name, venture.passes));
+        }
         for (id, task) in &self.tasks {
             let (counted, live, wanted) = (task.counted(), task.live(), task.record.order.wanted);
             if counted + live > usize::from(wanted) {

@@ -9,6 +9,8 @@ use super::Model;
 use super::turns::{RunnersUp, Turn};
 use super::wishes::Wanted;
 
+/// Projects and places that a pick looks at in one go.
+const LOOKS_MAX: usize = 256;
 /// Grants that an overdue project stands back for.
 const PASSES: u8 = 9;
 
@@ -102,6 +104,13 @@ impl Model {
             }
         }
         best.map(|(_, task)| task)
+    }
+
+    /// Whether there may be more to look at than a pick looks at in one go.
+    pub(super) fn is_much(&self, tenant: TenantId) -> bool {
+        let own = |id: ProjectId| self.projects[&id].project.tenant == tenant;
+        let tasks = self.tasks.keys().filter(|task| own(task.project)).count();
+        self.projects.len() + tasks > LOOKS_MAX
     }
 
     /// Why there is nothing, counted over the tenant's projects.

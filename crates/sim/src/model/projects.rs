@@ -45,7 +45,7 @@ impl Model {
             venture.terms.insert(revision, cmd.spec.terms.clone());
         }
         venture.project = project.clone();
-        self.look_at_rota(id);
+        self.throttle(id);
         Ok(Outcome::Project(Box::new(project)))
     }
 
@@ -101,7 +101,7 @@ impl Model {
         project.version += 1;
         project.updated = self.now.wall;
         self.projects.get_mut(&id).expect("a project that was found").project = project.clone();
-        self.look_at_rota(id);
+        self.throttle(id);
         let is_deleted = to == ProjectState::Deleting;
         if is_deleted || matches!(to, ProjectState::Cancelled { .. }) {
             self.touch(RowKey::Sweep(id));

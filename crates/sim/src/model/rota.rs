@@ -53,14 +53,36 @@ impl Model {
         self.throttled_until(id).map(|until| until - self.now.engine)
     }
 
-    /// One grant of the project's rate and of its requester's.
+    /// One grant of the project's rate and of its requester's, whose other projects
+    /// may be throttled by it, too.
     pub(super) fn spend(&mut self, id: ProjectId) {
         let now = self.now.engine.0 * 1_000;
-        for (payer, rate) in self.payers(id) {
+        let payers = self.payers(id);
+        for (payer, rate) in payers {
             if rate > 0 {
                 let next = self.next_grants.entry(payer).or_default();
                 *next = (*next).max(now) + pace(rate).0;
             }
+        }
+        match payers {
+            [_, (Payer::Requester(requester), 1..)] => self.throttle_all(requester),
+            _ => self.throttle(id),
+        }
+    }
+
+    /// A project's rates are looked at: at a grant, when they change, when a tick says
+    /// that they may allow a grant again, and never between.
+    pub(super) fn throttle(&mut self, id: ProjectId) {
+        let until = self.throttled_until(id);
+        self.projects.get_mut(&id).expect("it is there").throttled = until;
+        self.look_at_rota(id);
+    }
+
+    /// The same for all projects of a requester.
+    pub(super) fn throttle_all(&mut self, requester: RequesterId) {
+        let own = self.projects.values().map(|v| &v.project).filter(|p| p.requester == requester);
+        for id in own.map(|p| p.id).collect::<Vec<_>>() {
+            self.throttle(id);
         }
     }
 
@@ -71,7 +93,7 @@ impl Model {
             ProjectState::Paused | ProjectState::Cancelled { .. } | ProjectState::Deleting => false,
         };
         grants
-            && self.throttled_until(id).is_none()
+            && self.projects[&id].throttled.is_none()
             && self.tasks_of(id).any(|(task, _)| self.place(task).is_some())
     }
 
@@ -95,17 +117,10 @@ impl Model {
         }
     }
 
-    /// The same for all projects of a requester.
-    pub(super) fn look_at_rota_of(&mut self, requester: RequesterId) {
-        let own = self.projects.values().map(|v| &v.project).filter(|p| p.requester == requester);
-        for id in own.map(|p| p.id).collect::<Vec<_>>() {
-            self.look_at_rota(id);
-        }
-    }
-
     /// A restart knows no rates and no passes, and begins no wait.
     pub(super) fn forget_rota(&mut self) {
         self.next_grants.clear();
+        self.projects.values_mut().for_each(|venture| venture.throttled = None);
         for id in self.projects.keys().copied().collect::<Vec<_>>() {
             let belongs = self.belongs_in_rota(id);
             let venture = self.projects.get_mut(&id).expect("it is there");

@@ -150,8 +150,8 @@ impl Mix {
             pushes: some(50, 10, 80),
             favours: some(60, 20, 90),
             tiers: some(50, 20, 70),
-            rates: 0,
-            relaxation: 0,
+            rates: some(40, 20, 80),
+            relaxation: some(50, 20, 90),
             limits: limits(&mut random),
             kinds: kinds(&mut random),
         }

@@ -164,7 +164,7 @@ impl History {
 
     fn absorb(&mut self, entry: Entry) -> Result<(), Failure> {
         let Entry { position, now, request, outcome, changes } = entry;
-        let predicted = self.model.apply(position, now, &request);
+        let predicted = self.model.apply(position, now, &request, &outcome);
         self.model.compare(&predicted, &outcome, &changes).map_err(|disagreement| {
             let what = format!("position {position}, {:?}: {disagreement}", request.command);
             Failure::new("model", what)

@@ -355,7 +355,7 @@ impl Dice {
             granted_wall: self.wall(),
             deadline: self.engine(),
             state,
-            claim_by: self.maybe(Dice::engine),
+            claim_by: None,
             draft: false,
         }
     }
@@ -559,14 +559,6 @@ impl Dice {
             13 => Change::Worker(Box::new(self.worker())),
             14 => Change::WorkerRecord(self.worker_record()),
             15 => Change::LeaseRequest(Box::new(self.lease_request())),
-            // Of another lease each time: often what goes was there.
-            16 if self.yes() => {
-                let lease = self.lease_id();
-                match self.yes() {
-                    true => Change::Draft(Box::new(self.draft(lease))),
-                    false => Change::DraftGone(lease),
-                }
-            }
             16 => {
                 let LeaseRequest { worker, number, .. } = self.lease_request();
                 Change::LeaseRequestGone { worker, number }
@@ -610,6 +602,16 @@ impl Dice {
                 },
                 false => Change::ProjectGone(ProjectId(1 + self.below(3))),
             },
+        }
+    }
+
+    /// The same, and what the first release did not know.
+    pub(crate) fn change_of_today(&mut self) -> Change {
+        let lease = self.lease_id();
+        match self.below(16) {
+            0 => Change::Draft(Box::new(self.draft(lease))),
+            1 => Change::DraftGone(lease),
+            _ => self.change(),
         }
     }
 

@@ -34,8 +34,8 @@ pub(super) fn lease(
     let (leases, unfinished) = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);
-        let lease = grant(state, changes, id, task, RunnersUp::default(), request, cmd.claim);
-        (vec![lease], false)
+        let none = RunnersUp::default();
+        (vec![grant(state, changes, id, task, none, request, cmd)], false)
     } else {
         let most = match room {
             Ok(most) => most,
@@ -47,6 +47,9 @@ pub(super) fn lease(
     };
     if leases.is_empty() && unfinished {
         return Ok(Outcome::Leased(Leased { unfinished, ..Leased::default() }));
+    }
+    if leases.is_empty() && state.quiet {
+        return Ok(Outcome::Leased(Leased::default()));
     }
     if leases.is_empty() {
         let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
@@ -126,31 +129,32 @@ fn picked(
         left = left.map(|left| {
             let project = state.project_room(task.project);
             let pace = pace(state.worker_room(worker), project, found.duration_class);
+            let pace = pace.filter(|_| !planted::is(Mistake::BoxIgnored));
             Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
         });
         if let Some(passed) = found.passed.filter(|_| !planted::is(Mistake::GapIgnored)) {
             state.project_room_mut(passed).passes += 1;
         }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, task, found.runners_up, request, cmd.claim));
+        leases.push(grant(state, changes, worker, task, found.runners_up, request, cmd));
     }
-    bundle(state, changes, &mut leases, wanted.within());
+    bundle(state, changes, wanted.within(), &mut leases);
     (leases, unfinished)
 }
 
 /// What is granted together has one deadline, since it is taken along together: that
-/// of the longest lease, within the shortest hold, and hardly after the time box ends.
-fn bundle(state: &mut State, changes: &mut Changes, leases: &mut [Lease], within: Option<Millis>) {
+/// of the longest lease, within the shortest hold and the worker's time box.
+fn bundle(state: &mut State, changes: &mut Changes, within: Option<Millis>, leases: &mut [Lease]) {
     let policy = |lease: &Lease| state.project_room(lease.id.task.project).project.spec.terms.lease;
-    let longest = leases.iter().map(|lease| policy(lease).duration).max();
+    let Some(longest) = leases.iter().map(|lease| policy(lease).duration).max() else { return };
+    // One alone is as long as its project says, whatever it may be held for.
     let hold = leases.iter().map(|lease| policy(lease).max_hold).min();
+    let hold = hold.filter(|_| leases.len() > 1);
     let grace = leases.iter().map(|lease| policy(lease).late_grace).min().unwrap_or_default();
-    let most = hold.map(|hold| within.map_or(hold, |within| hold.min(Millis(within.0 + grace.0))));
-    let Some(deadline) = longest.min(most).map(|length| changes.now.engine + length) else {
-        return;
-    };
-    let others = leases.iter_mut().filter(|lease| lease.deadline != deadline);
-    for lease in others {
+    let boxed = within.map(|within| Millis(within.0.saturating_add(grace.0)));
+    let length = [hold, boxed].into_iter().flatten().fold(longest, Millis::min);
+    let deadline = changes.now.engine + length;
+    for lease in leases.iter_mut().filter(|lease| lease.deadline != deadline) {
         lease.deadline = deadline;
         let mut edit = state.open(lease.id.task);
         edit.lease(lease.id.number).deadline = deadline;
@@ -173,7 +177,7 @@ fn grant(
     task: TaskId,
     runners_up: RunnersUp,
     request: u32,
-    claim: bool,
+    cmd: &LeaseTasks,
 ) -> Lease {
     let now = changes.now;
     charge(state, changes, task.project, runners_up);
@@ -189,7 +193,7 @@ fn grant(
         granted_wall: now.wall,
         deadline: now.engine + policy.duration,
         state: LeaseState::Live,
-        claim_by: claim.then(|| now.engine + state.limits.claim_within),
+        claim_by: cmd.claim.then(|| now.engine + state.limits.claim_within),
         draft: false,
     };
     edit.add(lease.clone());
@@ -198,6 +202,7 @@ fn grant(
         finish::release_expired(&mut edit);
     }
     state.worker_room_mut(worker).record.idle_since = now.engine;
+    state.refile(worker);
     changes.worker(worker);
     state.close(edit, changes);
     lease
@@ -221,6 +226,7 @@ fn charge(state: &mut State, changes: &mut Changes, project: ProjectId, runners_
     room.tally.waiting_since = changes.now.engine;
     room.passes = 0;
     changes.project(project);
+    state.pay(project, changes);
 }
 
 /// A granting call is found again by its request id: while one of its leases
