@@ -39,7 +39,7 @@ mod refusal;
 
 pub use change::{Change, Changed};
 pub use command::{Command, Request};
-pub use engine::{Broken, Due, Engine, Gauges, Restore, Step, Totals, Woken};
+pub use engine::{Broken, Due, Engine, Gauges, Restore, Step, Totals};
 pub use id::{
     ClientId, Fingerprint, LeaseId, PartitionId, Position, ProjectId, RequesterId, Revision,
     Sequence, TaskId, TaskNumber, TenantId, WorkerId,

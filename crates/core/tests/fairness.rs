@@ -2,6 +2,8 @@
 //! every pick held against a naive one.
 
 mod market;
+#[path = "market/waiting.rs"]
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -50,6 +52,7 @@ fn saturate(shares: Shares) -> Vec<u32> {
         let lease = market.ask("w", &[]).expect("there is work");
         got[whose[&lease.id.task.project]] += 1;
         market.submit("w", lease.id);
+        market.forget();
     }
     market.check();
     got
@@ -155,8 +158,10 @@ impl Court {
             Court { market, naive, dice, names, numbers, held, past: BTreeMap::new(), granted: 0 };
         for n in 1..=4 {
             let weight = [1, 50, 100, 10_000][court.dice.below(4)];
-            court.market.requester(&format!("r{n}"), weight);
+            let rate = [0, 0, 0, 90][court.dice.below(4)];
+            court.market.requester_at(&format!("r{n}"), weight, rate);
             court.naive.weights.insert(n, weight);
+            court.naive.rates.insert(n, (rate.into(), 0));
         }
         for w in 0..WORKERS {
             court.market.worker(&format!("w{w}"));
@@ -177,18 +182,21 @@ impl Court {
         let tier = [0, 2, 2, 2, 4][self.dice.below(5)];
         let skill = Some(self.dice.below(2 * SKILLS)).filter(|s| *s < SKILLS);
         let worker_picks = self.dice.one_in(8);
+        let rate = [0, 0, 30, 240][self.dice.below(4)];
         let spec = ProjectSpec {
             assignment: match worker_picks {
                 true => Assignment::WorkerPicks,
                 false => Assignment::ServerPicks,
             },
             requirements: skill.map(|s| skilled(&format!("s{s}"), 50)).unwrap_or_default(),
+            grants_per_minute: rate,
             ..spec(tier)
         };
         let name = format!("p{}", self.names.len());
         let project = self.market.project(&name, &format!("r{requester}"), spec);
         self.names.push((name, project));
-        let venture = Venture { requester, tier, skill, worker_picks, ..Venture::default() };
+        let rate = rate.into();
+        let venture = Venture { requester, tier, skill, worker_picks, rate, ..Venture::default() };
         self.naive.ventures.insert(project, venture);
     }
 
@@ -314,4 +322,39 @@ fn every_pick_is_the_naive_one() {
     }
     assert!(granted >= 3_000, "only {granted} grants: nothing is proved");
     assert!(overdue >= 20, "only {overdue} overdue grants: nothing is proved");
+}
+
+/// Grants of an hour of a limited project, asked for every 100 ms, and how many of them
+/// came one after the other before the project beside it had its turn.
+fn beside(rate: u32) -> (u64, u64) {
+    let mut market = Market::new(Limits::default());
+    market.requester("slow", 10_000);
+    market.requester("fast", 1);
+    let limited = ProjectSpec { grants_per_minute: rate, ..spec(0) };
+    let slow = market.project("slow", "slow", limited);
+    market.project("fast", "fast", spec(4));
+    market.tasks("slow", 20_000, 0);
+    market.tasks("fast", 40_000, 0);
+    market.worker("w");
+    let (mut grants, mut in_a_row, mut most) = (0, 0, 0);
+    for _ in 0..36_000 {
+        market.wait(100);
+        let lease = market.ask("w", &[]).expect("the other project always has work");
+        market.submit("w", lease.id);
+        if lease.id.task.project == slow {
+            (grants, in_a_row) = (grants + 1, in_a_row + 1);
+        } else {
+            in_a_row = 0;
+        }
+        most = most.max(in_a_row);
+    }
+    market.check();
+    (grants, most)
+}
+
+#[test]
+fn a_throttled_project_never_delays_another() {
+    // It has the better tier and all the weight; between its grants the other works.
+    assert_eq!(beside(6), (360, 1));
+    assert_eq!(beside(300).0, 18_000 + 4);
 }

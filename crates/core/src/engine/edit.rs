@@ -160,6 +160,7 @@ impl State {
 
     /// Brings the rota into line with a project's places and state.
     pub(crate) fn turn(&mut self, id: ProjectId, changes: &mut Changes) {
+        self.await_relaxation(id, changes.now.engine);
         let Some(room) = self.projects.get_mut(&id) else { return };
         let wants = room.wants_turn();
         if room.in_rota == wants {
@@ -172,6 +173,20 @@ impl State {
             self.enter_profiles(id);
         } else {
             room.passes = 0;
+        }
+    }
+
+    /// Brings the timer of a project's next relaxation into line with its places.
+    pub(crate) fn await_relaxation(&mut self, id: ProjectId, now: EngineTime) {
+        let Some(room) = self.projects.get_mut(&id) else { return };
+        if room.project.spec.relaxation.is_empty() && room.relaxes.is_none() {
+            return;
+        }
+        let next = room.next_relaxed(now);
+        let was = std::mem::replace(&mut room.relaxes, next);
+        if was != next {
+            was.into_iter().for_each(|at| self.timers.clear(at, Timer::Relaxed(id)));
+            next.into_iter().for_each(|at| self.timers.set(at, Timer::Relaxed(id)));
         }
     }
 
@@ -219,13 +234,13 @@ impl State {
                 let worker = self.worker_room_mut(lease.worker);
                 worker.live.remove(&lease.id);
                 worker.tallies.entry(lease.id.task.project).or_default().live -= 1;
-                self.woken.workers.insert(lease.worker);
+                self.wake(lease.worker);
             }
             LeaseState::Expired { rests_until, window_ends, .. } => {
                 self.timers.clear(rests_until, Timer::Rested(lease.id));
                 self.timers.clear(window_ends, Timer::WindowEnds(lease.id));
                 self.worker_room_mut(lease.worker).lapsed.remove(&(window_ends, lease.id));
-                self.woken.workers.insert(lease.worker);
+                self.wake(lease.worker);
             }
             LeaseState::Submitted(_) | LeaseState::Returned { .. } | LeaseState::Revoked { .. } => {
             }

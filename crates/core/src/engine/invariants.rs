@@ -163,6 +163,9 @@ fn check_accounts(state: &State) -> Result<(), Broken> {
         if tenant.accounts != accounts.remove(id).unwrap_or_default() {
             return Err(Broken::Index { index: "accounts" });
         }
+        if !tenant.parked.is_sound() {
+            return Err(Broken::Index { index: "waiting workers" });
+        }
         for (profile, of) in tenant.profiles.all() {
             if let Some(index) = of.fault(state, *id, profile) {
                 return Err(Broken::Index { index });
@@ -251,6 +254,15 @@ fn check_timers(state: &State, now: Now) -> Result<(), Broken> {
     }
     for (id, row) in &state.create_keys {
         timers.set(row.until, Timer::CreateKey(Box::new(id.clone())));
+    }
+    for (id, room) in &state.projects {
+        let (throttled, relaxes) = (room.throttled_until, room.relaxes);
+        throttled.into_iter().for_each(|at| timers.set(at, Timer::Unthrottled(*id)));
+        relaxes.into_iter().for_each(|at| timers.set(at, Timer::Relaxed(*id)));
+        let late = relaxes.is_some_and(|at| at <= now.engine);
+        if !late && room.next_relaxed(now.engine) != relaxes {
+            return Err(Broken::Project { project: *id, index: "relaxation timer" });
+        }
     }
     // Untouched tasks wait for the wall clock, too; their runs know when.
     for (id, room) in &state.projects {

@@ -31,7 +31,7 @@ pub(crate) fn note(state: &mut State, now: EngineTime, request: &Request) {
 impl WorkerRoom {
     /// Whether it gave a command within the last minute.
     pub(crate) fn is_present(&self, now: EngineTime) -> bool {
-        self.seen.is_some_and(|seen| now - seen <= PRESENT_FOR)
+        self.parked || self.seen.is_some_and(|seen| now - seen <= PRESENT_FOR)
     }
 
     /// Idle since then, counting only the time it was present.

@@ -11,6 +11,7 @@ use crate::engine::state::{ProjectRoom, State, Tally, Task, WorkerRoom};
 use crate::engine::timers::Timer;
 use crate::image::{ColdTask, ImageRow, SpecRow};
 use crate::matching::order::{Order, Spot};
+use crate::matching::rate::Paid;
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally};
 use crate::worker::{Worker, WorkerRecord};
@@ -106,6 +107,7 @@ impl Restore {
             // It has waited since its row says.
             let room = self.state.project_room_mut(id);
             room.in_rota = room.wants_turn();
+            self.state.await_relaxation(id, self.now.engine);
         }
         Engine { state: self.state }
     }
@@ -172,8 +174,12 @@ pub(crate) fn project_room(project: Project) -> ProjectRoom {
         tier: 0,
         in_rota: false,
         passes: 0,
+        paid: Paid::default(),
+        throttled_until: None,
+        relaxes: None,
         stamp: 0,
         absent_from: BTreeSet::new(),
+        fits: BTreeSet::new(),
     }
 }
 
@@ -191,6 +197,7 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         seen: None,
         present_since: EngineTime(0),
         standing: None,
+        parked: false,
         resume: None,
     }
 }

@@ -29,8 +29,16 @@ impl State {
         let generation = Some(profiles.generation);
         let (traits, holds) = Traits::of(self, &profiles.thresholds, &profiles.listing, room, now);
         let profiles = &mut self.tenant_mut(tenant).profiles;
-        let profile = profiles.move_worker(old.map(|old| old.profile), traits);
+        let (profile, gone) = profiles.move_worker(old.map(|old| old.profile), traits);
         self.worker_room_mut(worker).standing = Some(Standing { profile, generation, holds });
+        if let Some((id, gone)) = gone {
+            for room in gone.projects() {
+                let Some(room) = self.projects.get_mut(&room) else { continue };
+                room.fits.remove(&id);
+                room.absent_from.remove(&id);
+            }
+        }
+        self.refile(worker);
         profile
     }
 
@@ -96,13 +104,6 @@ impl State {
         }
     }
 
-    /// Somebody may find something in this project that was not there before.
-    pub(crate) fn stir(&mut self, project: ProjectId) {
-        let tenant = self.project_room(project).project.tenant;
-        self.tenant_mut(tenant).stirs += 1;
-        self.woken.all = true;
-    }
-
     /// Judges what a profile has not seen. False: there is more than it may look at.
     pub(crate) fn refresh(
         &self,
@@ -117,7 +118,7 @@ impl State {
             if !spent.look() {
                 return false;
             }
-            profile.judge(self, project, &mut spent.absent);
+            profile.judge(self, project, spent);
             profile.seen = stamp;
         }
     }
@@ -130,7 +131,7 @@ impl State {
         left: Option<Millis>,
         now: Now,
     ) -> Pick {
-        let mut spent = Spent { looks: LOOKS_MAX, absent: Vec::new() };
+        let mut spent = Spent::of(LOOKS_MAX);
         let few = wanted.few();
         let profile = if few.is_some() { None } else { Some(self.profile_of(worker, now)) };
         let room = self.worker_room(worker);
@@ -149,7 +150,7 @@ impl State {
                 pick::unread(self, ask)
             };
             self.tenant_mut(tenant).profiles.put_back(id, taken);
-            self.remember_absent(id, spent.absent);
+            self.remember(id, &mut spent);
             found
         };
         for (project, key) in found.cursors.drain(..) {
@@ -159,9 +160,17 @@ impl State {
         found
     }
 
-    /// Rooms remember which profiles took them out.
-    pub(crate) fn remember_absent(&mut self, profile: ProfileId, absent: Vec<ProjectId>) {
-        for project in absent {
+    /// Rooms remember which profiles they fit, and which took them out.
+    pub(crate) fn remember(&mut self, profile: ProfileId, spent: &mut Spent) {
+        for (project, fits) in spent.judged.drain(..) {
+            let Some(room) = self.projects.get_mut(&project) else { continue };
+            if fits {
+                room.fits.insert(profile);
+            } else {
+                room.fits.remove(&profile);
+            }
+        }
+        for project in spent.absent.drain(..) {
             if let Some(room) = self.projects.get_mut(&project) {
                 room.absent_from.insert(profile);
             }

@@ -11,13 +11,15 @@ use std::sync::Arc;
 use crate::change::{CreateKeyId, CreateKeyRow, PartitionRow};
 use crate::command::{TaskKey, TaskRef};
 use crate::engine::Stop;
-use crate::engine::timers::Timers;
+use crate::engine::parked::{Parked, Stir};
+use crate::engine::timers::{Timer, Timers};
 use crate::lease::Lease;
 use crate::matching::fairness::{Account, Accounts, Turn};
 use crate::matching::order::{Order, Spot};
 use crate::matching::pick::Resume;
 use crate::matching::profile::ProfileId;
 use crate::matching::profiles::{Profiles, Standing};
+use crate::matching::rate::Paid;
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally, Requirements, Sweep, Terms};
 use crate::requester::Requester;
@@ -46,18 +48,16 @@ pub(crate) struct State {
     pub(crate) settled: VecDeque<(Position, TaskId)>,
     /// Tasks that a cold command waits for: they stay once they are here.
     pub(crate) pins: BTreeMap<TaskId, u32>,
-    pub(crate) woken: Woken,
+    /// Requesters' grants against their limits.
+    pub(crate) paid: BTreeMap<RequesterId, Paid>,
+    /// Projects in which waiting workers may find something new.
+    pub(crate) stirred: BTreeMap<ProjectId, Stir>,
+    /// Waiting workers whose own affairs changed.
+    pub(crate) own: BTreeSet<WorkerId>,
+    /// Nobody hears why an answer is empty: the call waits on.
+    pub(crate) quiet: bool,
     pub(crate) live_leases: u64,
     pub(crate) totals: Totals,
-}
-
-/// Whose wait for work may be over.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Woken {
-    /// Places appeared, or rules changed: everybody's.
-    pub all: bool,
-    /// These workers' own affairs changed.
-    pub workers: BTreeSet<WorkerId>,
 }
 
 /// Tasks of all projects, by state.
@@ -91,6 +91,7 @@ pub(crate) struct TenantRoom {
     pub(crate) workers: BTreeMap<ClientId, WorkerId>,
     pub(crate) accounts: Accounts,
     pub(crate) profiles: Profiles,
+    pub(crate) parked: Parked,
     /// Grows whenever somebody may find what was not there before.
     pub(crate) stirs: u64,
     /// Newest sequence of the log of worker events.
@@ -112,10 +113,18 @@ pub(crate) struct ProjectRoom {
     pub(crate) in_rota: bool,
     /// Grants of others that it stood back for since it became overdue.
     pub(crate) passes: u8,
+    /// Its grants against its limit.
+    pub(crate) paid: Paid,
+    /// Its limit, or its requester's, keeps it out of the rota until then.
+    pub(crate) throttled_until: Option<EngineTime>,
+    /// When requirements relax for the next of its tasks; rounded up to a second.
+    pub(crate) relaxes: Option<EngineTime>,
     /// When its rules last changed, as profiles count.
     pub(crate) stamp: u64,
     /// Profiles that met it out of the rota.
     pub(crate) absent_from: BTreeSet<ProfileId>,
+    /// Profiles that it fits, as far as they have judged it.
+    pub(crate) fits: BTreeSet<ProfileId>,
 }
 
 /// A worker and what hangs on it.
@@ -135,6 +144,8 @@ pub(crate) struct WorkerRoom {
     pub(crate) present_since: EngineTime,
     /// Its profile, as last looked up.
     pub(crate) standing: Option<Standing>,
+    /// Whether it waits for work.
+    pub(crate) parked: bool,
     /// Where a pick stopped that looked at as much as it may.
     pub(crate) resume: Option<Box<Resume>>,
 }
@@ -202,9 +213,9 @@ impl ProjectRoom {
             || (self.project.state == ProjectState::Paused && planted::is(Mistake::PauseGrants))
     }
 
-    /// Whether it belongs into the rota: it grants and has places.
+    /// Whether it belongs into the rota: it grants, has places and is not throttled.
     pub(crate) fn wants_turn(&self) -> bool {
-        self.grants() && self.order.has_places()
+        self.grants() && self.order.has_places() && self.throttled_until.is_none()
     }
 
     pub(crate) fn account(&self) -> Account {
@@ -219,6 +230,14 @@ impl ProjectRoom {
             None => Some((&spec.requirements, Millis(0))),
             Some(at) => spec.relaxation.get(at).map(|step| (&step.requirements, step.after)),
         }
+    }
+
+    /// When the next of its tasks reaches a step: at most once a second.
+    pub(crate) fn next_relaxed(&self, now: EngineTime) -> Option<EngineTime> {
+        let ages = self.project.spec.relaxation.iter().map(|step| step.after);
+        let since = EngineTime(now.0 - now.0 % 1_000);
+        let next = self.order.next_of_age(ages, since).filter(|_| self.wants_turn());
+        next.map(|at| EngineTime(at.0.next_multiple_of(1_000)))
     }
 
     /// Whether a flag ended all its tasks, whatever their rows still say.
@@ -360,6 +379,9 @@ impl State {
         self.totals.replace(&room.tally, &ProjectTally::default());
         let tenant = room.project.tenant;
         let account = room.account();
+        let timer = room.throttled_until;
+        timer.into_iter().for_each(|at| self.timers.clear(at, Timer::Unthrottled(id)));
+        room.relaxes.into_iter().for_each(|at| self.timers.clear(at, Timer::Relaxed(id)));
         let tenant = self.tenant_mut(tenant);
         tenant.accounts.remove(account, room.tally.requester_time, id);
         tenant.profiles.remove_rules(&room.project.spec);

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::limits::TIER_MAX;
 use crate::{ProjectId, RequesterId};
 
 /// Virtual time of one grant at weight 1.
@@ -71,6 +72,13 @@ impl Accounts {
     pub(crate) fn time(&self, account: Account) -> u64 {
         let projects = self.of.get(&account);
         projects.and_then(|projects| projects.last()).map_or(0, |(time, _)| *time)
+    }
+
+    /// All projects of a requester.
+    pub(crate) fn projects(&self, requester: RequesterId) -> impl Iterator<Item = ProjectId> + '_ {
+        let tiers =
+            (0..=TIER_MAX).filter_map(move |tier| self.of.get(&Account { tier, requester }));
+        tiers.flatten().map(|(_, project)| *project)
     }
 
     /// A project stands in this tier and remembers this time.

@@ -13,5 +13,6 @@ pub(crate) mod pick;
 pub(crate) mod places;
 pub(crate) mod profile;
 pub(crate) mod profiles;
+pub(crate) mod rate;
 pub(crate) mod traits;
 pub(crate) mod wishes;

@@ -13,11 +13,12 @@
 //! (`places.rs`), which project is next (`fairness.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::matching::cursor::Cursors;
 use crate::matching::places::Places;
 use crate::task::TaskOrder;
-use crate::{EngineTime, TaskNumber, WallTime, WorkerId};
+use crate::{EngineTime, Millis, TaskNumber, WallTime, WorkerId};
 
 /// Milliseconds of one deadline bucket, as a power of two: about 65 s.
 const DEADLINE_BUCKET_BITS: u32 = 16;
@@ -109,6 +110,8 @@ pub(crate) struct Order {
     untouched: BTreeMap<TaskNumber, Run>,
     untouched_tasks: u64,
     shelves: BTreeMap<Class, Shelf>,
+    /// Ready entries by age: when requirements relax for the next of them.
+    ages: BTreeMap<EngineTime, u32>,
 }
 
 impl Order {
@@ -128,6 +131,25 @@ impl Order {
 
     pub(crate) fn ready_entries(&self) -> u64 {
         self.shelves.values().map(|shelf| shelf.ready.len() as u64).sum()
+    }
+
+    /// When the next ready entry reaches one of these ages.
+    pub(crate) fn next_of_age(
+        &self,
+        ages: impl Iterator<Item = Millis>,
+        now: EngineTime,
+    ) -> Option<EngineTime> {
+        let reaches = |age: Millis| {
+            // Whatever was ready then or before has that age already.
+            let young = match now.0.checked_sub(age.0) {
+                Some(at) => {
+                    self.ages.range((Bound::Excluded(EngineTime(at)), Bound::Unbounded)).next()
+                }
+                None => self.ages.first_key_value(),
+            };
+            young.map(|(ready_at, _)| *ready_at + age)
+        };
+        ages.filter_map(reaches).min()
     }
 
     /// Since when the longest waiting ready entry has been ready. Cost: one
@@ -233,14 +255,20 @@ impl Order {
 
     fn put(&mut self, key: PlaceKey) {
         let shelf = self.shelf(key.class);
-        shelf.ready.insert(key);
+        let new = shelf.ready.insert(key);
         shelf.cursors.rewind(key);
+        *self.ages.entry(key.ready_at).or_default() += u32::from(new);
     }
 
     fn take(&mut self, key: PlaceKey) {
-        let shelf = self.shelf(key.class);
-        shelf.ready.remove(&key);
+        let was = self.shelf(key.class).ready.remove(&key);
         self.clear_away(key.class);
+        if let Some(count) = self.ages.get_mut(&key.ready_at).filter(|_| was) {
+            *count -= 1;
+            if *count == 0 {
+                self.ages.remove(&key.ready_at);
+            }
+        }
     }
 
     fn take_resting(&mut self, key: PlaceKey) {

@@ -371,7 +371,8 @@ pub(crate) fn why_none(
         let why = if project.project.spec.assignment == Assignment::WorkerPicks {
             NoWork::WorkerPicks
         } else if eligibility::step(state, worker, project, now, 0).is_some() {
-            NoWork::NothingReady
+            let throttled = state.free_at(project.project.id) > now.engine;
+            if throttled { NoWork::Throttled } else { NoWork::NothingReady }
         } else {
             let unfit = eligibility::fits(state, worker, project, now).err();
             unfit.map_or(NoWork::NothingReady, eligibility::Unfit::no_work)

@@ -82,9 +82,16 @@ pub(crate) struct Spent {
     pub(crate) looks: u32,
     /// Projects taken out of the sets: their rooms are to remember it.
     pub(crate) absent: Vec<ProjectId>,
+    /// Projects judged, and whether they fit: their rooms are to remember it.
+    pub(crate) judged: Vec<(ProjectId, bool)>,
 }
 
 impl Spent {
+    /// So many looks.
+    pub(crate) fn of(looks: u32) -> Spent {
+        Spent { looks, absent: Vec::new(), judged: Vec::new() }
+    }
+
     /// One more look, if there is one left.
     pub(crate) fn look(&mut self) -> bool {
         let left = self.looks.checked_sub(1);
@@ -135,16 +142,23 @@ impl Profile {
     }
 
     /// Holds a project against the traits: a new one, or one whose rules changed.
-    pub(crate) fn judge(&mut self, state: &State, id: ProjectId, absent: &mut Vec<ProjectId>) {
+    pub(crate) fn judge(&mut self, state: &State, id: ProjectId, spent: &mut Spent) {
         self.remove(id);
         let Some(room) = state.projects.get(&id) else { return };
-        let Some(step) = self.traits.step(room) else { return };
+        let step = self.traits.step(room);
+        spent.judged.push((id, step.is_some()));
+        let Some(step) = step else { return };
         self.entries.insert(id, Entry { account: room.account(), step, keys: None });
         if room.in_rota {
             self.put(&state.turn_of(room), room.tally.waiting_since);
         } else {
-            absent.push(id);
+            spent.absent.push(id);
         }
+    }
+
+    /// Every project that fits, as far as it was judged.
+    pub(crate) fn projects(&self) -> impl Iterator<Item = ProjectId> + '_ {
+        self.entries.keys().copied()
     }
 
     /// Puts an entry into the sets: its project is in the rota.
@@ -162,6 +176,10 @@ impl Profile {
             self.turns.insert((account.tier, seat.time, account.requester));
         }
         seat.projects.insert((turn.project_time, id));
+        // The seat may be as old as an entry that is to be judged again.
+        if seat.time > turn.requester_time {
+            self.reseat(account, turn.requester_time);
+        }
     }
 
     /// Takes an entry out of the sets; it stays an entry.
@@ -310,6 +328,13 @@ impl Profile {
             }
             again.entries.insert(*id, Entry { keys: None, ..*entry });
             again.put(&Turn { requester_time: seat, project_time: time, ..turn }, since);
+        }
+        let misfiled = |room: &ProjectRoom| {
+            room.project.tenant == tenant
+                && room.fits.contains(&own) != self.entries.contains_key(&room.project.id)
+        };
+        if state.projects.values().any(misfiled) {
+            return Some("projects that a profile fits");
         }
         let missing = |room: &&ProjectRoom| {
             room.project.tenant == tenant

@@ -90,7 +90,12 @@ impl Profiles {
     }
 
     /// One more worker with these traits, and one less with those of `old`.
-    pub(crate) fn move_worker(&mut self, old: Option<ProfileId>, traits: Traits) -> ProfileId {
+    /// Returns its profile, and the one that nobody is left in.
+    pub(crate) fn move_worker(
+        &mut self,
+        old: Option<ProfileId>,
+        traits: Traits,
+    ) -> (ProfileId, Option<(ProfileId, Box<Profile>)>) {
         let id = self.by_traits.get(&traits).copied().unwrap_or_else(|| {
             self.last += 1;
             let id = ProfileId(self.last);
@@ -107,10 +112,16 @@ impl Profiles {
                 profile.workers == 0
             })
         });
-        if let Some(profile) = gone.and_then(|old| self.of.remove(&old)).flatten() {
+        let gone = gone.and_then(|old| Some((old, self.of.remove(&old)??)));
+        if let Some((_, profile)) = &gone {
             self.by_traits.remove(&profile.traits);
         }
-        id
+        (id, gone)
+    }
+
+    /// The stamp of the newest rules.
+    pub(crate) fn last_stamp(&self) -> u64 {
+        self.last_stamp
     }
 
     pub(crate) fn get_mut(&mut self, id: ProfileId) -> Option<&mut Profile> {

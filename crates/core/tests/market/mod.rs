@@ -1,6 +1,6 @@
 //! An engine with requesters, projects and workers, and short ways to make them ask.
 //!
-//! Not here: what a grant should be (`naive.rs`).
+//! Not here: what a grant should be (`naive.rs`), who is woken (`waiting.rs`).
 
 pub(crate) mod naive;
 
@@ -91,6 +91,29 @@ impl Market {
         outcome
     }
 
+    /// One `Lease` as the writer tries it for a call that waits.
+    pub(crate) fn try_lease(&mut self, command: Command) -> Outcome {
+        let request = Request { tenant: TenantId::DEFAULT, command };
+        match self.engine.try_lease(self.position.next(), self.now, &request) {
+            Step::Done { outcome, changes } => {
+                if !changes.is_empty() {
+                    self.position = self.position.next();
+                }
+                outcome.expect("no refusal")
+            }
+            Step::NeedCold(tasks) => panic!("{tasks:?} are cold"),
+        }
+    }
+
+    /// Settled tasks leave memory, as they do once they are durable.
+    pub(crate) fn forget(&mut self) {
+        self.engine.forget(self.position);
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        TenantId::DEFAULT
+    }
+
     /// Lets time pass and rings what is due.
     pub(crate) fn wait(&mut self, ms: u64) {
         self.now.engine = self.now.engine + Millis(ms);
@@ -106,8 +129,14 @@ impl Market {
     }
 
     pub(crate) fn requester(&mut self, name: &str, weight: u32) {
+        self.requester_at(name, weight, 0);
+    }
+
+    /// With a limit of grants a minute; 0: none.
+    pub(crate) fn requester_at(&mut self, name: &str, weight: u32, grants_per_minute: u32) {
         let name = Some(id(name));
-        let requester = CreateRequester { name, weight, ..CreateRequester::default() };
+        let requester =
+            CreateRequester { name, weight, grants_per_minute, ..CreateRequester::default() };
         self.act(Command::CreateRequester(requester)).expect("a requester");
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct Venture {
     pub(crate) virtual_time: u64,
     pub(crate) requester_time: u64,
     pub(crate) waiting_since: u64,
+    /// Grants a minute; 0: no limit.
+    pub(crate) rate: u64,
+    pub(crate) tat_us: u64,
     pub(crate) passes: u8,
     pub(crate) in_rota: bool,
 }
@@ -32,6 +35,8 @@ pub(crate) struct Naive {
     pub(crate) gap: u64,
     pub(crate) now: u64,
     pub(crate) weights: BTreeMap<u32, u32>,
+    /// By requester: grants a minute, and until when its grants are paid for.
+    pub(crate) rates: BTreeMap<u32, (u64, u64)>,
     pub(crate) ventures: BTreeMap<ProjectId, Venture>,
     pub(crate) skills: Vec<BTreeSet<usize>>,
     pub(crate) never: BTreeSet<(usize, TaskId)>,
@@ -43,7 +48,15 @@ impl Naive {
     /// Who has places and may grant is in the rota; who comes waits from now on.
     pub(crate) fn settle(&mut self) {
         for venture in self.ventures.values_mut() {
-            let wants = !venture.paused && !venture.places.is_empty();
+            let shared = self.rates.get(&venture.requester).copied().unwrap_or_default();
+            let own = (venture.rate, venture.tat_us);
+            let early = |(rate, tat): (u64, u64)| {
+                let interval = 60_000_000_u64.checked_div(rate);
+                let slack = interval.map(|interval| 1_000_000_u64.saturating_sub(interval));
+                slack.is_some_and(|slack| tat > self.now * 1_000 + slack)
+            };
+            let throttled = early(own) || early(shared);
+            let wants = !venture.paused && !venture.places.is_empty() && !throttled;
             if wants && !venture.in_rota {
                 venture.waiting_since = self.now;
             }
@@ -122,5 +135,13 @@ impl Naive {
         venture.virtual_time = venture.virtual_time.max(behind) + 1;
         venture.waiting_since = self.now;
         venture.passes = 0;
+        let now_us = self.now * 1_000;
+        let pay = |tat: u64, rate: u64| match 60_000_000_u64.checked_div(rate) {
+            Some(interval) => tat.max(now_us) + interval,
+            None => tat,
+        };
+        venture.tat_us = pay(venture.tat_us, venture.rate);
+        let shared = self.rates.entry(requester).or_default();
+        shared.1 = pay(shared.1, shared.0);
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn limits(words: &[&str]) -> Result<Limits, String> {
     while let Some(word) = words.next() {
         let value = words.need("value")?;
         match word {
+            "service-gap" => limits.service_gap = length(value)?,
             "restart-grace" => limits.restart_grace = length(value)?,
             "expiry-bar" => limits.expiry_bar = length(value)?,
             "claim-within" => limits.claim_within = length(value)?,

@@ -49,6 +49,9 @@ pub(super) fn lease(
     if leases.is_empty() && unfinished {
         return Ok(Outcome::Leased(Leased { unfinished, ..Leased::default() }));
     }
+    if leases.is_empty() && state.quiet {
+        return Ok(Outcome::Leased(Leased::default()));
+    }
     if leases.is_empty() {
         let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
         return Ok(Outcome::Leased(Leased { none_because, ..Leased::default() }));
@@ -142,6 +145,11 @@ fn named(
             .map_err(|unfit| unfit.refusal(&worker.worker.name, &project.project.name))?;
     }
     room?;
+    let free_at = state.free_at(id.project);
+    if free_at > now.engine {
+        let remaining = free_at - now.engine;
+        return Err(Refusal::Throttled { project: name(), remaining }.into());
+    }
     Ok(id)
 }
 
@@ -234,6 +242,7 @@ fn grant(
         finish::release_expired(&mut edit);
     }
     state.worker_room_mut(worker).record.idle_since = now.engine;
+    state.refile(worker);
     changes.worker(worker);
     state.close(edit, changes);
     lease
@@ -257,6 +266,7 @@ fn charge(state: &mut State, changes: &mut Changes, project: ProjectId, runners_
     room.tally.waiting_since = changes.now.engine;
     room.passes = 0;
     changes.project(project);
+    state.pay(project, changes);
 }
 
 /// A granting call is found again by its request id: while one of its leases

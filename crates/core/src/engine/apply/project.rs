@@ -63,6 +63,7 @@ pub(super) fn create(
     changes.push(tenant, pinned(&project));
     state.projects.insert(id, room);
     state.enroll(id);
+    state.throttle(id, changes);
     create_keys::remember(state, changes, tenant, Parent::Projects, key, vec![id.0]);
     Ok(Outcome::Project(Box::new(project)))
 }
@@ -175,7 +176,7 @@ fn put(state: &mut State, changes: &mut Changes, project: &Project) {
     if old.spec != project.spec || gone {
         state.rules_change(project.id, &old.spec);
     }
-    state.turn(project.id, changes);
+    state.throttle(project.id, changes);
     state.stir(project.id);
     changes.push(project.tenant, Change::Project(Box::new(project.clone())));
 }

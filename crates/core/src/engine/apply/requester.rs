@@ -78,9 +78,9 @@ pub(super) fn update(
         requester.version += 1;
         state.requesters.insert(id, requester.clone());
         state.requester_changes(tenant, id);
+        state.throttle_all(id, changes);
         // Whom it no longer blocks may have been waiting for its work.
-        state.tenant_mut(tenant).stirs += 1;
-        state.woken.all = true;
+        state.stir_all(id);
         changes.push(tenant, Change::Requester(Box::new(requester.clone())));
     }
     Ok(Outcome::Requester(Box::new(requester)))

@@ -12,5 +12,6 @@ pub(super) fn restarted(state: &mut State, changes: &mut Changes) -> Result<Outc
     changes.partition();
     // What only memory knows is forgotten, whether or not this engine lived through it.
     state.projects.values_mut().for_each(|room| room.passes = 0);
+    state.forget_grants();
     Ok(Outcome::Restarted)
 }

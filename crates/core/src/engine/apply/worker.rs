@@ -147,7 +147,7 @@ pub(super) fn put(state: &mut State, changes: &mut Changes, mut worker: Worker) 
     }
     worker.version += 1;
     room.worker = worker.clone();
-    state.woken.workers.insert(worker.id);
+    state.wake(worker.id);
     state.stands_anew(worker.id);
     changes.push(worker.tenant, Change::Worker(Box::new(worker)));
 }
