@@ -21,3 +21,4 @@ mod replay_kill;
 mod restart;
 mod snapshots;
 mod upgrade;
+mod work;

@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use crate::event::{Event, Log};
-use crate::lease::Lease;
+use crate::lease::{Draft, Lease};
 use crate::project::{Project, ProjectTally, Sweep, Terms};
 use crate::requester::Requester;
 use crate::submission::Submission;
 use crate::task::{TaskRecord, TaskSpec};
 use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use crate::{
-    ClientId, EngineTime, Fingerprint, ProjectId, Revision, Sequence, TaskNumber, TenantId,
-    WorkerId,
+    ClientId, EngineTime, Fingerprint, LeaseId, ProjectId, Revision, Sequence, TaskNumber,
+    TenantId, WorkerId,
 };
 
 /// A change and the platform whose rows it is about: the tenant leads every key.
@@ -43,6 +43,10 @@ pub enum Change {
     Task(Box<TaskRecord>),
     /// A lease.
     Lease(Box<Lease>),
+    /// An unfinished answer.
+    Draft(Box<Draft>),
+    /// An unfinished answer that nobody needs any more.
+    DraftGone(LeaseId),
     /// An answer.
     Submission(Box<Submission>),
     /// A record of a log.
@@ -74,7 +78,7 @@ pub enum Change {
     Partition(PartitionRow),
     /// What a tenant as a whole remembers.
     Tenant(TenantRow),
-    /// Specs, records, leases and submissions of these tasks are gone.
+    /// Specs, records, leases, drafts and submissions of these tasks are gone.
     TasksGone {
         /// Of which project.
         project: ProjectId,

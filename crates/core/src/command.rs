@@ -5,6 +5,7 @@
 //! one position with an outcome per item.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::explanation::Question;
 use crate::lease::ReturnReason;
@@ -93,6 +94,12 @@ pub enum Command {
     Submit(SubmitAnswers),
     /// Back with them.
     Return(ReturnLeases),
+    /// Pushed leases have arrived at their worker.
+    Claim(ClaimLeases),
+    /// Workers show life: more time for what they hold.
+    ShowLife(LifeSigns),
+    /// An unfinished answer, to be kept with its lease.
+    SaveDraft(SaveDraft),
     /// What time has done: at most `TIMERS_PER_TURN_MAX` timers that are due.
     Tick,
     /// One bounded step of a project's sweep.
@@ -373,6 +380,8 @@ pub struct LeaseTasks {
     pub wishes: Wishes,
     /// Exactly this one, in a project where workers pick.
     pub task: Option<TaskRef>,
+    /// What is granted goes back unless it is claimed in time: it is pushed.
+    pub claim: bool,
     /// Makes a retry safe.
     pub request_id: Option<ClientId>,
     /// Of everything above but the request id.
@@ -435,10 +444,43 @@ impl LeaseTasks {
             count: 1,
             wishes: Wishes::default(),
             task: None,
+            claim: false,
             request_id: None,
             content: Fingerprint::default(),
         }
     }
+}
+
+/// Pushed leases have arrived at their worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimLeases {
+    /// Whose.
+    pub worker: ClientId,
+    /// Which.
+    pub leases: Vec<LeaseId>,
+}
+
+/// Signs of life, as one connection gathered them: every lease named, and every
+/// live lease of the workers named, gets its project's lease duration from now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LifeSigns {
+    /// Who showed life.
+    pub workers: Vec<ClientId>,
+    /// On which leases life was seen.
+    pub leases: Vec<LeaseId>,
+    /// For whom the caller speaks: leases of anybody else do not exist for it.
+    pub of: Arc<BTreeSet<ClientId>>,
+}
+
+/// An unfinished answer, to be kept with its lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveDraft {
+    /// Whose.
+    pub worker: ClientId,
+    /// Under which lease.
+    pub lease: LeaseId,
+    /// At most `DRAFT_BYTES_MAX`; empty: no draft any more.
+    pub bytes: Vec<u8>,
 }
 
 impl Command {
@@ -469,6 +511,9 @@ impl Command {
             Command::Extend(_) => "extend",
             Command::Submit(_) => "submit",
             Command::Return(_) => "return",
+            Command::Claim(_) => "claim",
+            Command::ShowLife(_) => "show_life",
+            Command::SaveDraft(_) => "save_draft",
             Command::Tick => "tick",
             Command::Sweep { .. } => "sweep",
             Command::Restarted => "restarted",
@@ -483,6 +528,8 @@ impl Command {
             Command::Extend(c) => Some(&c.worker),
             Command::Submit(c) => Some(&c.worker),
             Command::Return(c) => Some(&c.worker),
+            Command::Claim(c) => Some(&c.worker),
+            Command::SaveDraft(c) => Some(&c.worker),
             Command::CreateProject(c) => Some(&c.requester),
             _ => None,
         }

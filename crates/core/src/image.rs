@@ -44,7 +44,7 @@ pub enum ImageRow {
     Spec(SpecRow),
     /// A touched task with its leases, open or not yet settled.
     Task(Box<ColdTask>),
-    /// A touched task that is settled: final, no live lease, no open window.
+    /// A touched task that is settled: final, no live lease, no open window, no draft.
     Settled(TaskId),
 }
 

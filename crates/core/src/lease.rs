@@ -27,6 +27,20 @@ pub struct Lease {
     pub deadline: EngineTime,
     /// What is true of it now.
     pub state: LeaseState,
+    /// A live lease that was pushed goes back then, without blame, unless its worker
+    /// has shown that it arrived; `None`: nothing is left to show.
+    pub claim_by: Option<EngineTime>,
+    /// Whether an unfinished answer is kept with it.
+    pub draft: bool,
+}
+
+/// An unfinished answer, kept with its lease until that ends for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Under which lease.
+    pub lease: LeaseId,
+    /// As the worker wrote it; never empty.
+    pub bytes: Vec<u8>,
 }
 
 /// What is true of a lease.
@@ -118,6 +132,18 @@ impl Lease {
         match &self.state {
             LeaseState::Submitted(s) if s.verdict.counts() => Some(s),
             _ => None,
+        }
+    }
+
+    /// Whether an answer may still come under it: the draft stays as long.
+    #[must_use]
+    pub fn awaits_answer(&self, now: EngineTime) -> bool {
+        match self.state {
+            LeaseState::Live => true,
+            LeaseState::Expired { window_ends, .. } => now < window_ends,
+            LeaseState::Submitted(_) | LeaseState::Returned { .. } | LeaseState::Revoked { .. } => {
+                false
+            }
         }
     }
 

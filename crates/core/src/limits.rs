@@ -11,6 +11,8 @@ pub const CLIENT_ID_CHARS_MAX: usize = 128;
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes in one answer.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// Bytes in one draft.
+pub const DRAFT_BYTES_MAX: usize = 256 * 1024;
 /// Items in one bulk call.
 pub const ITEMS_PER_CALL_MAX: usize = 1_000;
 /// Bytes in one message, either way.
@@ -45,6 +47,10 @@ pub const LATE_WINDOW_MAX: Millis = Millis::from_mins(24 * 60);
 pub const LATE_GRACE_PERCENT: u64 = 10;
 /// Longest `late_grace`.
 pub const LATE_GRACE_MAX: Millis = Millis::from_secs(60);
+/// How often a client is to show signs of life.
+pub const HEARTBEAT_DEFAULT: Millis = Millis::from_secs(20);
+/// Workers for whom one stream may speak.
+pub const WORKERS_PER_STREAM_MAX: usize = 10_000;
 /// Longest a `Lease` call may wait for work.
 pub const WAIT_MAX: Millis = Millis::from_secs(60);
 /// Distinct workers who must report a task as broken before it fails.
@@ -110,6 +116,8 @@ pub struct Limits {
     pub restart_grace: Millis,
     /// How long a worker is barred from a task whose lease it let expire.
     pub expiry_bar: Millis,
+    /// A pushed lease that nobody claims for so long goes back.
+    pub claim_within: Millis,
     /// DECLINED is free within this time of the grant.
     pub decline_within: Millis,
     /// Declines in a row before a worker cools down.
@@ -129,6 +137,7 @@ impl Default for Limits {
         Limits {
             restart_grace: Millis::from_secs(20),
             expiry_bar: Millis::from_mins(24 * 60),
+            claim_within: Millis::from_secs(30),
             decline_within: Millis::from_secs(30),
             declines_in_a_row: 5,
             decline_cooldown: Millis::from_mins(10),

@@ -38,6 +38,12 @@ pub enum Outcome {
     Submitted(Vec<Result<Receipt, Refusal>>),
     /// Per item the lease, or why not.
     Returned(Vec<Result<LeaseId, Refusal>>),
+    /// Per item the lease, or why not.
+    Claimed(Vec<Result<LeaseId, Refusal>>),
+    /// What life signs extended.
+    Alive(Alive),
+    /// The draft is kept, or gone where it was empty.
+    DraftSaved(LeaseId),
     /// Time passed; so many timers rang.
     Ticked {
         /// How many.
@@ -111,6 +117,15 @@ pub struct Leased {
     pub none_because: Vec<(NoWork, u32)>,
     /// Nothing so far, and more is to be looked at: the same command goes on.
     pub unfinished: bool,
+}
+
+/// What life signs extended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Alive {
+    /// Per lease named: the time left now, or why not.
+    pub named: Vec<Result<Grant, Refusal>>,
+    /// The live leases of the workers named, in the order in which these came.
+    pub held: Vec<Grant>,
 }
 
 /// Why an open project has nothing for a worker.

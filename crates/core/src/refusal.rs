@@ -22,6 +22,8 @@ pub enum Refusal {
     SkillNotFound { worker: ClientId, skill: String },
     #[error("worker {worker} has no {lease}")]
     LeaseNotFound { worker: ClientId, lease: LeaseId },
+    #[error("none of the workers on this connection has {lease}")]
+    NoSuchLease { lease: LeaseId },
 
     #[error("{kind} {name} exists already with other content")]
     NameTaken { kind: Kind, name: ClientId },

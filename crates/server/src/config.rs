@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use piecework_core::{Limits, Millis};
+use piecework_core::{Limits, Millis, limits};
 use serde::{Deserialize, Serialize};
+
+use crate::services::WorkTerms;
 
 /// The daemon's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +76,10 @@ pub enum LogFormat {
 pub struct Times {
     /// Nothing expires for so long after a restart.
     pub restart_grace_ms: u64,
+    /// How often streams are to show signs of life, and how long they may be silent.
+    pub heartbeat_ms: u64,
+    /// A pushed lease that nobody acknowledges for so long goes back.
+    pub claim_within_ms: u64,
     /// How long a worker is barred from a task whose lease it let expire.
     pub expiry_bar_ms: u64,
     /// How long a worker gets nothing after five declines in a row.
@@ -112,12 +118,14 @@ impl Default for Log {
 
 impl Default for Times {
     fn default() -> Times {
-        let limits = Limits::default();
+        let engine = Limits::default();
         Times {
-            restart_grace_ms: limits.restart_grace.0,
-            expiry_bar_ms: limits.expiry_bar.0,
-            decline_cooldown_ms: limits.decline_cooldown.0,
-            create_keys_kept_ms: limits.create_keys_kept.0,
+            restart_grace_ms: engine.restart_grace.0,
+            heartbeat_ms: limits::HEARTBEAT_DEFAULT.0,
+            claim_within_ms: engine.claim_within.0,
+            expiry_bar_ms: engine.expiry_bar.0,
+            decline_cooldown_ms: engine.decline_cooldown.0,
+            create_keys_kept_ms: engine.create_keys_kept.0,
         }
     }
 }
@@ -128,10 +136,21 @@ impl Config {
     pub fn limits(&self) -> Limits {
         Limits {
             restart_grace: Millis(self.times.restart_grace_ms),
+            claim_within: Millis(self.times.claim_within_ms),
             expiry_bar: Millis(self.times.expiry_bar_ms),
             decline_cooldown: Millis(self.times.decline_cooldown_ms),
             create_keys_kept: Millis(self.times.create_keys_kept_ms),
             ..Limits::default()
+        }
+    }
+
+    /// What is asked of the clients of streams.
+    pub(crate) fn work_terms(&self) -> WorkTerms {
+        WorkTerms {
+            heartbeat: Duration::from_millis(self.times.heartbeat_ms.max(1)),
+            claim_within: Duration::from_millis(self.times.claim_within_ms),
+            // Calls in flight have half of the shutdown.
+            drain_within: self.shutdown_within() * 2 / 5,
         }
     }
 

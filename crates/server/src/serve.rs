@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::http::{self, Phase};
 use crate::metrics;
 use crate::rpc::CountCalls;
-use crate::services::{Life, Services, StatusFacts, StatusSource};
+use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
 use crate::writer::{self, CommitError, Ending, RecoverError, Running};
 
 /// How often histograms are folded.
@@ -132,9 +132,10 @@ pub async fn serve(
     let (phase, phases) = watch::channel(Phase::Starting);
     let http = spawn_http(scrape, phases)?;
 
-    let running = start(&config).await?;
+    let (running, registry) = start(&config).await?;
     let (stopping, stopped) = watch::channel(false);
-    let server = spawn_grpc(&config, &running, grpc, stopped, begun, at.listen).await;
+    let own = Own { running: &running, registry, begun };
+    let server = spawn_grpc(&config, own, grpc, stopped, at.listen).await;
     phase.send_replace(Phase::Serving);
     info!(listen = %at.listen, metrics = %at.metrics, started_in_ms = begun.elapsed().as_millis(), "serving");
     // The caller may not care.
@@ -145,13 +146,16 @@ pub async fn serve(
     ending
 }
 
-async fn start(config: &Config) -> Result<Running, ServeError> {
+async fn start(config: &Config) -> Result<(Running, Arc<Registry>), ServeError> {
     let config = config.clone();
     let started = tokio::task::spawn_blocking(move || writer::start(&config)).await;
     let (running, replies) =
         started.map_err(|_| ServeError::WriterGone)?.map_err(ServeError::Recover)?;
-    tokio::spawn(writer::fire(replies));
-    Ok(running)
+    let registry = Arc::new(Registry::new(running.inbox(), &running.store()));
+    let (hear, take_back) = (Arc::clone(&registry), Arc::clone(&registry));
+    let unheard = move |answer| take_back.unheard(answer);
+    tokio::spawn(writer::fire(replies, move |ended| hear.ended(ended), unheard));
+    Ok((running, registry))
 }
 
 /// Waits for the end and brings it about.
@@ -234,14 +238,21 @@ fn spawn_http(
     }))
 }
 
+/// What the services stand on.
+struct Own<'a> {
+    running: &'a Running,
+    registry: Arc<Registry>,
+    begun: Instant,
+}
+
 async fn spawn_grpc(
     config: &Config,
-    running: &Running,
+    own: Own<'_>,
     listener: TcpListener,
     stopped: watch::Receiver<bool>,
-    begun: Instant,
     listen: SocketAddr,
 ) -> JoinHandle<Result<(), tonic::transport::Error>> {
+    let Own { running, registry, begun } = own;
     let services = Services::new(
         running.inbox(),
         &running.store(),
@@ -249,6 +260,7 @@ async fn spawn_grpc(
         stopped.clone(),
         status(running, begun, stopped.clone()),
         running.snapshots(),
+        Streams { registry, terms: config.work_terms() },
     );
     let reflection = listen.ip().is_loopback() || config.reflection;
     let routes = services.routes(reflection).await;

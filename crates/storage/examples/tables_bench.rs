@@ -207,6 +207,8 @@ fn cycle(number: u32, sequence: &mut u64) -> Vec<Vec<Change>> {
         granted_wall: WallTime(1_800_000_000_000),
         deadline: EngineTime(723_456),
         state,
+        claim_by: None,
+        draft: false,
     };
     let answer = br#"{"label":"cat","sure":true}"#.to_vec();
     let fingerprint = Fingerprint::of(&[&answer]);

@@ -15,10 +15,12 @@ use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
 use piecework_client::proto::v1::ReturnReason;
+use tokio::time::Instant;
 
 use self::desk::{Desk, Drawn, Held, Submitted};
 use self::person::Person;
 use self::program::Program;
+use crate::commands::offers::Wishes;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::names;
@@ -38,7 +40,7 @@ pub(crate) struct Work {
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// This task, in a project where workers pick
-    #[arg(long, conflicts_with_all = ["count", "wait"])]
+    #[arg(long, conflicts_with_all = ["count", "wait", "Wishes"])]
     task: Option<String>,
     /// End after one task
     #[arg(long, conflicts_with = "count")]
@@ -46,6 +48,8 @@ pub(crate) struct Work {
     /// End after so many tasks
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+    #[command(flatten)]
+    wishes: Wishes,
     /// How long to wait when there is nothing to do; by default not at all
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
@@ -91,6 +95,9 @@ impl Work {
             worker: names::worker(&self.worker)?,
             project: names::project(&self.project)?,
             output: session.output_or(Format::Table),
+            except: self.wishes.except()?,
+            until: self.wishes.within.map(|within| Instant::now() + within),
+            wishes: self.wishes,
         };
         let task = self.task.as_deref().map(|task| names::task(&desk.project, task)).transpose()?;
         let mut interrupt = Interrupt::listen()?;

@@ -86,7 +86,15 @@ impl State {
         let id = task.record.id;
         let mut tally = self.project_room(id.project).tally;
         for (number, old) in touched {
-            let new = &task.leases[number as usize - 1];
+            let new = &mut task.leases[number as usize - 1];
+            let had_draft = new.draft || old.as_ref().is_some_and(|old| old.draft);
+            // Nothing is left to claim, or to finish.
+            new.claim_by = new.claim_by.filter(|_| new.is_live());
+            new.draft &= new.awaits_answer(now);
+            let new = &*new;
+            if had_draft && !new.draft {
+                changes.row(self, id.project, Change::DraftGone(new.id));
+            }
             if old.as_ref() == Some(new) {
                 continue;
             }
@@ -180,6 +188,9 @@ impl State {
         match lease.state {
             LeaseState::Live => {
                 self.timers.set(rings(lease), Timer::Deadline(lease.id));
+                if let Some(at) = lease.claim_by {
+                    self.timers.set(at, Timer::Claim(lease.id));
+                }
                 self.live_leases += 1;
                 let worker = self.worker_room_mut(lease.worker);
                 worker.live.insert(lease.id);
@@ -189,8 +200,11 @@ impl State {
                 if !released && rests_until > now {
                     self.timers.set(rests_until, Timer::Rested(lease.id));
                 }
-                if !released && window_ends > now {
+                let open = !released && window_ends > now;
+                if open || lease.draft {
                     self.timers.set(window_ends, Timer::WindowEnds(lease.id));
+                }
+                if open {
                     self.worker_room_mut(lease.worker).lapsed.insert((window_ends, lease.id));
                 }
             }
@@ -205,6 +219,9 @@ impl State {
             LeaseState::Live => {
                 if !planted::is(Mistake::ExpireFinished) {
                     self.timers.clear(rings(lease), Timer::Deadline(lease.id));
+                }
+                if let Some(at) = lease.claim_by {
+                    self.timers.clear(at, Timer::Claim(lease.id));
                 }
                 self.live_leases -= 1;
                 let worker = self.worker_room_mut(lease.worker);

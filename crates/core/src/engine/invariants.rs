@@ -232,10 +232,19 @@ fn check_timers(state: &State, now: Now) -> Result<(), Broken> {
     for task in state.tasks.values() {
         for lease in &task.leases {
             match lease.state {
-                LeaseState::Live => timers.set(rings(lease), Timer::Deadline(lease.id)),
-                LeaseState::Expired { rests_until, window_ends, released: false } => {
-                    timers.set(rests_until, Timer::Rested(lease.id));
-                    timers.set(window_ends, Timer::WindowEnds(lease.id));
+                LeaseState::Live => {
+                    timers.set(rings(lease), Timer::Deadline(lease.id));
+                    if let Some(at) = lease.claim_by {
+                        timers.set(at, Timer::Claim(lease.id));
+                    }
+                }
+                LeaseState::Expired { rests_until, window_ends, released } => {
+                    if !released {
+                        timers.set(rests_until, Timer::Rested(lease.id));
+                    }
+                    if !released || lease.draft {
+                        timers.set(window_ends, Timer::WindowEnds(lease.id));
+                    }
                 }
                 _ => {}
             }

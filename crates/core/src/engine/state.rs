@@ -195,7 +195,8 @@ impl Task {
 
     /// Nothing will happen to it by itself any more.
     pub(crate) fn is_settled(&self, now: EngineTime) -> bool {
-        !self.record.state.is_open() && !self.leases.iter().any(|l| l.takes_capacity(now))
+        let waits = |l: &Lease| l.takes_capacity(now) || l.draft;
+        !self.record.state.is_open() && !self.leases.iter().any(waits)
     }
 }
 

@@ -14,6 +14,9 @@ use crate::{EngineTime, LeaseId, Now, TaskId, WallTime};
 /// What is due at some time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
+    /// A pushed lease was not claimed. First of all: at its deadline, too, it goes
+    /// back without blame.
+    Claim(LeaseId),
     /// A live lease runs out.
     Deadline(LeaseId),
     /// The place of an expired lease has rested long enough.

@@ -170,6 +170,8 @@ mod tests {
             revision: Revision(1),
             granted: EngineTime(0),
             granted_wall: WallTime(0),
+            claim_by: None,
+            draft: false,
             deadline: EngineTime(0),
             state,
         }

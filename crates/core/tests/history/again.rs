@@ -69,7 +69,15 @@ impl Player {
                 let (task, request_id) = (None, Some(id("probe", project.id)));
                 let content = Fingerprint::default();
                 let wishes = Wishes::among(projects);
-                let lease = LeaseTasks { worker, count: 2, wishes, task, request_id, content };
+                let lease = LeaseTasks {
+                    worker,
+                    count: 2,
+                    wishes,
+                    task,
+                    claim: false,
+                    request_id,
+                    content,
+                };
                 probes.push(Command::Lease(lease));
             }
         }

@@ -17,6 +17,7 @@ pub(crate) fn tiny_limits() -> Limits {
     Limits {
         restart_grace: Millis(1_500),
         expiry_bar: Millis(5_000),
+        claim_within: Millis(2_000),
         decline_within: Millis(1_000),
         declines_in_a_row: 2,
         decline_cooldown: Millis(3_000),

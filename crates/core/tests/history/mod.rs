@@ -16,6 +16,7 @@ mod late;
 mod player;
 mod retry;
 mod seen;
+mod signs;
 
 use piecework_core::lease::ReturnReason;
 use proptest::collection::vec;
@@ -84,6 +85,11 @@ pub(crate) enum Move {
         lease: Which,
         by: Option<u16>,
     },
+    /// A claim, a sign of life or a draft.
+    Show {
+        lease: Which,
+        what: Sign,
+    },
     CreateTasks {
         project: u8,
         tasks: Vec<TaskPlan>,
@@ -134,6 +140,18 @@ pub(crate) enum Move {
     Retry {
         which: u16,
     },
+}
+
+/// How a worker shows that it has a lease.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sign {
+    Claim,
+    /// Life on the lease, or of its worker.
+    Life {
+        named: bool,
+    },
+    /// Of so many bytes.
+    Draft(u8),
 }
 
 /// What happens to a project.
@@ -217,7 +235,16 @@ fn work() -> impl Strategy<Value = Move> {
         7 => (which(), 0..16_u8, any::<u8>())
             .prop_map(|(lease, n, answer)| Move::Submit { lease, stranger: n == 0, answer }),
         3 => (which(), reason).prop_map(|(lease, reason)| Move::Return { lease, reason }),
+        3 => (which(), signs()).prop_map(|(lease, what)| Move::Show { lease, what }),
         2 => (which(), rarely(1, 0_u16..9_000)).prop_map(|(lease, by)| Move::Extend { lease, by }),
+    ]
+}
+
+fn signs() -> impl Strategy<Value = Sign> {
+    prop_oneof![
+        2 => Just(Sign::Claim),
+        2 => any::<bool>().prop_map(|named| Sign::Life { named }),
+        5 => (0_u8..5).prop_map(Sign::Draft),
     ]
 }
 

@@ -110,7 +110,7 @@ impl Player {
             let due = self.world.engine.next_due();
             let engine = due.engine.is_some_and(|at| at <= self.now.engine);
             if !engine && due.wall.is_none_or(|at| at > self.now.wall) {
-                return;
+                return self.check_claims();
             }
             self.act(Command::Tick);
         }
@@ -133,6 +133,7 @@ impl Player {
                 _ => {}
             }
         }
+        self.notice_unclaimed(command, did);
         if let (Command::Return(_), false) = (command, did.changes.is_empty()) {
             self.seen.returns += 1;
         }
@@ -169,7 +170,7 @@ impl Player {
         Some(TaskRef { project, task })
     }
 
-    fn lease(&self, which: Which) -> Option<Lease> {
+    pub(super) fn lease(&self, which: Which) -> Option<Lease> {
         let (index, fits): (u16, fn(&Lease) -> bool) = match which {
             Which::Live(index) => (index, Lease::is_live),
             Which::Lapsed(index) => (index, |l| matches!(l.state, LeaseState::Expired { .. })),
@@ -203,6 +204,7 @@ impl Player {
             }
             Move::LeaseNamed { worker, task, request } => self.ask_for(*worker, *task, *request),
             Move::Submit { .. } | Move::Return { .. } | Move::Extend { .. } => self.work(step),
+            Move::Show { lease, what } => self.show(*lease, *what),
             Move::CreateTasks { project, tasks, key } => self.upload(*project, tasks, *key),
             Move::UpdateTask { .. } | Move::CancelTask { .. } | Move::Requeue { .. } => {
                 self.change_task(step);
@@ -262,11 +264,13 @@ impl Player {
         let open = self.explained_as_open(worker, &wished);
         let count = count.into();
         let name = self.name(worker);
+        let claim = self.pushes();
         let did = self.act(Command::Lease(LeaseTasks {
             worker: name,
             count,
             wishes: Wishes::among(projects),
             task: None,
+            claim,
             request_id,
             content,
         }));
@@ -308,6 +312,7 @@ impl Player {
             count,
             wishes: Wishes::default(),
             task,
+            claim: false,
             request_id,
             content,
         }));

@@ -17,10 +17,12 @@ pub(crate) struct Seen {
     pub(super) empty: u64,
     pub(super) promised: u64,
     pub(super) hindered: u64,
+    pub(super) drafts: u64,
+    pub(super) unclaimed: u64,
 }
 
 impl Seen {
-    pub(crate) fn list(&self) -> [(&'static str, u64); 14] {
+    pub(crate) fn list(&self) -> [(&'static str, u64); 16] {
         [
             ("expiries", self.expiries),
             ("late submits", self.late),
@@ -36,6 +38,8 @@ impl Seen {
             ("empty answers", self.empty),
             ("explained as open", self.promised),
             ("explained as hindered", self.hindered),
+            ("drafts", self.drafts),
+            ("unclaimed pushes", self.unclaimed),
         ]
     }
 
@@ -54,5 +58,7 @@ impl Seen {
         self.empty += other.empty;
         self.promised += other.promised;
         self.hindered += other.hindered;
+        self.drafts += other.drafts;
+        self.unclaimed += other.unclaimed;
     }
 }

@@ -184,6 +184,11 @@ impl Story {
             facts.push(if released { "released" } else { "held" }.into());
         }
         facts.push(format!("revision {}", lease.revision));
+        let claim = lease.claim_by.map_or("claimed".into(), |at| format!("claim-by {at}"));
+        facts.push(claim);
+        let draft = self.world.rows.drafts.get(&id);
+        let draft = draft.map_or("none".into(), |bytes| String::from_utf8_lossy(bytes));
+        facts.push(format!("draft {draft}"));
         Ok(facts)
     }
 

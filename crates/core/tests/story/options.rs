@@ -61,6 +61,7 @@ pub(crate) fn limits(words: &[&str]) -> Result<Limits, String> {
         match word {
             "restart-grace" => limits.restart_grace = length(value)?,
             "expiry-bar" => limits.expiry_bar = length(value)?,
+            "claim-within" => limits.claim_within = length(value)?,
             "decline-within" => limits.decline_within = length(value)?,
             "declines" => limits.declines_in_a_row = number(value)?,
             "decline-cooldown" => limits.decline_cooldown = length(value)?,

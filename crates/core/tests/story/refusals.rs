@@ -26,6 +26,7 @@ refusals! {
     WorkerNotFound "WORKER_NOT_FOUND"
     SkillNotFound "SKILL_NOT_FOUND"
     LeaseNotFound "LEASE_NOT_FOUND"
+    NoSuchLease "NO_SUCH_LEASE"
     NameTaken "NAME_TAKEN"
     RequestIdReused "REQUEST_ID_REUSED"
     EtagMismatch "ETAG_MISMATCH"

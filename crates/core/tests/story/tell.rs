@@ -35,11 +35,18 @@ impl Story {
             Outcome::Worker(view) => self.worker_view(view),
             Outcome::Explained(_) => "explained".into(),
             Outcome::Leased(leased) => self.leased(leased),
-            Outcome::Extended(grants) => self.items(grants, |story, grant| {
-                format!("{} until {}", story.lease_name(grant.lease.id), grant.lease.deadline)
-            }),
+            Outcome::Extended(grants) => self.items(grants, |story, grant| story.extended(grant)),
             Outcome::Submitted(receipts) => self.items(receipts, |_, receipt| told(receipt)),
             Outcome::Returned(leases) => self.items(leases, |_, _| "returned".into()),
+            Outcome::Claimed(leases) => self.items(leases, |_, _| "claimed".into()),
+            Outcome::Alive(alive) => {
+                let named = self.items(&alive.named, |story, grant| story.extended(grant));
+                let held: Vec<Result<Grant, Refusal>> =
+                    alive.held.iter().cloned().map(Ok).collect();
+                let held = self.items(&held, |story, grant| story.extended(grant));
+                [named, held].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ")
+            }
+            Outcome::DraftSaved(_) => "saved".into(),
             Outcome::Ticked { .. } => self.happened(did),
             Outcome::Swept { finished } => {
                 let end = if *finished { "finished" } else { "more" };
@@ -60,6 +67,10 @@ impl Story {
             Err(no) => refused(no),
         });
         told.collect::<Vec<_>>().join(", ")
+    }
+
+    fn extended(&mut self, grant: &Grant) -> String {
+        format!("{} until {}", self.lease_name(grant.lease.id), grant.lease.deadline)
     }
 
     fn created(&mut self, task: &CreatedTask) -> String {

@@ -1,10 +1,13 @@
 //! What a line asks for: words become a command.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use piecework_core::command::{
-    CancelTasks, CreateKey, CreateProject, CreateRequester, CreateTasks, CreateWorker,
-    ExtendLeases, GrantSkill, LeaseTasks, NewTask, ReturnItem, ReturnLeases, Steer, SteerProject,
-    SubmitAnswers, SubmitItem, TaskKey, TaskRef, UpdateProject, UpdateRequester, UpdateTask,
-    UpdateWorker,
+    CancelTasks, ClaimLeases, CreateKey, CreateProject, CreateRequester, CreateTasks, CreateWorker,
+    ExtendLeases, GrantSkill, LeaseTasks, LifeSigns, NewTask, ReturnItem, ReturnLeases, SaveDraft,
+    Steer, SteerProject, SubmitAnswers, SubmitItem, TaskKey, TaskRef, UpdateProject,
+    UpdateRequester, UpdateTask, UpdateWorker,
 };
 use piecework_core::limits::WEIGHT_DEFAULT;
 use piecework_core::project::Project;
@@ -83,6 +86,9 @@ fn command(story: &mut Story, verb: &str, words: &mut Words<'_>) -> Result<Comma
         "extend" => extend(story, words)?,
         "submit" => submit(story, words)?,
         "return" => give_back(story, words)?,
+        "claim" => claim(story, words)?,
+        "life" => life(story, words)?,
+        "draft" => draft(story, words)?,
         "tick" => Command::Tick,
         "sweep" => Command::Sweep { project: story.project_id(words.need("project")?)? },
         other => return Err(format!("no verb {other}")),
@@ -365,7 +371,12 @@ fn grant(worker: &str, skill: &str, level: &str, until: Option<&str>) -> Result<
 fn lease(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
     let worker = id(words.need("worker")?)?;
     let (mut count, mut projects, mut task, mut request_id) = (1, Vec::new(), None, None);
+    let mut claim = false;
     while let Some(word) = words.next() {
+        if word == "push" {
+            claim = true;
+            continue;
+        }
         let value = words.need("value")?;
         match word {
             "count" => count = number(value)?,
@@ -377,7 +388,7 @@ fn lease(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
     }
     let content = Fingerprint::of(&[format!("{count} {projects:?} {task:?}").as_bytes()]);
     let wishes = Wishes::among(projects);
-    Ok(Command::Lease(LeaseTasks { worker, count, wishes, task, request_id, content }))
+    Ok(Command::Lease(LeaseTasks { worker, count, wishes, task, claim, request_id, content }))
 }
 
 fn extend(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
@@ -404,6 +415,37 @@ fn submit(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
         items.push(SubmitItem { lease, answer });
     }
     Ok(Command::Submit(SubmitAnswers { worker, items }))
+}
+
+fn claim(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
+    let worker = id(words.need("worker")?)?;
+    let mut leases = Vec::new();
+    while let Some(word) = words.next() {
+        leases.push(story.lease_id(word)?);
+    }
+    Ok(Command::Claim(ClaimLeases { worker, leases }))
+}
+
+/// `life w1,w2 lease-3`: the caller speaks for these two, and for `of w3`.
+fn life(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
+    let workers = words.need("workers")?.split(',').filter(|name| *name != "-");
+    let workers: Vec<ClientId> = workers.map(id).collect::<Result<_, _>>()?;
+    let (mut leases, mut of) = (Vec::new(), BTreeSet::from_iter(workers.iter().cloned()));
+    while let Some(word) = words.next() {
+        match word {
+            "of" => _ = of.insert(id(words.need("worker")?)?),
+            lease => leases.push(story.lease_id(lease)?),
+        }
+    }
+    Ok(Command::ShowLife(LifeSigns { workers, leases, of: Arc::new(of) }))
+}
+
+/// `draft w1 lease-1 half-an-answer`; without the last word there is none any more.
+fn draft(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
+    let worker = id(words.need("worker")?)?;
+    let lease = story.lease_id(words.need("lease")?)?;
+    let bytes = words.next().unwrap_or_default().into();
+    Ok(Command::SaveDraft(SaveDraft { worker, lease, bytes }))
 }
 
 fn give_back(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {

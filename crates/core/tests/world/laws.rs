@@ -12,7 +12,7 @@ use piecework_core::project::ProjectTally;
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
 use piecework_core::worker::WorkerRecord;
-use piecework_core::{ProjectId, TaskId, WorkerId};
+use piecework_core::{LeaseId, ProjectId, TaskId, WorkerId};
 
 use super::Rows;
 
@@ -115,6 +115,11 @@ pub(crate) fn hold(rows: &Rows, changes: &[Changed], clusters_stay: bool) {
             _ => {}
         }
     }
+    for changed in changes {
+        if let Change::Lease(lease) = &changed.change {
+            kept_draft(rows, lease.id);
+        }
+    }
     for task in tasks {
         projects.insert(task.project);
         sound_task(rows, task, clusters_stay);
@@ -135,6 +140,16 @@ fn remembered(rows: &Rows, record: &WorkerRecord) {
     for lease in rows.leases.values().filter(|l| l.is_live() && l.worker == record.worker) {
         assert!(lease.request == 0 || knows(lease.request), "{} came of nothing", lease.id);
     }
+}
+
+/// A draft is kept where its lease says so, and only where an answer may still come;
+/// what is left to claim is live.
+fn kept_draft(rows: &Rows, id: LeaseId) {
+    let Some(lease) = rows.leases.get(&id) else { return };
+    assert_eq!(lease.draft, rows.drafts.contains_key(&id), "the draft of {id}");
+    let ends = matches!(lease.state, LeaseState::Live | LeaseState::Expired { .. });
+    assert!(ends || !lease.draft, "{id} has ended and keeps its draft");
+    assert!(lease.is_live() || lease.claim_by.is_none(), "{id} has ended and may be claimed");
 }
 
 /// P4, and rule 10: one person, one answer.

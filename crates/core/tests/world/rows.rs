@@ -33,6 +33,7 @@ pub(crate) struct Rows {
     pub(crate) specs: BTreeMap<TaskId, Arc<TaskSpec>>,
     pub(crate) tasks: BTreeMap<TaskId, TaskRecord>,
     pub(crate) leases: BTreeMap<LeaseId, Lease>,
+    pub(crate) drafts: BTreeMap<LeaseId, Vec<u8>>,
     pub(crate) submissions: BTreeMap<LeaseId, Submission>,
     pub(crate) events: BTreeMap<(Log, Sequence), Event>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
@@ -63,6 +64,8 @@ impl Rows {
             }
             Change::Task(t) => _ = self.tasks.insert(t.id, *t.clone()),
             Change::Lease(l) => self.lease(l),
+            Change::Draft(d) => _ = self.drafts.insert(d.lease, d.bytes.clone()),
+            Change::DraftGone(lease) => _ = self.drafts.remove(lease),
             Change::Submission(s) => _ = self.submissions.insert(s.lease, *s.clone()),
             Change::Event(e) => _ = self.events.insert(e.key(), *e.clone()),
             Change::Worker(w) => _ = self.workers.insert(w.id, *w.clone()),
@@ -101,6 +104,7 @@ impl Rows {
         self.specs.retain(|id, _| !gone(id));
         self.tasks.retain(|id, _| !gone(id));
         self.leases.retain(|id, _| !gone(&id.task));
+        self.drafts.retain(|id, _| !gone(&id.task));
         self.submissions.retain(|id, _| !gone(&id.task));
     }
 
@@ -167,7 +171,7 @@ impl Rows {
         for spec in self.specs.values() {
             image.push(ImageRow::Spec(spec_row(spec)));
             let Some(record) = self.tasks.get(&spec.id) else { continue };
-            let waits = self.leases_of(spec.id).any(|l| l.takes_capacity(now));
+            let waits = self.leases_of(spec.id).any(|l| l.takes_capacity(now) || l.draft);
             image.push(if record.state.is_open() || waits {
                 ImageRow::Task(Box::new(self.cold(spec.id)))
             } else {

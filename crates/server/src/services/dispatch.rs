@@ -3,27 +3,30 @@
 //! A reply holds at most 4 MiB. Leases that were granted and do not fit go back
 //! as never started, so that nobody waits for a worker who never heard of them.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use piecework_core::command::{ExtendLeases, ReturnItem, ReturnLeases, SubmitAnswers};
+use piecework_core::explanation::{Explanation, Question};
 use piecework_core::lease::{Grant, ReturnReason};
 use piecework_core::outcome::Leased;
 use piecework_core::submission::Receipt;
 use piecework_core::{ClientId, Command, LeaseId, Outcome, Position, Refusal, WallTime};
 use piecework_proto::v1;
 use piecework_proto::v1::dispatch_service_server::DispatchService;
-use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::debug;
 
-use crate::services::call::{Desk, unexpected};
+use crate::services::call::unexpected;
 use crate::services::grants::{self, Written};
+use crate::services::work::{self, House};
 use crate::wire::failure::Failure;
 use crate::wire::from_wire::lease::Wish;
+use crate::wire::tokens::Scope;
 use crate::wire::{from_wire, names, status, to_wire, tokens};
 
-pub(crate) struct DispatchApi(pub(crate) Arc<Desk>);
+pub(crate) struct DispatchApi {
+    pub(crate) house: Arc<House>,
+}
 
 /// What a wish got, ready to be sent.
 struct Granted {
@@ -37,7 +40,7 @@ impl DispatchApi {
     async fn lease_for(&self, wish: Wish) -> Result<Granted, Failure> {
         let Wish { lease, wait } = wish;
         let (worker, show_task) = (lease.worker.clone(), lease.task.is_some());
-        let answer = self.0.answer(Command::Lease(lease), wait).await?;
+        let answer = self.house.desk.answer(Command::Lease(lease), wait).await?;
         let outcome = answer.outcome.map_err(|refusal| status::refused(&refusal, ""))?;
         let Outcome::Leased(Leased { grants, none_because, .. }) = outcome else {
             return Err(unexpected(&outcome));
@@ -64,7 +67,7 @@ impl DispatchApi {
         let holder = worker.clone();
         let read =
             move |reader: &_| grants::write(reader, &holder, &grants, |_| Ok(show_task), now);
-        let Written { leases, left } = self.0.read(read).await?;
+        let Written { leases, left } = self.house.desk.read(read).await?;
         let unsent = left.iter().filter(|grant| grant.lease.is_live()).map(|grant| grant.lease.id);
         self.give_back(worker, unsent.collect()).await;
         Ok(leases)
@@ -78,16 +81,17 @@ impl DispatchApi {
         let reason = ReturnReason::Unstarted;
         let items = leases.into_iter().map(|lease| ReturnItem { lease, reason }).collect();
         let command = ReturnLeases { worker: worker.clone(), items };
-        if let Err(failure) = self.0.ask(Command::Return(command)).await {
+        if let Err(failure) = self.house.desk.ask(Command::Return(command)).await {
             debug!(?failure, "leases over the size of a reply were not returned");
         }
     }
 
     async fn submit(&self, command: SubmitAnswers) -> Result<Submitted, Failure> {
         if command.items.is_empty() {
-            return Ok((Vec::new(), self.0.published()));
+            return Ok((Vec::new(), self.house.desk.published()));
         }
-        let answer = self.0.answer(Command::Submit(command), std::time::Duration::ZERO).await?;
+        let answer =
+            self.house.desk.answer(Command::Submit(command), std::time::Duration::ZERO).await?;
         match answer.outcome.map_err(|refusal| status::refused(&refusal, ""))? {
             Outcome::Submitted(receipts) => Ok((receipts, answer.position)),
             other => Err(unexpected(&other)),
@@ -160,7 +164,8 @@ impl DispatchService for DispatchApi {
         let worker = names::worker("worker", &request.worker)?;
         let by = from_wire::lease::extension(request.duration)?;
         let (leases, gaps) = from_wire::lease::leases(&request.leases)?.split();
-        let told = self.0.ask(Command::Extend(ExtendLeases { worker, leases, by })).await?;
+        let told =
+            self.house.desk.ask(Command::Extend(ExtendLeases { worker, leases, by })).await?;
         let Outcome::Extended(extended) = told.outcome else {
             return Err(unexpected(&told.outcome).into());
         };
@@ -201,7 +206,7 @@ impl DispatchService for DispatchApi {
         let request = request.into_inner();
         let worker = names::worker("worker", &request.worker)?;
         let (items, gaps) = from_wire::lease::returns(request.returns)?.split();
-        let told = self.0.ask(Command::Return(ReturnLeases { worker, items })).await?;
+        let told = self.house.desk.ask(Command::Return(ReturnLeases { worker, items })).await?;
         let Outcome::Returned(done) = told.outcome else {
             return Err(unexpected(&told.outcome).into());
         };
@@ -211,9 +216,13 @@ impl DispatchService for DispatchApi {
 
     async fn save_draft(
         &self,
-        _: Request<v1::SaveDraftRequest>,
+        request: Request<v1::SaveDraftRequest>,
     ) -> Result<Response<v1::SaveDraftResponse>, Status> {
-        Err(status::not_yet("DispatchService/SaveDraft").into())
+        let v1::SaveDraftRequest { worker, lease, draft } = request.into_inner();
+        let worker = names::worker("worker", &worker)?;
+        let draft = from_wire::lease::draft("", worker, &lease, &draft)?;
+        let told = self.house.desk.ask(Command::SaveDraft(draft)).await?;
+        Ok(Response::new(v1::SaveDraftResponse { position: told.position }))
     }
 
     async fn list_leases(
@@ -223,8 +232,8 @@ impl DispatchService for DispatchApi {
         let request = request.into_inner();
         let worker = names::worker("worker", &request.worker)?;
         let size = from_wire::page_size(request.page_size);
-        self.0.reach(&request.min_position).await?;
-        let told = self.0.ask(Command::InspectWorker { worker: worker.clone() }).await?;
+        self.house.desk.reach(&request.min_position).await?;
+        let told = self.house.desk.ask(Command::InspectWorker { worker: worker.clone() }).await?;
         let Outcome::Worker(view) = told.outcome else {
             return Err(unexpected(&told.outcome).into());
         };
@@ -232,15 +241,40 @@ impl DispatchService for DispatchApi {
         let read = move |reader: &_| {
             grants::page(reader, &worker, &view.leases, &request.page_token, size, now)
         };
-        Ok(Response::new(self.0.read(read).await?))
+        Ok(Response::new(self.house.desk.read(read).await?))
     }
 
-    type WorkStream = Pin<Box<dyn Stream<Item = Result<v1::WorkResponse, Status>> + Send>>;
+    async fn list_offers(
+        &self,
+        request: Request<v1::ListOffersRequest>,
+    ) -> Result<Response<v1::ListOffersResponse>, Status> {
+        let request = request.into_inner();
+        let worker = names::worker("worker", &request.worker)?;
+        let wishes = from_wire::wishes::read("", &request)?;
+        let scope = Scope::of(&["offers", worker.as_str(), &format!("{wishes:?}")]);
+        let after = tokens::read_page(&request.page_token, scope)?;
+        let size = from_wire::page_size(request.page_size);
+        self.house.desk.reach(&request.min_position).await?;
+        let question = Question::Offers { worker, wishes };
+        let Explanation::Offers(told) = self.house.desk.explain(question).await? else {
+            return Err(status::internal().into());
+        };
+        let from = usize::try_from(after).unwrap_or(usize::MAX);
+        let offers = told.offers.iter().skip(from).take(size).map(to_wire::explain::offer);
+        let offers: Vec<_> = offers.collect();
+        let end = from.saturating_add(offers.len());
+        let next = (end < told.offers.len()).then_some(end as u64);
+        let next_page_token = tokens::next_page(scope, next);
+        let truncated = told.truncated;
+        Ok(Response::new(v1::ListOffersResponse { offers, next_page_token, truncated }))
+    }
+
+    type WorkStream = work::Frames;
 
     async fn work(
         &self,
-        _: Request<Streaming<v1::WorkRequest>>,
+        request: Request<Streaming<v1::WorkRequest>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
-        Err(status::not_yet("DispatchService/Work").into())
+        Ok(Response::new(work::serve(Arc::clone(&self.house), request.into_inner())))
     }
 }

@@ -87,7 +87,10 @@ pub(crate) fn page(
 }
 
 /// In which projects workers pick: each is read once.
-fn picks_of(reader: &Reader, grants: &[Grant]) -> Result<BTreeMap<ProjectId, bool>, Failure> {
+pub(crate) fn picks_of(
+    reader: &Reader,
+    grants: &[Grant],
+) -> Result<BTreeMap<ProjectId, bool>, Failure> {
     let mut picks = BTreeMap::new();
     for grant in grants {
         let project = grant.lease.id.task.project;
@@ -110,6 +113,8 @@ fn one(
     let Some(project) = reader.project_name(task.project)? else { return Ok(None) };
     let Some(terms) = reader.terms(task.project, grant.lease.revision)? else { return Ok(None) };
     let Some(spec) = reader.spec(task)? else { return Ok(None) };
+    // It may have ended since, and its draft with it.
+    let draft = if grant.lease.draft { reader.draft(grant.lease.id)? } else { Vec::new() };
     let (terms, spec, project) = (&*terms, &spec, &project);
     Ok(Some(to_wire::lease::lease(LeaseParts {
         grant,
@@ -118,6 +123,7 @@ fn one(
         worker,
         project,
         show_task,
+        draft,
         now,
     })))
 }

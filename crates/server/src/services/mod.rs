@@ -11,6 +11,7 @@ mod reader;
 mod records;
 mod tenant;
 mod watch;
+mod work;
 
 mod admin;
 mod dispatch;
@@ -50,7 +51,10 @@ use tracing::error;
 
 use crate::services::call::Desk;
 use crate::services::reader::Reader;
+use crate::services::work::House;
 use crate::writer::{Inbox, SnapshotDesk};
+
+pub(crate) use work::{Registry, WorkTerms};
 
 /// Room above `MESSAGE_BYTES_MAX` in replies: pages are cut at the limit, and
 /// the page token and the position come on top.
@@ -100,6 +104,15 @@ pub(crate) struct Services {
     desk: Arc<Desk>,
     status: StatusSource,
     snapshots: SnapshotDesk,
+    streams: Streams,
+}
+
+/// What `Work` streams need besides the desk.
+pub(crate) struct Streams {
+    /// Which of them speaks for a worker.
+    pub(crate) registry: Arc<Registry>,
+    /// What is asked of their clients.
+    pub(crate) terms: WorkTerms,
 }
 
 impl Services {
@@ -112,16 +125,19 @@ impl Services {
         stopping: channel::Receiver<bool>,
         status: StatusSource,
         snapshots: SnapshotDesk,
+        streams: Streams,
     ) -> Services {
         let reader = Arc::new(Reader::new(store.view(tenant::current())));
         let desk = Arc::new(Desk { inbox, reader, published, stopping });
-        Services { desk, status, snapshots }
+        Services { desk, status, snapshots, streams }
     }
 
     /// Every service, with health and, where asked, reflection. A service is
     /// healthy until the daemon stops.
     pub(crate) async fn routes(self, reflection: bool) -> Routes {
-        let Services { desk, status, snapshots } = self;
+        let Services { desk, status, snapshots, streams } = self;
+        let Streams { registry, terms } = streams;
+        let house = Arc::new(House { desk: Arc::clone(&desk), registry, terms });
         let heartbeat = HEARTBEAT_EVERY;
         let desk = || Arc::clone(&desk);
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -140,7 +156,7 @@ impl Services {
         serve!(ProjectServiceServer, project::ProjectApi(desk()));
         serve!(TaskServiceServer, task::TaskApi(desk()));
         serve!(WorkerServiceServer, worker::WorkerApi(desk()));
-        serve!(DispatchServiceServer, dispatch::DispatchApi(desk()));
+        serve!(DispatchServiceServer, dispatch::DispatchApi { house });
         serve!(SubmissionServiceServer, submission::SubmissionApi(desk()));
         serve!(EventServiceServer, event::EventApi { desk: desk(), heartbeat });
         serve!(ResultServiceServer, result::ResultApi { desk: desk(), heartbeat });

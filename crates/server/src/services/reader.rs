@@ -177,6 +177,11 @@ impl Reader {
         Ok(Some(TaskRows { spec, record, leases, project: project.clone(), withdrawn }))
     }
 
+    /// What a lease's worker has saved so far; empty: nothing.
+    pub(crate) fn draft(&self, id: LeaseId) -> Result<Vec<u8>, Failure> {
+        Ok(read(self.view.draft(id))?.map(|draft| draft.bytes).unwrap_or_default())
+    }
+
     /// An answer.
     pub(crate) fn submission(&self, id: LeaseId) -> Result<Option<Submission>, Failure> {
         read(self.view.submission(id))

@@ -22,7 +22,8 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::service::Routes;
 use tonic::{Code, Request, Status};
 
-use crate::services::{Life, Services, StatusFacts, StatusSource};
+use crate::config::Config;
+use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
 use crate::writer::SnapshotDesk;
 use crate::writer::stepped::{Place, Reading, SteppedWriter};
 
@@ -227,7 +228,10 @@ impl World {
         store.subscribe(Box::new(move |position| _ = publish.send_replace(position)));
         let (stopping, stopped) = watch::channel(false);
         let (status, snapshots) = (status(&store), SnapshotDesk::closed());
-        let services = Services::new(writer.inbox(), &store, published, stopped, status, snapshots);
+        let registry = Arc::new(Registry::new(writer.inbox(), &store));
+        let streams = Streams { registry, terms: Config::default().work_terms() };
+        let services =
+            Services::new(writer.inbox(), &store, published, stopped, status, snapshots, streams);
         let routes = runtime.block_on(services.routes(false));
         World { methods: methods(), runtime, routes, writer, reading, _stopping: stopping }
     }

@@ -2,7 +2,8 @@
 //!
 //! Several refusals share a reason where a client would do the same about them:
 //! NAME_TAKEN of any kind is `ID_TAKEN`; what there is too much of is
-//! `TOO_MANY_OBJECTS`, told apart by `kind`; the rest have one each. The reasons
+//! `TOO_MANY_OBJECTS`, told apart by `kind`; a lease that the worker named, or none of a
+//! stream's workers, has is `LEASE_NOT_FOUND`; the rest have one each. The reasons
 //! and their keys are documented in `proto/piecework/v1/errors.proto`.
 //!
 //! Not here: the numbers of a refusal (`status/numbers.rs`), findings of the
@@ -12,11 +13,12 @@ mod numbers;
 
 use std::time::Duration;
 
-use piecework_core::Refusal;
+use piecework_core::{ClientId, Refusal};
 use piecework_proto::v1::ErrorReason;
 use tonic::Code;
 
 use crate::wire::failure::Failure;
+use crate::wire::names;
 use crate::writer::{NoSnapshot, Unanswered};
 
 /// When to come back to a daemon whose lane is full.
@@ -61,11 +63,35 @@ pub(crate) fn unanswered(why: Unanswered) -> Failure {
     }
 }
 
-/// What exists only on paper so far. `call`: as `Service/Call`.
-pub(crate) fn not_yet(call: &'static str) -> Failure {
-    let message =
-        format!("{call} is not in this version of the daemon; use the calls it stands for");
-    Failure::new(Code::Unimplemented, ErrorReason::NotYet, message).with("call", call)
+/// An operation of a stream is for a worker that its `Hello` did not name.
+pub(crate) fn worker_not_named(worker: &ClientId) -> Failure {
+    let message = format!("the stream's hello did not name worker {worker}; open one that does");
+    Failure::new(Code::FailedPrecondition, ErrorReason::WorkerNotNamed, message)
+        .with("worker", names::of_worker(worker))
+}
+
+/// An operation on the capacity of a worker for whom a newer stream speaks.
+pub(crate) fn worker_taken_over(worker: &ClientId) -> Failure {
+    let message = format!("a newer stream speaks for worker {worker}; leave it to that one");
+    Failure::new(Code::FailedPrecondition, ErrorReason::WorkerTakenOver, message)
+        .with("worker", names::of_worker(worker))
+}
+
+/// A stream's client does not read.
+pub(crate) fn reader_behind(limit: Duration) -> Failure {
+    let message = format!("the stream's reader is {} s behind; read faster", limit.as_secs());
+    Failure::new(Code::ResourceExhausted, ErrorReason::ReaderBehind, message)
+        .with("limit_seconds", limit.as_secs())
+        .retry_in(ENDING_RETRY)
+}
+
+/// A stream's client has not been heard of, though it was asked.
+pub(crate) fn stream_silent(limit: Duration) -> Failure {
+    let seconds = limit.as_secs_f64();
+    let message = format!("no pong came for {seconds} s; open another stream, leases live on");
+    Failure::new(Code::Unavailable, ErrorReason::StreamSilent, message)
+        .with("limit_seconds", seconds)
+        .retry_in(ENDING_RETRY)
 }
 
 /// A mistake of ours. The log says more; the caller gets no details.
@@ -130,7 +156,9 @@ fn class(refusal: &Refusal) -> (Code, ErrorReason) {
         Refusal::TaskNotFound { .. } => (Code::NotFound, Reason::TaskNotFound),
         Refusal::WorkerNotFound { .. } => (Code::NotFound, Reason::WorkerNotFound),
         Refusal::SkillNotFound { .. } => (Code::NotFound, Reason::SkillNotFound),
-        Refusal::LeaseNotFound { .. } => (Code::NotFound, Reason::LeaseNotFound),
+        Refusal::LeaseNotFound { .. } | Refusal::NoSuchLease { .. } => {
+            (Code::NotFound, Reason::LeaseNotFound)
+        }
         Refusal::NameTaken { .. } => (Code::AlreadyExists, Reason::IdTaken),
         Refusal::RequestIdReused { .. } => (Code::AlreadyExists, Reason::RequestIdReused),
         Refusal::EtagMismatch { .. } => (Code::Aborted, Reason::EtagMismatch),

@@ -6,11 +6,14 @@
 //! Not here: what a turn does with them (`turn.rs`).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use piecework_core::{Command, Now, Outcome, Position, Refusal, Request};
 use tokio::sync::oneshot;
+
+use super::slot::{MailSlot, ReplySlot};
 
 /// What the engine said, once it is durable.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ pub(crate) enum Unanswered {
 /// Which lane a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Answers, extensions, returns: finished work goes first.
+    /// Answers, extensions, returns and the like: what workers hold goes first.
     Submit,
     /// Leases, reads and what operators do.
     Lease,
@@ -59,7 +62,12 @@ pub(crate) enum Lane {
 impl Lane {
     pub(crate) fn of(command: &Command) -> Lane {
         match command {
-            Command::Submit(_) | Command::Extend(_) | Command::Return(_) => Lane::Submit,
+            Command::Submit(_)
+            | Command::Extend(_)
+            | Command::Return(_)
+            | Command::Claim(_)
+            | Command::ShowLife(_)
+            | Command::SaveDraft(_) => Lane::Submit,
             Command::CreateTasks(_) => Lane::Intake,
             _ => Lane::Lease,
         }
@@ -71,7 +79,7 @@ pub(crate) struct Waiting {
     pub(crate) request: Request,
     /// How long a `Lease` without work may wait for some.
     pub(crate) wait: Duration,
-    pub(crate) reply: oneshot::Sender<Result<Answer, Unanswered>>,
+    pub(crate) reply: ReplySlot,
     pub(crate) bytes: usize,
 }
 
@@ -92,6 +100,7 @@ struct Shared {
     lanes: Mutex<Lanes>,
     arrived: Condvar,
     limits: LaneLimits,
+    listeners: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -113,7 +122,8 @@ struct Queue {
 
 impl Inbox {
     pub(crate) fn new(limits: LaneLimits) -> Inbox {
-        let shared = Shared { lanes: Mutex::default(), arrived: Condvar::new(), limits };
+        let (lanes, arrived, listeners) = <(Mutex<Lanes>, Condvar, AtomicUsize)>::default();
+        let shared = Shared { lanes, arrived, limits, listeners };
         Inbox { shared: Arc::new(shared) }
     }
 
@@ -130,8 +140,45 @@ impl Inbox {
     ) -> Result<Answer, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let bytes = size_of(&request.command);
-        self.put(Waiting { request, wait, reply, bytes })?;
+        self.put(Waiting { request, wait, reply: ReplySlot::Call(reply), bytes })?;
         answer.await.unwrap_or(Err(Unanswered::Stopped))
+    }
+
+    /// Asks on behalf of a stream, whose mail brings the answer.
+    ///
+    /// # Errors
+    /// Nothing happened. The mail may bring an answer to it all the same, which says nothing more.
+    pub(crate) fn post(
+        &self,
+        request: Request,
+        wait: Duration,
+        reply: MailSlot,
+    ) -> Result<(), Unanswered> {
+        let bytes = size_of(&request.command);
+        self.put(Waiting { request, wait, reply: ReplySlot::Mail(reply), bytes })
+    }
+
+    /// Asks without waiting for the answer.
+    ///
+    /// # Errors
+    /// Nothing happened.
+    pub(crate) fn tell(&self, request: Request) -> Result<(), Unanswered> {
+        let bytes = size_of(&request.command);
+        let reply = ReplySlot::Call(oneshot::channel().0);
+        self.put(Waiting { request, wait: Duration::ZERO, reply, bytes })
+    }
+
+    /// A stream wants to hear of leases that end, until it says `listen(false)`.
+    pub(crate) fn listen(&self, more: bool) {
+        match more {
+            true => self.shared.listeners.fetch_add(1, Ordering::AcqRel),
+            false => self.shared.listeners.fetch_sub(1, Ordering::AcqRel),
+        };
+    }
+
+    /// Whether some stream wants to hear of leases that end.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.shared.listeners.load(Ordering::Acquire) > 0
     }
 
     /// Puts a request into its lane.
@@ -142,7 +189,9 @@ impl Inbox {
         let lane = Lane::of(&waiting.request.command);
         let limits = self.shared.limits;
         let mut lanes = self.lock();
-        if let Some(why) = lanes.closed {
+        // While the daemon drains, finished work is still taken.
+        let draining = lanes.closed == Some(Unanswered::Draining);
+        if let Some(why) = lanes.closed.filter(|_| !draining || lane != Lane::Submit) {
             return Err(why);
         }
         if lanes.refuses(lane) {
@@ -206,7 +255,7 @@ impl Inbox {
         lanes.lease_refused = lease;
     }
 
-    /// From now on new requests are refused; what waits is still answered.
+    /// From now on only answers and the like are taken; what waits is still answered.
     pub(crate) fn drain(&self) {
         let mut lanes = self.lock();
         lanes.closed = Some(Unanswered::Draining);
@@ -215,7 +264,7 @@ impl Inbox {
         self.shared.arrived.notify_one();
     }
 
-    /// Whether it takes no new requests.
+    /// Whether it takes no requests but answers and the like.
     pub(crate) fn is_draining(&self) -> bool {
         self.lock().closed.is_some()
     }
@@ -271,6 +320,7 @@ fn size_of(command: &Command) -> usize {
     let content = match command {
         Command::CreateTasks(c) => c.tasks.iter().map(|t| 256 + t.payload.len()).sum(),
         Command::Submit(c) => c.items.iter().map(|i| 256 + i.answer.bytes.len()).sum(),
+        Command::SaveDraft(c) => c.bytes.len(),
         _ => 0,
     };
     512 + content

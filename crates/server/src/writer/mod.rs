@@ -2,6 +2,7 @@
 
 mod clock;
 mod cold;
+mod ended;
 mod inbox;
 mod meter;
 mod parked;
@@ -9,6 +10,7 @@ mod rebuild;
 mod recover;
 mod release;
 mod running;
+mod slot;
 mod snapshots;
 mod snapshotter;
 #[cfg(feature = "testing")]
@@ -16,14 +18,18 @@ pub mod stepped;
 mod thread;
 mod turn;
 
+#[cfg(test)]
+pub(crate) use inbox::LaneLimits;
 pub(crate) use inbox::{Answer, Inbox, Unanswered};
 pub use rebuild::PassedOver;
 pub use recover::RecoverError;
 pub use turn::CommitError;
 
 pub(crate) use clock::wall;
+pub(crate) use ended::{Ended, How};
 pub(crate) use rebuild::{Causes, import};
 pub(crate) use recover::{engine_of, replay};
 pub(crate) use release::fire;
 pub(crate) use running::{Ending, Running, start};
+pub(crate) use slot::{Mail, MailSlot};
 pub(crate) use snapshotter::{NoSnapshot, SnapshotDesk};

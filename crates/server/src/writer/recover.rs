@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use super::inbox::{Inbox, LaneLimits};
 use super::rebuild::{self, Base, PassedOver};
-use super::release::{Releases, Reply};
+use super::release::{Releases, Said};
 use crate::config::Config;
 
 /// Bounds of each of the three lanes: 64 MiB in all.
@@ -157,7 +157,7 @@ pub(crate) struct Recovered<J, D: Disk> {
     pub(crate) snapshots: Snapshots<D>,
     pub(crate) inbox: Inbox,
     pub(crate) releases: Arc<Releases>,
-    pub(crate) replies: mpsc::UnboundedReceiver<Vec<Reply>>,
+    pub(crate) replies: mpsc::UnboundedReceiver<Said>,
     pub(crate) journal: J,
     pub(crate) engine: Engine,
     /// The last logged times.

@@ -15,15 +15,25 @@ use bytes::Bytes;
 use piecework_core::planted::{self, Mistake};
 use piecework_core::{Now, Position};
 use piecework_storage::{Durable, JournalError, Store};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::inbox::{Answer, Inbox, Unanswered};
+use super::ended::Ended;
+use super::inbox::{Answer, Inbox};
+use super::slot::ReplySlot;
 use super::turn::CommitError;
 
 /// One answer on its way out.
 pub(crate) struct Reply {
-    pub(crate) to: oneshot::Sender<Result<Answer, Unanswered>>,
+    pub(crate) to: ReplySlot,
     pub(crate) answer: Answer,
+}
+
+/// What the runtime is told when a group is durable: replies first.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) replies: Vec<Reply>,
+    /// Leases that the group ended; only while somebody listens.
+    pub(crate) ended: Vec<Ended>,
 }
 
 /// What becomes true when a group is durable.
@@ -31,14 +41,14 @@ pub(crate) struct Release {
     pub(crate) last: Position,
     pub(crate) now: Now,
     pub(crate) body: Bytes,
-    pub(crate) replies: Vec<Reply>,
+    pub(crate) said: Said,
     pub(crate) begun: Instant,
 }
 
 /// The queue between the writer and the journal's completions.
 pub(crate) struct Releases {
     queue: Mutex<VecDeque<Release>>,
-    runtime: mpsc::UnboundedSender<Vec<Reply>>,
+    runtime: mpsc::UnboundedSender<Said>,
     store: Store,
     inbox: Inbox,
     failed: Mutex<Option<CommitError>>,
@@ -50,7 +60,7 @@ impl Releases {
     pub(crate) fn new(
         store: Store,
         inbox: Inbox,
-        runtime: mpsc::UnboundedSender<Vec<Reply>>,
+        runtime: mpsc::UnboundedSender<Said>,
     ) -> Arc<Releases> {
         let (queue, failed, over) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         Arc::new(Releases { queue, runtime, store, inbox, failed, over })
@@ -59,7 +69,7 @@ impl Releases {
     /// Queues what the next append will release.
     pub(crate) fn push(&self, mut release: Release) {
         if planted::is(Mistake::ReplyBeforeDurable) {
-            self.say(std::mem::take(&mut release.replies));
+            self.say(std::mem::take(&mut release.said));
         }
         if planted::is(Mistake::PublishBeforeDurable) {
             let body = std::mem::take(&mut release.body);
@@ -76,11 +86,11 @@ impl Releases {
             return;
         }
         if planted::is(Mistake::ReadBeforeDurable) {
-            return self.say(replies);
+            return self.say(Said { replies, ended: Vec::new() });
         }
         match queue.back_mut() {
-            Some(release) => release.replies.extend(replies),
-            None => self.say(replies),
+            Some(release) => release.said.replies.extend(replies),
+            None => self.say(Said { replies, ended: Vec::new() }),
         }
     }
 
@@ -112,7 +122,7 @@ impl Releases {
         }
         if let Some(release) = queue.pop_front() {
             metrics::histogram!(crate::metrics::COMMIT_SECONDS).record(release.begun.elapsed());
-            self.say(release.replies);
+            self.say(release.said);
         }
     }
 
@@ -127,7 +137,7 @@ impl Releases {
         let mut queue = lock(&self.queue);
         self.over.store(true, Ordering::Release);
         if planted::is(Mistake::ReplyAfterError) {
-            queue.drain(..).for_each(|release| self.say(release.replies));
+            queue.drain(..).for_each(|release| self.say(release.said));
         }
         queue.clear();
         *lock(&self.failed) = Some(error);
@@ -135,10 +145,10 @@ impl Releases {
         self.inbox.nudge();
     }
 
-    fn say(&self, replies: Vec<Reply>) {
-        if !replies.is_empty() {
+    fn say(&self, said: Said) {
+        if !said.replies.is_empty() || !said.ended.is_empty() {
             // The receiver outlives the writer; after it nobody waits any more.
-            let _ = self.runtime.send(replies);
+            let _ = self.runtime.send(said);
         }
     }
 }
@@ -147,12 +157,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Fires the reply slots; runs in the runtime, where the callers wait.
-pub(crate) async fn fire(mut replies: mpsc::UnboundedReceiver<Vec<Reply>>) {
-    while let Some(batch) = replies.recv().await {
-        for reply in batch {
-            // A caller that has gone needs no answer.
-            let _ = reply.to.send(Ok(reply.answer));
+/// Fires the reply slots, then tells of the leases that ended; runs in the runtime,
+/// where the callers wait. `unheard`: takes an answer whose caller has gone.
+pub(crate) async fn fire(
+    mut groups: mpsc::UnboundedReceiver<Said>,
+    ended: impl Fn(Vec<Ended>),
+    unheard: impl Fn(Answer),
+) {
+    while let Some(said) = groups.recv().await {
+        for reply in said.replies {
+            if let Err(Ok(answer)) = reply.to.send(Ok(reply.answer)) {
+                unheard(answer);
+            }
+        }
+        if !said.ended.is_empty() {
+            ended(said.ended);
         }
     }
 }

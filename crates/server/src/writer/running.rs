@@ -17,7 +17,7 @@ use super::clock::{self, Clock};
 use super::cold::ColdReader;
 use super::inbox::{Inbox, Unanswered};
 use super::recover::{DirectoryHome, RecoverError, Recovered, recover};
-use super::release::Reply;
+use super::release::Said;
 use super::snapshots::Maker;
 use super::snapshotter::{Means, Schedule, SnapshotDesk, SnapshotThread};
 use super::thread;
@@ -58,7 +58,7 @@ pub(crate) struct Running {
 /// See [`RecoverError`]. Nothing was changed that a later start could not mend.
 pub(crate) fn start(
     config: &Config,
-) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
+) -> Result<(Running, mpsc::UnboundedReceiver<Said>), RecoverError> {
     let home = DirectoryHome { config, directory: DataDirectory::open(&config.data_dir)? };
     let recovered = recover(&home, &config.limits())?;
     run(config, recovered, home.directory)
@@ -68,7 +68,7 @@ fn run(
     config: &Config,
     recovered: Recovered<FileJournal, RealDisk>,
     directory: DataDirectory,
-) -> Result<(Running, mpsc::UnboundedReceiver<Vec<Reply>>), RecoverError> {
+) -> Result<(Running, mpsc::UnboundedReceiver<Said>), RecoverError> {
     let Recovered { store, snapshots, inbox, releases, replies, journal, engine, now } = recovered;
     let (publish, published) = watch::channel(store.published());
     store.subscribe(Box::new(move |position| {

@@ -20,7 +20,8 @@ use super::clock::Clock;
 use super::cold::{ColdReader, Fetcher};
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::recover::{Home, recover};
-use super::release::{Releases, Reply};
+use super::release::{Releases, Said};
+use super::slot::ReplySlot;
 use super::snapshots::{Maker, give_up_tables};
 use super::turn::{Own, Writer};
 use super::{CommitError, RecoverError};
@@ -119,7 +120,7 @@ pub struct SteppedWriter<J, D: Disk> {
     maker: Maker<D>,
     releases: Arc<Releases>,
     inbox: Inbox,
-    replies: mpsc::UnboundedReceiver<Vec<Reply>>,
+    replies: mpsc::UnboundedReceiver<Said>,
     store: Store,
 }
 
@@ -192,7 +193,7 @@ impl<J: Journal, D: Disk> SteppedWriter<J, D> {
     /// Sends a request to its lane. `None`: refused before anything happened.
     pub fn send(&mut self, request: Request, wait: Duration) -> Option<Pending> {
         let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { request, wait, reply, bytes: 512 };
+        let waiting = Waiting { request, wait, reply: ReplySlot::Call(reply), bytes: 512 };
         self.inbox.put(waiting).ok().map(|()| Pending(answer))
     }
 
@@ -252,8 +253,8 @@ impl<J: Journal, D: Disk> SteppedWriter<J, D> {
 
     /// Fires the replies that were released.
     pub fn deliver(&mut self) {
-        while let Ok(batch) = self.replies.try_recv() {
-            for reply in batch {
+        while let Ok(said) = self.replies.try_recv() {
+            for reply in said.replies {
                 // A caller that has gone needs no answer.
                 let _ = reply.to.send(Ok(reply.answer));
             }

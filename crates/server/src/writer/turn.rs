@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use piecework_core::change::Changed;
+use piecework_core::forecast::Flows;
 use piecework_core::planted::{self, Mistake};
 use piecework_core::{
     Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TaskId, TenantId,
@@ -26,10 +27,11 @@ use piecework_storage::{
 };
 
 use super::cold::{Cold, ColdReader, Warmed};
+use super::ended;
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::meter;
 use super::parked::{Lot, Parked};
-use super::release::{Release, Releases, Reply};
+use super::release::{Release, Releases, Reply, Said};
 use super::snapshots::Covered;
 
 /// A group is not known to be durable, or the tables cannot be read.
@@ -124,7 +126,7 @@ pub(crate) struct Own {
 struct Collected {
     now: Now,
     body: Vec<u8>,
-    replies: Vec<Reply>,
+    said: Said,
     first: Position,
     commands: u32,
 }
@@ -133,6 +135,7 @@ struct Collected {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriterFacts {
     pub(crate) gauges: Gauges,
+    pub(crate) flows: Flows,
     /// `Lease` calls that wait for work.
     pub(crate) waiting: usize,
     pub(crate) bounds: Bounds,
@@ -141,7 +144,7 @@ pub(crate) struct WriterFacts {
 
 impl Collected {
     fn new(now: Now, first: Position) -> Collected {
-        Collected { now, body: Vec::new(), replies: Vec::new(), first, commands: 0 }
+        Collected { now, body: Vec::new(), said: Said::default(), first, commands: 0 }
     }
 }
 
@@ -248,7 +251,7 @@ impl<J: Journal> Writer<J> {
                     self.lot.park(waiting, turn.now.engine);
                 } else {
                     let answer = Answer { outcome, position: self.last, now: turn.now };
-                    turn.replies.push(Reply { to: waiting.reply, answer });
+                    turn.said.replies.push(Reply { to: waiting.reply, answer });
                 }
             }
             Step::NeedCold(tasks) => return self.cold.fetch(Cold { waiting, tasks, held }),
@@ -302,7 +305,7 @@ impl<J: Journal> Writer<J> {
             Step::Done { outcome, changes } => {
                 self.take(turn, &parked.waiting.request, &outcome, &changes);
                 let answer = Answer { outcome, position: self.last, now: turn.now };
-                turn.replies.push(Reply { to: parked.waiting.reply, answer });
+                turn.said.replies.push(Reply { to: parked.waiting.reply, answer });
             }
             Step::NeedCold(tasks) => {
                 self.cold.fetch(Cold { waiting: parked.waiting, tasks, held: Vec::new() });
@@ -344,6 +347,9 @@ impl<J: Journal> Writer<J> {
             return;
         }
         turn.commands += 1;
+        if self.inbox.has_listeners() {
+            turn.said.ended.extend(ended::of(changes));
+        }
         let header = CommandHeader {
             tenant: request.tenant,
             kind: request.command.kind(),
@@ -358,13 +364,13 @@ impl<J: Journal> Writer<J> {
     fn commit(&mut self, turn: Collected, begun: Instant) -> Result<(), CommitError> {
         meter::turn(turn.commands);
         if turn.commands == 0 {
-            self.releases.after(turn.replies);
+            self.releases.after(turn.said.replies);
             return Ok(());
         }
-        let Collected { now, body, replies, first, commands } = turn;
+        let Collected { now, body, said, first, commands } = turn;
         let shared = Bytes::from(body.clone());
         let kept = shared.clone();
-        self.releases.push(Release { last: self.last, now, body: shared, replies, begun });
+        self.releases.push(Release { last: self.last, now, body: shared, said, begun });
         match self.journal.append(Group { first, count: commands, now, body }) {
             Ok(_) => Ok(()),
             // The journal lives on, and so do the replies that wait for this group.
@@ -433,6 +439,7 @@ impl<J: Journal> Writer<J> {
     pub(crate) fn facts(&self) -> WriterFacts {
         WriterFacts {
             gauges: self.engine.gauges(),
+            flows: self.engine.flows(self.now.engine),
             waiting: self.lot.len(),
             bounds: self.journal.bounds(),
             now: self.now,

@@ -57,7 +57,11 @@ impl Rows {
             }
             Change::Task(t) => _ = self.tasks.insert(t.id, *t.clone()),
             Change::Lease(l) => _ = self.leases.insert(l.id, *l.clone()),
-            Change::Submission(_) | Change::Event(_) | Change::EventsGone { .. } => {}
+            Change::Submission(_)
+            | Change::Draft(_)
+            | Change::DraftGone(_)
+            | Change::Event(_)
+            | Change::EventsGone { .. } => {}
             Change::Worker(w) => _ = self.workers.insert(w.id, *w.clone()),
             Change::WorkerRecord(r) => _ = self.records.insert(r.worker, *r),
             Change::LeaseRequest(r) => {
@@ -117,7 +121,7 @@ impl Rows {
         for spec in self.specs.values() {
             image.push(ImageRow::Spec(spec_row(spec)));
             let Some(record) = self.tasks.get(&spec.id) else { continue };
-            let waits = self.leases_of(spec.id).any(|l| l.takes_capacity(now));
+            let waits = self.leases_of(spec.id).any(|l| l.takes_capacity(now) || l.draft);
             image.push(match self.cold(spec.id) {
                 Some(cold) if record.state.is_open() || waits => ImageRow::Task(Box::new(cold)),
                 _ => ImageRow::Settled(spec.id),

@@ -222,6 +222,8 @@ impl Model {
             granted_wall: now.wall,
             deadline: now.engine + policy.duration,
             state: LeaseState::Live,
+            claim_by: None,
+            draft: false,
         };
         self.edit(task).leases.push(lease.clone());
         self.release_if_full(task);

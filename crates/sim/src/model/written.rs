@@ -27,6 +27,7 @@ pub enum RowKey {
     Spec(TaskId),
     Task(TaskId),
     Lease(LeaseId),
+    Draft(LeaseId),
     Submission(LeaseId),
     Event(Log, Sequence),
     Worker(WorkerId),
@@ -194,6 +195,7 @@ impl Model {
             }
             RowKey::Submission(_)
             | RowKey::Event(..)
+            | RowKey::Draft(_)
             | RowKey::TasksGone(_)
             | RowKey::EventsGone(_)
             | RowKey::ProjectGone(_) => return None,
@@ -222,6 +224,8 @@ fn key(change: &Change) -> RowKey {
         Change::Specs(specs) => RowKey::Spec(specs.first().map(|s| s.id).unwrap_or_default()),
         Change::Task(t) => RowKey::Task(t.id),
         Change::Lease(l) => RowKey::Lease(l.id),
+        Change::Draft(d) => RowKey::Draft(d.lease),
+        Change::DraftGone(lease) => RowKey::Draft(*lease),
         Change::Submission(s) => RowKey::Submission(s.lease),
         Change::Event(e) => RowKey::Event(e.log, e.sequence),
         Change::Worker(w) => RowKey::Worker(w.id),

@@ -155,6 +155,7 @@ fn limits(random: &mut Random) -> Limits {
     Limits {
         restart_grace,
         expiry_bar,
+        claim_within: Millis(2_000),
         decline_within,
         declines_in_a_row: u32::try_from(random.between(2, 4)).expect("a few"),
         decline_cooldown,

@@ -82,8 +82,15 @@ impl Workload {
         let content = cast::fingerprint(&(count, &projects, &task));
         let request_id = named.then(|| cast::id(&format!("ask-{asks}")));
         self.of_worker(at, |worker| {
-            let wishes = Wishes::among(projects);
-            Command::Lease(LeaseTasks { worker, count, wishes, task, request_id, content })
+            Command::Lease(LeaseTasks {
+                worker,
+                count,
+                wishes: Wishes::among(projects),
+                task,
+                claim: false,
+                request_id,
+                content,
+            })
         })
     }
 

@@ -77,7 +77,7 @@ fn pairs(mut bytes: &[u8]) -> Result<(), StoreError> {
     read_all(&store)
 }
 
-const ROWS: usize = 21;
+const ROWS: usize = 22;
 const NAME: &str = "name";
 const PROJECT: ProjectId = ProjectId(1);
 const WORKER: WorkerId = WorkerId(1);
@@ -108,6 +108,7 @@ fn rows() -> [RowId<'static>; ROWS] {
         RowId::Submission(LEASE),
         RowId::ProjectEvent(PROJECT, Sequence(1)),
         RowId::WorkerEvent(Sequence(1)),
+        RowId::Draft(LEASE),
     ]
 }
 
@@ -124,6 +125,7 @@ fn read_all(store: &Store) -> Result<(), StoreError> {
     let _ = (view.spec(TASK), view.specs(PROJECT, TaskNumber(0), 10));
     let _ = (view.task(TASK), view.tasks(PROJECT, TaskNumber(0), 10), view.cold_task(TASK));
     let _ = (view.lease(LEASE), view.leases(TASK), view.submission(LEASE), view.submissions(TASK));
+    let _ = view.draft(LEASE);
     let _ = view.submissions_of(WORKER, u32::MAX, Direction::Descending, 10);
     for log in [Log::Project(PROJECT), Log::Workers(TenantId::DEFAULT)] {
         let _ = (view.events(log, Sequence(0), 10, &mut |_| true), view.earliest_event(log));
@@ -188,7 +190,7 @@ mod tests {
         for field in 1..16_u8 {
             message.extend_from_slice(&[field << 3, 1, field << 3 | 2, 4, 8, 1, 16, 1]);
         }
-        for (seed, kind) in (0..200).flat_map(|seed| (0..21).map(move |kind| (seed, kind))) {
+        for (seed, kind) in (0..200).flat_map(|seed| (0..22).map(move |kind| (seed, kind))) {
             let mut bytes = vec![1, kind];
             let length = usize::try_from(seed).expect("small") % message.len();
             bytes.extend(mutated(&message[..length], &message, seed));

@@ -27,6 +27,7 @@
 //! 20  project event     project u32, sequence u64       Event
 //! 21  worker event      sequence u64                    Event
 //! 22  tenant            –                               Tenant
+//! 23  draft             project u32, task u32, no u32   Draft
 //! ```
 //!
 //! Invariant: a derived row (2, 4, 6, 18) comes before the row it is derived
@@ -76,6 +77,7 @@ pub enum RowId<'a> {
     Submission(LeaseId),
     ProjectEvent(ProjectId, Sequence),
     WorkerEvent(Sequence),
+    Draft(LeaseId),
 }
 
 /// The bytes of a key. Short ones, which is all but names, lie inline.
@@ -143,6 +145,7 @@ impl Key {
                 Key::parts(tenant, Tag::AnswerOfWorker, &[&be(id.0), &be(nth)])
             }
             RowId::Submission(id) => Key::lease(tenant, Tag::Submission, id),
+            RowId::Draft(id) => Key::lease(tenant, Tag::Draft, id),
             RowId::ProjectEvent(id, sequence) => {
                 let fields: [&[u8]; 2] = [&be(id.0), &sequence.0.to_be_bytes()];
                 Key::parts(tenant, Tag::ProjectEvent, &fields)
@@ -295,6 +298,7 @@ fn read(bytes: &[u8]) -> Result<(TenantId, RowId<'_>), KeyError> {
         Tag::Lease => RowId::Lease(fields.lease()?),
         Tag::AnswerOfWorker => RowId::AnswerOfWorker(WorkerId(fields.u32()?), fields.u32()?),
         Tag::Submission => RowId::Submission(fields.lease()?),
+        Tag::Draft => RowId::Draft(fields.lease()?),
         Tag::ProjectEvent => RowId::ProjectEvent(ProjectId(fields.u32()?), Sequence(fields.u64()?)),
         Tag::WorkerEvent => RowId::WorkerEvent(Sequence(fields.u64()?)),
     };
@@ -439,6 +443,7 @@ mod tests {
             (RowId::ProjectEvent(ProjectId(7), Sequence(1)), "14000000070000000000000001"),
             (RowId::WorkerEvent(Sequence(1)), "150000000000000001"),
             (RowId::Tenant, "16"),
+            (RowId::Draft(lease), "17000000070000000900000003"),
         ]
     }
 
@@ -469,8 +474,8 @@ mod tests {
             let mut bytes = key.as_bytes().to_vec();
             bytes[4] = 0;
             assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 0 }));
-            bytes[4] = 23;
-            assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 23 }));
+            bytes[4] = 24;
+            assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 24 }));
             assert!(Key::from_bytes(&key.as_bytes()[..4]).is_err());
         }
         let longer = after(Key::new(TENANT, RowId::Sweep(ProjectId(7))).as_bytes());

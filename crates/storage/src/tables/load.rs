@@ -42,7 +42,7 @@ impl Store {
     /// Streams the image as published. `at`: the engine time at which open
     /// windows are judged, that of the last published group.
     ///
-    /// Cost: reads every row but submissions and logs, about a microsecond each.
+    /// Cost: reads every row but submissions, drafts and logs, about a microsecond each.
     ///
     /// # Errors
     /// The tables are damaged or cannot be read. `take` has seen a part of the
@@ -140,8 +140,8 @@ impl Store {
                 let id = lease_of(&key)?;
                 own.push(read(&key, &value, |m| values::read_lease(id, m))?);
             }
-            let is_settled =
-                !record.state.is_open() && own.iter().all(|lease| !lease.takes_capacity(at));
+            let waits = |lease: &Lease| lease.takes_capacity(at) || lease.draft;
+            let is_settled = !record.state.is_open() && !own.iter().any(waits);
             take(match is_settled {
                 true => ImageRow::Settled(task),
                 false => ImageRow::Task(Box::new(ColdTask { record, leases: own })),
@@ -243,6 +243,7 @@ fn image_row(key: &Key, value: &Bytes) -> Result<ImageRow, StoreError> {
         | RowId::AnswerOfWorker(..)
         | RowId::Submission(_)
         | RowId::ProjectEvent(..)
-        | RowId::WorkerEvent(_) => return Err(not_of_its_kind(key)),
+        | RowId::WorkerEvent(_)
+        | RowId::Draft(_) => return Err(not_of_its_kind(key)),
     })
 }

@@ -116,6 +116,10 @@ pub(crate) fn write_change(out: &mut Vec<u8>, changed: &Changed) -> u32 {
             .sum(),
         Change::Task(task) => put(out, &key(RowId::Task(task.id)), &values::write_record(task)),
         Change::Lease(lease) => put(out, &key(RowId::Lease(lease.id)), &values::write_lease(lease)),
+        Change::Draft(draft) => {
+            put(out, &key(RowId::Draft(draft.lease)), &values::write_draft(draft))
+        }
+        Change::DraftGone(lease) => gone(out, &key(RowId::Draft(*lease))),
         Change::Submission(s) => {
             let name = values::write_lease_name(s.lease);
             put(out, &key(RowId::AnswerOfWorker(s.worker, s.nth)), &name);
@@ -190,6 +194,7 @@ fn tasks_gone(
         + range_gone(out, &key(RowId::Task(first)), &key(RowId::Task(last)))
         + range_gone(out, &key(RowId::Lease(first_lease)), &key(RowId::Lease(last_lease)))
         + range_gone(out, &key(RowId::Submission(first_lease)), &key(RowId::Submission(last_lease)))
+        + range_gone(out, &key(RowId::Draft(first_lease)), &key(RowId::Draft(last_lease)))
 }
 
 fn project_gone(out: &mut Vec<u8>, tenant: TenantId, project: ProjectId) -> u32 {

@@ -50,10 +50,12 @@ pub enum Tag {
     WorkerEvent = 21,
     /// What a tenant as a whole remembers.
     Tenant = 22,
+    /// An unfinished answer.
+    Draft = 23,
 }
 
 impl Tag {
-    pub(super) const ALL: [Tag; 22] = [
+    pub(super) const ALL: [Tag; 23] = [
         Tag::Partition,
         Tag::RequesterName,
         Tag::Requester,
@@ -76,6 +78,7 @@ impl Tag {
         Tag::ProjectEvent,
         Tag::WorkerEvent,
         Tag::Tenant,
+        Tag::Draft,
     ];
 
     pub(super) fn of(byte: u8) -> Option<Tag> {
@@ -108,6 +111,7 @@ impl Tag {
             Tag::ProjectEvent => "project event",
             Tag::WorkerEvent => "worker event",
             Tag::Tenant => "tenant",
+            Tag::Draft => "draft",
         }
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use piecework_core::change::PartitionRow;
 use piecework_core::event::{Event, Log};
 use piecework_core::image::ColdTask;
-use piecework_core::lease::Lease;
+use piecework_core::lease::{Draft, Lease};
 use piecework_core::project::{Project, ProjectTally, Sweep, Terms};
 use piecework_core::requester::Requester;
 use piecework_core::submission::Submission;
@@ -222,6 +222,11 @@ impl View {
     /// One lease.
     pub fn lease(&self, lease: LeaseId) -> Result<Option<Lease>, StoreError> {
         self.one(RowId::Lease(lease), |m| values::read_lease(lease, m))
+    }
+
+    /// What a lease's worker has saved so far.
+    pub fn draft(&self, lease: LeaseId) -> Result<Option<Draft>, StoreError> {
+        self.one(RowId::Draft(lease), |m| Ok(values::read_draft(lease, m)))
     }
 
     /// All leases of a task, by number.

@@ -37,6 +37,7 @@ fn every_noun_comes_back_as_it_was() {
         let (spec, record) = (dice.spec(task(1)), dice.record(task(1)));
         let name = LeaseId { task: task(1), number: 1 };
         let (lease, submission) = (dice.lease(name), dice.submission(name));
+        let draft = dice.draft(name);
         let pinned =
             PinnedTerms { project: project.id, revision: Revision(2), terms: terms.clone() };
         let changes = [
@@ -50,6 +51,7 @@ fn every_noun_comes_back_as_it_was() {
             Change::Task(Box::new(record.clone())),
             Change::Lease(Box::new(lease.clone())),
             Change::Submission(Box::new(submission.clone())),
+            Change::Draft(Box::new(draft.clone())),
         ];
         with(changes, |view| {
             assert_eq!(view.requester(requester.id).unwrap().as_ref(), Some(&requester));
@@ -66,6 +68,8 @@ fn every_noun_comes_back_as_it_was() {
             assert_eq!(view.task(task(1)).unwrap().as_ref(), Some(&record));
             assert_eq!(view.lease(name).unwrap().as_ref(), Some(&lease));
             assert_eq!(view.submission(name).unwrap().as_ref(), Some(&submission));
+            assert_eq!(view.draft(name).unwrap().as_ref(), Some(&draft));
+            assert_eq!(view.draft(LeaseId { number: 2, ..name }).unwrap(), None);
             assert_eq!(view.submissions(task(1)).unwrap(), vec![submission.clone()]);
             let cold = ColdTask { record: record.clone(), leases: vec![lease.clone()] };
             assert_eq!(view.cold_task(task(1)).unwrap(), Some(cold));

@@ -34,7 +34,7 @@ pub(super) fn lease(
     let (leases, unfinished) = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);
-        (vec![grant(state, changes, id, task, RunnersUp::default(), request)], false)
+        (vec![grant(state, changes, id, (task, RunnersUp::default()), request, cmd.claim)], false)
     } else {
         let most = match room {
             Ok(most) => most,
@@ -131,9 +131,29 @@ fn picked(
             state.project_room_mut(passed).passes += 1;
         }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, task, found.runners_up, request));
+        leases.push(grant(state, changes, worker, (task, found.runners_up), request, cmd.claim));
     }
+    bundle(state, changes, &mut leases, wanted.within());
     (leases, unfinished)
+}
+
+/// What is granted together has one deadline, since it is taken along together: that
+/// of the longest lease, within the shortest hold and the worker's time box.
+fn bundle(state: &mut State, changes: &mut Changes, leases: &mut [Lease], within: Option<Millis>) {
+    let policy = |lease: &Lease| state.project_room(lease.id.task.project).project.spec.terms.lease;
+    let longest = leases.iter().map(|lease| policy(lease).duration).max();
+    let hold = leases.iter().map(|lease| policy(lease).max_hold).min();
+    let grace = leases.iter().map(|lease| policy(lease).late_grace).min();
+    let boxed = within.zip(grace).map(|(within, grace)| Millis(within.0.saturating_add(grace.0)));
+    let length = longest.into_iter().chain(hold).chain(boxed).min();
+    let Some(deadline) = length.map(|length| changes.now.engine + length) else { return };
+    let others = leases.iter_mut().filter(|lease| lease.deadline != deadline);
+    for lease in others {
+        lease.deadline = deadline;
+        let mut edit = state.open(lease.id.task);
+        edit.lease(lease.id.number).deadline = deadline;
+        state.close(edit, changes);
+    }
 }
 
 fn next_request(state: &State, cmd: &LeaseTasks, worker: WorkerId) -> u32 {
@@ -148,9 +168,9 @@ fn grant(
     state: &mut State,
     changes: &mut Changes,
     worker: WorkerId,
-    task: TaskId,
-    runners_up: RunnersUp,
+    (task, runners_up): (TaskId, RunnersUp),
     request: u32,
+    claim: bool,
 ) -> Lease {
     let now = changes.now;
     charge(state, changes, task.project, runners_up);
@@ -166,6 +186,8 @@ fn grant(
         granted_wall: now.wall,
         deadline: now.engine + policy.duration,
         state: LeaseState::Live,
+        claim_by: claim.then(|| now.engine + state.limits.claim_within),
+        draft: false,
     };
     edit.add(lease.clone());
     edit.task.record.lapsed = false;

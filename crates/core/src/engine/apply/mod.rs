@@ -4,8 +4,10 @@
 //! refusal leaves no trace.
 
 mod cancel_tasks;
+mod claim;
 mod create_keys;
 mod create_tasks;
+mod draft;
 mod explain;
 mod extend;
 mod finish;
@@ -62,6 +64,9 @@ pub(super) fn apply(
         Command::Extend(c) => extend::extend(state, changes, tenant, c),
         Command::Submit(c) => submit::submit(state, changes, tenant, c),
         Command::Return(c) => return_leases::give_back(state, changes, tenant, c),
+        Command::Claim(c) => claim::claim(state, changes, tenant, c),
+        Command::ShowLife(c) => extend::show_life(state, changes, tenant, c),
+        Command::SaveDraft(c) => draft::save(state, changes, tenant, c),
         Command::Tick => tick::tick(state, changes),
         Command::Sweep { project } => sweep::sweep(state, changes, *project),
         Command::Restarted => restarted::restarted(state, changes),

@@ -1,6 +1,7 @@
 //! `live → open`, or an expired lease given up.
 //!
-//! DECLINED soon after the grant is free; later it is OUT_OF_TIME. UNSTARTED is
+//! DECLINED soon after the grant and without a draft is free; otherwise it is
+//! OUT_OF_TIME. UNSTARTED is
 //! neither an attempt nor a bar. Three distinct reports of BROKEN_TASK end the
 //! task. A retried return of a returned lease is answered as the first was.
 
@@ -48,17 +49,23 @@ fn decide(
 }
 
 /// Decided: nothing below can refuse.
-fn take_back(state: &mut State, changes: &mut Changes, worker: WorkerId, item: &ReturnItem) {
+pub(super) fn take_back(
+    state: &mut State,
+    changes: &mut Changes,
+    worker: WorkerId,
+    item: &ReturnItem,
+) {
     let now = changes.now.engine;
     let mut edit = state.open(item.lease.task);
     let lease = edit.lease(item.lease.number);
     if let LeaseState::Expired { released, .. } = &mut lease.state {
         *released = true;
+        lease.draft = false;
         return state.close(edit, changes);
     }
     let soon = now - lease.granted <= state.limits.decline_within;
     let reason = match item.reason {
-        ReturnReason::Declined if !soon => ReturnReason::OutOfTime,
+        ReturnReason::Declined if !soon || lease.draft => ReturnReason::OutOfTime,
         reason => reason,
     };
     lease.state = LeaseState::Returned { reason, at: now };

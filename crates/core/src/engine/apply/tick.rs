@@ -3,12 +3,13 @@
 //! At most a thousand timers a turn. During the grace after a restart none rings
 //! but task deadlines, which the calendar decides.
 
+use crate::command::ReturnItem;
 use crate::engine::apply::return_leases::add_once;
-use crate::engine::apply::{create_keys, finish};
+use crate::engine::apply::{create_keys, finish, return_leases};
 use crate::engine::edit::rings;
 use crate::engine::timers::Timer;
 use crate::engine::{Changes, State, Stop};
-use crate::lease::{Lease, LeaseState};
+use crate::lease::{Lease, LeaseState, ReturnReason};
 use crate::limits::TIMERS_PER_TURN_MAX;
 use crate::planted::{self, Mistake};
 use crate::project::{Late, LeasePolicy};
@@ -28,14 +29,25 @@ pub(super) fn tick(state: &mut State, changes: &mut Changes) -> Result<Outcome, 
         let Some(timer) = state.timers.take_due(now) else { break };
         timers += 1;
         match timer {
+            Timer::Claim(lease) => unclaimed(state, changes, lease),
             Timer::Deadline(lease) => expired += usize::from(expire(state, changes, lease)),
             Timer::Rested(lease) => rested(state, changes, lease.task),
-            Timer::WindowEnds(lease) => window_ends(state, lease),
+            Timer::WindowEnds(lease) => window_ends(state, changes, lease),
             Timer::CreateKey(id) => create_keys::forget(state, changes, *id),
             Timer::TaskDeadline(task) => task_deadline(state, changes, task, now.wall),
         }
     }
     Ok(Outcome::Ticked { timers, expired })
+}
+
+/// `live → returned`, unstarted: nobody has shown that the push arrived.
+fn unclaimed(state: &mut State, changes: &mut Changes, id: LeaseId) {
+    let now = changes.now.engine;
+    let lease = state.tasks.get(&id.task).and_then(|t| t.lease(id.number));
+    let waits = |l: &&Lease| l.is_live() && l.claim_by.is_some_and(|at| at <= now);
+    let Some(worker) = lease.filter(waits).map(|l| l.worker) else { return };
+    let item = ReturnItem { lease: id, reason: ReturnReason::Unstarted };
+    return_leases::take_back(state, changes, worker, &item);
 }
 
 /// `live → expired`: the place opens again, after a rest.
@@ -92,14 +104,19 @@ fn rested(state: &mut State, changes: &mut Changes, id: TaskId) {
     state.turn(id.project, changes);
 }
 
-/// Late answers are over: the lease takes no capacity any more.
-fn window_ends(state: &mut State, id: LeaseId) {
+/// Late answers are over: the lease takes no capacity any more, and its draft goes.
+fn window_ends(state: &mut State, changes: &mut Changes, id: LeaseId) {
     let Some(task) = state.tasks.get(&id.task) else { return };
     let (changed, open) = (task.changed, task.record.state.is_open());
-    let lease = task.lease(id.number).map(|l| (l.worker, l.state.clone()));
-    if let Some((worker, LeaseState::Expired { window_ends, .. })) = lease {
+    let lease = task.lease(id.number).map(|l| (l.worker, l.draft, l.state.clone()));
+    if let Some((worker, draft, LeaseState::Expired { window_ends, .. })) = lease {
         state.worker_room_mut(worker).lapsed.remove(&(window_ends, id));
         state.woken.workers.insert(worker);
+        if draft {
+            let mut edit = state.open(id.task);
+            edit.lease(id.number);
+            return state.close(edit, changes);
+        }
     }
     if !open {
         state.settled.push_front((changed, id.task));

@@ -33,7 +33,8 @@ pub(crate) fn answers(messages: Vec<v1::Answer>) -> Result<Sifted<SubmitItem>, F
     Ok(Sifted::new(messages.into_iter().enumerate().map(read)))
 }
 
-fn item(path: &str, message: v1::Answer) -> Result<SubmitItem, Failure> {
+/// One answer. `path`: the field that holds it.
+pub(crate) fn item(path: &str, message: v1::Answer) -> Result<SubmitItem, Failure> {
     let at = |name: &str| format!("{path}.{name}");
     let lease = names::lease(&at("lease"), &message.lease)?;
     let bytes = message.answer.to_vec();

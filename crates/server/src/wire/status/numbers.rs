@@ -17,7 +17,8 @@ pub(super) fn add(failure: Failure, refusal: &Refusal) -> Failure {
         | Refusal::TaskNotFound { .. }
         | Refusal::WorkerNotFound { .. }
         | Refusal::SkillNotFound { .. }
-        | Refusal::LeaseNotFound { .. } => missing_numbers(failure, refusal),
+        | Refusal::LeaseNotFound { .. }
+        | Refusal::NoSuchLease { .. } => missing_numbers(failure, refusal),
         Refusal::NameTaken { kind, name } => failure.with("name", object_name(*kind, name)),
         Refusal::RequestIdReused { request_id } => failure.with("request_id", request_id),
         Refusal::EtagMismatch { kind, name, sent: _, is } => {
@@ -72,6 +73,7 @@ fn missing_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         Refusal::TaskNotFound { project, task } => failure.with("name", task_name(project, task)),
         Refusal::WorkerNotFound { worker } => failure.with("name", names::of_worker(worker)),
         Refusal::SkillNotFound { worker, skill } => of_worker(failure, worker).with("skill", skill),
+        Refusal::NoSuchLease { lease } => failure.with("name", names::of_lease(*lease)),
         Refusal::LeaseNotFound { worker, lease } => {
             of_worker(failure, worker).with("name", names::of_lease(*lease))
         }

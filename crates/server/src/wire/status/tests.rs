@@ -13,7 +13,7 @@ const ERRORS_PROTO: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto/piecework/v1/errors.proto"));
 
 /// Reasons that stand for more than one refusal; see the header of `status.rs`.
-const SHARED: [ErrorReason; 1] = [ErrorReason::TooManyObjects];
+const SHARED: [ErrorReason; 2] = [ErrorReason::TooManyObjects, ErrorReason::LeaseNotFound];
 
 /// Refusals by their fields. Each has its own copies, so that all look alike.
 macro_rules! each {
@@ -41,6 +41,7 @@ fn every_refusal() -> Vec<Refusal> {
         WorkerNotFound { worker },
         SkillNotFound { worker, skill: "fi".to_owned() },
         LeaseNotFound { worker, lease },
+        NoSuchLease { lease },
         NameTaken { kind: Kind::Project, name },
         RequestIdReused { request_id },
         EtagMismatch { kind: Kind::Worker, name, sent: 1, is: 2 },
@@ -151,7 +152,10 @@ fn every_other_no_keeps_the_promise_of_its_reason() {
         unanswered(Unanswered::StorageFull),
         unanswered(Unanswered::Draining),
         unanswered(Unanswered::Stopped),
-        not_yet("DispatchService/Work"),
+        worker_not_named(&ClientId::new("ann").unwrap()),
+        worker_taken_over(&ClientId::new("ann").unwrap()),
+        reader_behind(Duration::from_secs(30)),
+        stream_silent(Duration::from_secs(40)),
         internal(),
         position_not_reached("p"),
         cursor_pruned("projects/cats", 7, "t"),

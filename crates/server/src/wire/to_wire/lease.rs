@@ -12,7 +12,7 @@ use crate::wire::to_wire::project::schema;
 use crate::wire::to_wire::{duration, money, timestamp};
 
 /// What a lease is written from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct LeaseParts<'a> {
     /// What the engine granted.
     pub(crate) grant: &'a Grant,
@@ -26,13 +26,15 @@ pub(crate) struct LeaseParts<'a> {
     pub(crate) project: &'a ClientId,
     /// Whether the worker may know which task it is: where workers pick.
     pub(crate) show_task: bool,
+    /// What its worker has saved so far; empty: nothing.
+    pub(crate) draft: Vec<u8>,
     /// The wall time of the answer.
     pub(crate) now: WallTime,
 }
 
 /// A lease with all that its worker needs.
 pub(crate) fn lease(parts: LeaseParts<'_>) -> v1::Lease {
-    let LeaseParts { grant, spec, terms, worker, project, show_task, now } = parts;
+    let LeaseParts { grant, spec, terms, worker, project, show_task, draft, now } = parts;
     let lease = &grant.lease;
     let task = names::of_task(project, spec.name.as_ref(), spec.id.number);
     v1::Lease {
@@ -51,7 +53,7 @@ pub(crate) fn lease(parts: LeaseParts<'_>) -> v1::Lease {
         hold_remaining: Some(duration(grant.hold_remaining)),
         project_revision: lease.revision.0,
         state: state(&lease.state).into(),
-        draft: Vec::new().into(),
+        draft: draft.into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Leases and their names.
 
-use piecework_core::lease::{Lease, LeaseState, ReturnReason, Revocation, Submitted};
+use piecework_core::lease::{Draft, Lease, LeaseState, ReturnReason, Revocation, Submitted};
 use piecework_core::{
     EngineTime, LeaseId, Millis, ProjectId, Revision, TaskId, TaskNumber, WallTime, WorkerId,
 };
@@ -44,6 +44,8 @@ pub(crate) fn write_lease(lease: &Lease) -> pb::Lease {
         granted_wall_ms: lease.granted_wall.0,
         deadline_engine_ms: lease.deadline.0,
         state: Some(state),
+        claim_by_engine_ms: lease.claim_by.map(|at| at.0),
+        draft: lease.draft,
     }
 }
 
@@ -71,7 +73,17 @@ pub(crate) fn read_lease(id: LeaseId, message: pb::Lease) -> Result<Lease, Misre
         granted_wall: WallTime(message.granted_wall_ms),
         deadline: EngineTime(message.deadline_engine_ms),
         state,
+        claim_by: message.claim_by_engine_ms.map(EngineTime),
+        draft: message.draft,
     })
+}
+
+pub(crate) fn write_draft(draft: &Draft) -> pb::Draft {
+    pb::Draft { draft: draft.bytes.clone().into() }
+}
+
+pub(crate) fn read_draft(lease: LeaseId, message: pb::Draft) -> Draft {
+    Draft { lease, bytes: message.draft.into() }
 }
 
 fn write_submitted(submitted: &Submitted) -> pb::LeaseSubmitted {

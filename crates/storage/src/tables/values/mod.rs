@@ -22,7 +22,9 @@ use piecework_core::{ClientId, Fingerprint};
 use prost::Message;
 
 pub(crate) use event::{read_event, write_event};
-pub(crate) use lease::{read_lease, read_lease_name, write_lease, write_lease_name};
+pub(crate) use lease::{
+    read_draft, read_lease, read_lease_name, write_draft, write_lease, write_lease_name,
+};
 pub use partition::Applied;
 pub(crate) use partition::{
     read_applied, read_create_key, read_name, read_partition, read_tenant, write_applied,

@@ -1,0 +1,436 @@
+//! One stream's life, from `Welcome` to its end.
+//!
+//! One loop hears the client's frames, the mail with everything that became durable,
+//! and one clock for all its workers. An idle worker costs a parked request and
+//! nothing that ticks.
+//!
+//! Not here: operations (`operations.rs`), writing leases out (`held.rs`).
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use piecework_core::command::{LeaseTasks, ReturnItem, ReturnLeases};
+use piecework_core::lease::{Grant, ReturnReason, Revocation};
+use piecework_core::limits::ITEMS_PER_CALL_MAX;
+use piecework_core::{ClientId, Command, LeaseId, Outcome, Request, WorkerId};
+use piecework_proto::v1;
+use piecework_proto::v1::work_request::Frame as Asked;
+use piecework_proto::v1::work_response::{Drain, Frame, LeaseEnded, Ping};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tonic::Streaming;
+use tracing::debug;
+
+use crate::services::call::unexpected;
+use crate::services::tenant;
+use crate::services::work::crew::{Crew, ParkedCall};
+use crate::services::work::op_ids::OpIds;
+use crate::services::work::operations::Operation;
+use crate::services::work::outgoing::Outgoing;
+use crate::services::work::registry::SessionId;
+use crate::services::work::{End, House, held};
+use crate::wire::to_wire::std_duration;
+use crate::wire::{invalid, names, status};
+use crate::writer::{Answer, Ended, How, Mail, MailSlot, Unanswered};
+
+/// Operations under way; beyond them the client's frames wait.
+const OPERATIONS_MAX: usize = 1_024;
+/// Workers whose holdings are asked for at a time.
+const SYNCS_MAX: usize = 64;
+/// How long a worker's `Lease` stays parked before it is put there anew: nobody
+/// waits for it, so it is long.
+const PARKED_FOR: Duration = Duration::from_secs(600);
+/// When to ask again where a lane was full.
+const AGAIN_IN: Duration = Duration::from_millis(250);
+
+/// What a request was for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Call {
+    /// What the worker holds.
+    Sync(WorkerId),
+    /// Work for it.
+    Lease(WorkerId),
+    /// An operation of the client.
+    Operation(u64),
+    /// Leases that could not be sent.
+    GiveBack,
+}
+
+/// A stream that has been welcomed.
+pub(super) struct Session {
+    house: Arc<House>,
+    id: SessionId,
+    pub(super) crew: Crew,
+    pub(super) out: Outgoing,
+    pub(super) operations: HashMap<u64, Operation>,
+    pub(super) op_ids: OpIds,
+    mail: mpsc::UnboundedSender<Mail>,
+    mailbox: mpsc::UnboundedReceiver<Mail>,
+    calls: HashMap<u64, Call>,
+    last_call: u64,
+    /// Workers whose holdings are not asked for yet.
+    to_sync: VecDeque<WorkerId>,
+    /// Workers to ask for again at some time.
+    later: BTreeSet<WorkerId>,
+    later_at: Option<Instant>,
+    /// The client sends nothing more.
+    said_bye: bool,
+    /// Since the daemon drains: when the stream ends.
+    drained_at: Option<Instant>,
+    heard_at: Instant,
+    /// The oldest ping that nothing was heard after.
+    pinged_at: Option<Instant>,
+    beat_at: Instant,
+    nonce: u64,
+}
+
+/// Resolves when the daemon drains; a closed channel is an end, too.
+async fn stops(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+impl Session {
+    pub(super) fn new(house: Arc<House>, crew: Crew, out: Outgoing) -> Session {
+        let (mail, mailbox) = mpsc::unbounded_channel();
+        // Before anything is asked: whatever ends from now on is heard of.
+        let id = house.registry.enter(&mail, crew.ids());
+        let now = Instant::now();
+        Session {
+            id,
+            to_sync: crew.ids().collect(),
+            crew,
+            out,
+            operations: HashMap::new(),
+            op_ids: OpIds::default(),
+            mail,
+            mailbox,
+            calls: HashMap::new(),
+            last_call: 0,
+            later: BTreeSet::new(),
+            later_at: None,
+            said_bye: false,
+            drained_at: None,
+            heard_at: now,
+            pinged_at: None,
+            beat_at: now + house.terms.heartbeat,
+            nonce: 0,
+            house,
+        }
+    }
+
+    /// Goes on until the stream ends, and cleans up behind it.
+    pub(super) async fn run(mut self, mut frames: Streaming<v1::WorkRequest>) {
+        let end = match self.live(&mut frames).await {
+            Ok(()) => End::Orderly,
+            Err(end) => end,
+        };
+        debug!(?end, "a work stream ended");
+        self.leave(end);
+    }
+
+    async fn live(&mut self, frames: &mut Streaming<v1::WorkRequest>) -> Result<(), End> {
+        let mut stopping = self.house.desk.stopping.clone();
+        self.sync_more();
+        while !(self.said_bye && self.operations.is_empty()) {
+            let takes_frames = !self.said_bye && self.operations.len() < OPERATIONS_MAX;
+            let wake_at = self.next_wake();
+            tokio::select! {
+                () = stops(&mut stopping), if self.drained_at.is_none() => {
+                    self.drain().await?;
+                }
+                // The session holds a sender itself: there is always a next one.
+                Some(mail) = self.mailbox.recv() => self.hear(mail).await?,
+                frame = frames.message(), if takes_frames => match frame {
+                    Ok(Some(frame)) => self.frame(frame).await?,
+                    Ok(None) => self.bye(),
+                    Err(_) => return Err(End::Gone),
+                },
+                () = self.out.closed() => return Err(End::Gone),
+                () = sleep_until(wake_at) => self.wake().await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What the client sent.
+    async fn frame(&mut self, request: v1::WorkRequest) -> Result<(), End> {
+        self.heard_at = Instant::now();
+        self.pinged_at = None;
+        match request.frame {
+            None => Err(invalid::field("frame", "is not set, or not known here").into()),
+            Some(Asked::Hello(_)) => {
+                Err(invalid::field("hello", "comes a second time; open another stream").into())
+            }
+            Some(Asked::Pong(_)) => Ok(()),
+            Some(Asked::Bye(_)) => {
+                self.bye();
+                Ok(())
+            }
+            Some(operation) => self.operate(request.op_id, operation).await,
+        }
+    }
+
+    fn bye(&mut self) {
+        self.said_bye = true;
+        self.crew.give_up_all();
+    }
+
+    /// No more grants; operations are taken as long as the daemon takes any.
+    async fn drain(&mut self) -> Result<(), End> {
+        self.crew.give_up_all();
+        self.to_sync.clear();
+        let within = self.house.terms.drain_within;
+        self.drained_at = Some(Instant::now() + within);
+        self.out.send(Frame::Drain(Drain { within: Some(std_duration(within)) })).await
+    }
+
+    /// When the clock has something to do.
+    fn next_wake(&self) -> Instant {
+        let others = [self.later_at, self.drained_at];
+        others.into_iter().flatten().fold(self.beat_at, Instant::min)
+    }
+
+    async fn wake(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.drained_at.is_some_and(|at| at <= now) {
+            return Err(status::unanswered(Unanswered::Draining).into());
+        }
+        if self.later_at.is_some_and(|at| at <= now) {
+            self.later_at = None;
+            self.sync_more();
+            for worker in std::mem::take(&mut self.later) {
+                self.ask(worker);
+            }
+        }
+        if self.beat_at <= now { self.beat(now).await } else { Ok(()) }
+    }
+
+    /// Asks a client of which nothing was heard whether it is there.
+    async fn beat(&mut self, now: Instant) -> Result<(), End> {
+        let heartbeat = self.house.terms.heartbeat;
+        self.beat_at = now + heartbeat;
+        if self.pinged_at.is_some_and(|at| now - at >= 2 * heartbeat) {
+            return Err(status::stream_silent(2 * heartbeat).into());
+        }
+        if now - self.heard_at >= heartbeat {
+            self.pinged_at.get_or_insert(now);
+            self.nonce += 1;
+            self.out.send(Frame::Ping(Ping { nonce: self.nonce })).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a request into its lane; the mail brings the answer.
+    pub(super) fn post(
+        &mut self,
+        command: Command,
+        wait: Duration,
+        call: Call,
+    ) -> Result<(u64, Arc<AtomicBool>), Unanswered> {
+        self.last_call += 1;
+        let (number, given_up) = (self.last_call, Arc::new(AtomicBool::new(false)));
+        let slot = MailSlot::new(self.mail.clone(), number, Arc::clone(&given_up));
+        let request = Request { tenant: tenant::current(), command };
+        self.house.desk.inbox.post(request, wait, slot)?;
+        self.calls.insert(number, call);
+        Ok((number, given_up))
+    }
+
+    async fn hear(&mut self, mail: Mail) -> Result<(), End> {
+        match mail {
+            Mail::Lost(worker) => self.crew.lose(worker),
+            Mail::Ended(ended) => self.ended(ended).await?,
+            Mail::Answer(number, answer) => match (self.calls.remove(&number), *answer) {
+                (Some(Call::Sync(worker)), answer) => self.synced(worker, answer).await?,
+                (Some(Call::Lease(worker)), answer) => self.leased(worker, number, answer).await?,
+                (Some(Call::Operation(op_id)), answer) => self.operated(op_id, answer).await?,
+                (Some(Call::GiveBack) | None, _) => {}
+            },
+        }
+        Ok(())
+    }
+
+    /// Asks what some more workers hold.
+    fn sync_more(&mut self) {
+        let under_way = self.calls.values().filter(|c| matches!(c, Call::Sync(_))).count();
+        for _ in under_way..SYNCS_MAX {
+            let Some(worker) = self.to_sync.pop_front() else { return };
+            let Some(present) = self.crew.get(worker).filter(|p| p.owned) else { continue };
+            let command = Command::InspectWorker { worker: present.name.clone() };
+            if self.post(command, Duration::ZERO, Call::Sync(worker)).is_err() {
+                self.to_sync.push_front(worker);
+                return self.again_in(AGAIN_IN);
+            }
+        }
+    }
+
+    async fn synced(
+        &mut self,
+        worker: WorkerId,
+        answer: Result<Answer, Unanswered>,
+    ) -> Result<(), End> {
+        let answer = answer.map_err(status::unanswered)?;
+        let outcome = answer.outcome.map_err(|refusal| status::refused(&refusal, ""))?;
+        let Outcome::Worker(view) = outcome else { return Err(unexpected(&outcome).into()) };
+        self.sync_more();
+        if self.crew.get(worker).is_none_or(|present| !present.owned) {
+            return Ok(());
+        }
+        for grant in &view.leases {
+            self.crew.hold(worker, grant.lease.id);
+        }
+        let (name, wall) = (&view.worker.name, answer.now.wall);
+        held::tell_held(&self.house.desk, &self.out, name, view.leases, wall).await?;
+        if let Some(present) = self.crew.get_mut(worker) {
+            present.synced = true;
+        }
+        self.ask(worker);
+        Ok(())
+    }
+
+    /// How many leases a worker wants to hold from now on.
+    pub(super) fn want(&mut self, worker: WorkerId, wanted: u32) {
+        let Some(present) = self.crew.get_mut(worker) else { return };
+        present.wanted = wanted;
+        let credit = present.credit();
+        if present.parked.as_ref().is_some_and(|parked| parked.count > credit) {
+            present.give_up();
+        }
+        self.ask(worker);
+    }
+
+    /// Asks for work for a worker who has room and does not wait yet.
+    pub(super) fn ask(&mut self, worker: WorkerId) {
+        let Some(present) = self.crew.get(worker) else { return };
+        let over = self.said_bye || self.drained_at.is_some() || !present.owned;
+        let count_max = u32::try_from(ITEMS_PER_CALL_MAX).unwrap_or(u32::MAX);
+        let count = present.credit().min(count_max);
+        if over || !present.synced || present.parked.is_some() || count == 0 {
+            return;
+        }
+        let Some(wishes) = present.wishes() else { return };
+        let ask = LeaseTasks::any(present.name.clone());
+        let command = Command::Lease(LeaseTasks { count, wishes, claim: true, ..ask });
+        match self.post(command, PARKED_FOR, Call::Lease(worker)) {
+            Ok((number, given_up)) => {
+                if let Some(present) = self.crew.get_mut(worker) {
+                    present.parked = Some(ParkedCall { number, count, given_up });
+                }
+            }
+            // The end of the stream is near.
+            Err(Unanswered::Draining | Unanswered::Stopped) => {}
+            Err(Unanswered::Overloaded { .. } | Unanswered::StorageFull) => {
+                self.ask_later(worker, AGAIN_IN);
+            }
+        }
+    }
+
+    fn ask_later(&mut self, worker: WorkerId, delay: Duration) {
+        self.later.insert(worker);
+        self.again_in(delay);
+    }
+
+    fn again_in(&mut self, delay: Duration) {
+        let at = Instant::now() + delay;
+        self.later_at = Some(self.later_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// A worker's wait for work is over.
+    async fn leased(
+        &mut self,
+        worker: WorkerId,
+        number: u64,
+        answer: Result<Answer, Unanswered>,
+    ) -> Result<(), End> {
+        let Some(present) = self.crew.get_mut(worker) else { return Ok(()) };
+        let current = present.parked.as_ref().is_some_and(|parked| parked.number == number);
+        if current {
+            present.parked = None;
+        }
+        match answer {
+            Ok(Answer { outcome: Ok(Outcome::Leased(leased)), now, .. }) => {
+                let wants = if present.owned && !self.said_bye { present.credit() } else { 0 };
+                let name = present.name.clone();
+                let mut grants = leased.grants;
+                let wants = usize::try_from(wants).unwrap_or(usize::MAX).min(grants.len());
+                let unwanted = grants.split_off(wants);
+                self.give_back(&name, &unwanted);
+                for grant in &grants {
+                    self.crew.hold(worker, grant.lease.id);
+                }
+                held::push(&self.house.desk, &self.out, &name, grants, now.wall).await?;
+                self.ask(worker);
+            }
+            Ok(Answer { outcome: Ok(other), .. }) => return Err(unexpected(&other).into()),
+            // Suspended, say: nobody tells when that is over.
+            Ok(Answer { outcome: Err(_), .. }) if current => {
+                self.ask_later(worker, self.house.terms.heartbeat);
+            }
+            Err(why @ Unanswered::Stopped) if current => {
+                return Err(status::unanswered(why).into());
+            }
+            Err(_) if current => self.ask_later(worker, AGAIN_IN),
+            Ok(_) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Nobody has heard of them. If this fails they go back when nobody claims them.
+    fn give_back(&mut self, worker: &ClientId, grants: &[Grant]) {
+        if grants.is_empty() {
+            return;
+        }
+        let item = |lease: LeaseId| ReturnItem { lease, reason: ReturnReason::Unstarted };
+        let items = grants.iter().map(|grant| item(grant.lease.id)).collect();
+        let command = Command::Return(ReturnLeases { worker: worker.clone(), items });
+        if let Err(why) = self.post(command, Duration::ZERO, Call::GiveBack) {
+            debug!(%why, "leases that could not be sent were not returned");
+        }
+    }
+
+    /// A lease lives no more, and it was not this stream that ended it.
+    async fn ended(&mut self, ended: Ended) -> Result<(), End> {
+        let Some(worker) = self.crew.drop_lease(ended.lease) else { return Ok(()) };
+        let Some(present) = self.crew.get(worker) else { return Ok(()) };
+        let (state, reason) = match ended.how {
+            How::Expired => (v1::LeaseState::Expired, ""),
+            How::Submitted => (v1::LeaseState::Submitted, ""),
+            How::Returned => (v1::LeaseState::Returned, ""),
+            How::Revoked(Revocation::WorkerSuspended) => {
+                (v1::LeaseState::Revoked, "The worker was suspended.")
+            }
+            How::Revoked(Revocation::TaskCancelled) => {
+                (v1::LeaseState::Revoked, "The task was cancelled.")
+            }
+        };
+        let frame = LeaseEnded {
+            worker: names::of_worker(&present.name),
+            lease: names::of_lease(ended.lease),
+            state: state.into(),
+            reason: reason.to_owned(),
+        };
+        self.out.send(Frame::LeaseEnded(frame)).await?;
+        self.ask(worker);
+        Ok(())
+    }
+
+    /// Nothing more is granted to anybody here; what was granted already goes back.
+    fn leave(mut self, end: End) {
+        self.crew.give_up_all();
+        self.house.registry.leave(self.id, self.crew.ids());
+        self.mailbox.close();
+        while let Ok(mail) = self.mailbox.try_recv() {
+            let Mail::Answer(number, answer) = mail else { continue };
+            let Some(Call::Lease(worker)) = self.calls.remove(&number) else { continue };
+            let name = self.crew.get(worker).map(|present| present.name.clone());
+            if let (Some(name), Ok(Answer { outcome: Ok(Outcome::Leased(leased)), .. })) =
+                (name, *answer)
+            {
+                self.give_back(&name, &leased.grants);
+            }
+        }
+        self.out.end(end);
+    }
+}
