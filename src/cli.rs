@@ -5,8 +5,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    admin, completions, demo, project, replay, requester, restore, serve, snapshot, submit, verify,
-    watch, work, worker,
+    admin, completions, demo, explain, offers, project, replay, requester, restore, serve,
+    snapshot, submit, verify, watch, work, worker,
 };
 use crate::output::Format;
 
@@ -69,6 +69,11 @@ pub(crate) enum Command {
     Work(work::Work),
     /// Stream a project's results, for ever and without a gap
     Watch(watch::Watch),
+    /// What is open to a worker, before it commits itself
+    Offers(offers::Offers),
+    /// Why a task waits, or why a worker is idle
+    #[command(subcommand)]
+    Explain(explain::Explain),
     /// Snapshots of the daemon's state: for backups, and what keeps its journal short
     #[command(subcommand)]
     Snapshot(snapshot::Snapshots),

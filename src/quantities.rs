@@ -56,6 +56,25 @@ pub(crate) fn money(text: &str) -> Result<Money, String> {
     Ok(Money { micros, currency: currency.to_owned() })
 }
 
+/// `9.50`: an amount of whatever currency, in micro-units; more than nothing.
+pub(crate) fn hourly(text: &str) -> Result<i64, String> {
+    let wrong = || format!("`{text}` is not an amount; write it like 9.50");
+    let amount = money(&format!("{}USD", text.trim())).map_err(|_| wrong())?;
+    if amount.micros == 0 { Err(wrong()) } else { Ok(amount.micros) }
+}
+
+/// `20k`, `512`, `1M`: bytes, by thousands; more than nothing.
+pub(crate) fn size(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is not a size; write it like 512, 20k or 1M");
+    let (digits, unit) = match text.trim().strip_suffix(['k', 'K', 'M']) {
+        Some(digits) if text.trim().ends_with('M') => (digits, 1_000_000),
+        Some(digits) => (digits, 1_000),
+        None => (text.trim(), 1),
+    };
+    let bytes = digits.parse::<u32>().ok().and_then(|n| n.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
 /// Money for a person: `0.05 USD`; empty where there is none.
 pub(crate) fn spoken_money(money: Option<&Money>) -> String {
     let Some(money) = money.filter(|money| money.micros != 0) else { return String::new() };
@@ -120,6 +139,14 @@ mod tests {
         for wrong in ["5", "USD", "0.05usd", "-1USD", "1.2345678USD", ".5USD", "1,5EUR"] {
             assert!(money(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn rates_and_sizes_are_read_as_people_write_them() {
+        assert_eq!(hourly("9.50"), Ok(9_500_000));
+        assert!(hourly("0").is_err() && hourly("-1").is_err() && hourly("9.50EUR").is_err());
+        assert_eq!((size("20k"), size("512"), size("1M")), (Ok(20_000), Ok(512), Ok(1_000_000)));
+        assert!(size("0").is_err() && size("k").is_err() && size("9999M").is_err());
     }
 
     #[test]

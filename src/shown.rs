@@ -2,12 +2,14 @@
 //!
 //! JSON always has all of it; these are the columns of tables and CSV.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use jiff::Timestamp;
 use piecework_client::from_proto;
 use piecework_client::proto::v1::{
-    DrainResponse, Project, ProjectStats, Rating, Receipt, Requester, Result as TaskResult,
-    Snapshot, Worker,
+    DrainResponse, Forecast, ForecastOutlook, Obstacle, Offer, Project, ProjectStats, Rating,
+    Receipt, Requester, Result as TaskResult, Snapshot, TaskExplanation, Worker, WorkerExplanation,
 };
 use prost::Message;
 use serde_json::Value;
@@ -115,6 +117,7 @@ impl Shown for ProjectStats {
         "returns",
         "oldest ready",
         "payable",
+        "forecast",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -137,7 +140,100 @@ impl Shown for ProjectStats {
         cells.extend(counts.map(|count| count.to_string()));
         cells.push(oldest.map(|age| spoken(from_proto(Some(age)))).unwrap_or_default());
         cells.push(spoken_money(self.payable.as_ref()));
+        cells.push(outlook(self.forecast.as_ref()));
         cells
+    }
+}
+
+impl Shown for Offer {
+    const MESSAGE: &'static str = "Offer";
+    const COLUMNS: &'static [&'static str] =
+        &["project", "reward", "expected", "from", "hourly", "waiting", "assignment", "lacks"];
+
+    fn cells(&self) -> Vec<String> {
+        let expected = self.expected_duration;
+        let from = plain(self.expected_from().as_str_name(), "PACE_SOURCE_");
+        vec![
+            id(&self.project).to_owned(),
+            spoken_money(self.reward.as_ref()),
+            expected.map(|time| spoken(from_proto(Some(time)))).unwrap_or_default(),
+            if expected.is_some() { from.to_lowercase() } else { String::new() },
+            spoken_money(self.hourly.as_ref()),
+            self.waiting.to_string(),
+            plain(self.assignment().as_str_name(), "ASSIGNMENT_"),
+            self.lacks.as_ref().map(|lacks| lacks.message.clone()).unwrap_or_default(),
+        ]
+    }
+}
+
+impl Shown for TaskExplanation {
+    const MESSAGE: &'static str = "TaskExplanation";
+    const COLUMNS: &'static [&'static str] =
+        &["task", "state", "workers", "could lease", "blocked", "nearest"];
+
+    fn cells(&self) -> Vec<String> {
+        let text = |obstacle: &Option<Obstacle>| {
+            obstacle.as_ref().map(|obstacle| obstacle.message.clone()).unwrap_or_default()
+        };
+        vec![
+            self.task.clone(),
+            plain(self.state().as_str_name(), "TASK_STATE_"),
+            self.workers.to_string(),
+            self.could_lease.to_string(),
+            text(&self.blocked),
+            text(&self.nearest),
+        ]
+    }
+}
+
+impl Shown for WorkerExplanation {
+    const MESSAGE: &'static str = "WorkerExplanation";
+    const COLUMNS: &'static [&'static str] =
+        &["worker", "present", "holds", "capacity", "projects", "could lease", "blocked"];
+
+    fn cells(&self) -> Vec<String> {
+        let blocked = self.blocked.as_ref().map(|obstacle| obstacle.message.clone());
+        vec![
+            id(&self.worker).to_owned(),
+            if self.present { "yes" } else { "no" }.to_owned(),
+            self.holds.to_string(),
+            self.capacity.to_string(),
+            self.projects.to_string(),
+            self.could_lease.to_string(),
+            blocked.unwrap_or_default(),
+        ]
+    }
+}
+
+/// A forecast as a person says it.
+fn outlook(forecast: Option<&Forecast>) -> String {
+    let Some(forecast) = forecast else { return String::new() };
+    match forecast.outlook() {
+        ForecastOutlook::Unspecified => String::new(),
+        ForecastOutlook::Learning => "not known yet".to_owned(),
+        ForecastOutlook::Idle => "nothing left to do".to_owned(),
+        ForecastOutlook::Clears => {
+            format!("clears in {}", roughly(from_proto(forecast.clears_in)))
+        }
+        ForecastOutlook::Growing => {
+            let a_minute = forecast.growing_per_minute;
+            match a_minute {
+                rate if rate >= 60.0 => format!("growing {:.0}/s, will not drain", rate / 60.0),
+                rate if rate > 0.0 => format!("growing {rate:.1}/min, will not drain"),
+                _ => "standing still, will not drain".to_owned(),
+            }
+        }
+    }
+}
+
+/// In one unit: a forecast is no promise.
+fn roughly(time: Duration) -> String {
+    let minutes = time.as_secs().div_ceil(60);
+    match minutes {
+        0..=1 => "1 min".to_owned(),
+        2..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / 1_440),
     }
 }
 
@@ -290,6 +386,24 @@ mod tests {
         fits::<Receipt>();
         fits::<Snapshot>();
         fits::<DrainResponse>();
+        fits::<Offer>();
+        fits::<TaskExplanation>();
+        fits::<WorkerExplanation>();
+    }
+
+    #[test]
+    fn a_forecast_is_said_in_words() {
+        let forecast = |outlook: ForecastOutlook| Forecast {
+            outlook: outlook.into(),
+            clears_in: Some(prost_types::Duration { seconds: 2_070, nanos: 0 }),
+            growing_per_minute: 720.0,
+            ..Forecast::default()
+        };
+        let said = |of: Forecast| outlook(Some(&of));
+        assert_eq!(said(forecast(ForecastOutlook::Clears)), "clears in 35 min");
+        assert_eq!(said(forecast(ForecastOutlook::Growing)), "growing 12/s, will not drain");
+        let still = Forecast { growing_per_minute: 0.0, ..forecast(ForecastOutlook::Growing) };
+        assert_eq!(said(still), "standing still, will not drain");
     }
 
     #[test]

@@ -233,3 +233,31 @@ async fn a_share_that_is_set_is_a_share_that_is_shown() {
     let wrong = ["project", "update", "cats", "--relax", "10m:rating=90"];
     run(&wrong).await.ended(1).says(&["project.relaxation[0].requirements.min_rating"]);
 }
+
+#[tokio::test]
+async fn explain_and_offers_tell_a_person_what_is_missing_and_what_helps() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let at = async |args: &[&str]| piecework_at(&daemon.server(), args).await;
+    at(&["requester", "create", "acme"]).await.ended(0);
+    let create = ["project", "create", "maps", "--requester", "acme", "--skill", "lang:fi=70"];
+    let paid = ["--reward", "0.05EUR", "--expected", "18s"];
+    at(&[&create[..], &paid].concat()).await.ended(0);
+    platform.numbered_tasks("projects/maps", 3).await;
+    at(&["worker", "create", "ann"]).await.ended(0);
+    let offers = at(&["offers", "--worker", "ann", "-o", "csv"]).await.ended(0);
+    offers.prints(&["maps", "10.00 EUR", "lang:fi"]);
+    at(&["work", "maps", "--worker", "ann", "--within", "7m", "--exec", "cat"]).await.ended(0);
+    let told = at(&["explain", "task", "maps/tasks/~1"]).await.ended(0);
+    told.prints(&["needed 70", "piecework worker grant ann lang:fi=70"]);
+    let told = at(&["explain", "worker", "ann"]).await.ended(0);
+    told.prints(&["Of 1 open projects, 0 have a task", "at least 2 tasks"]);
+    at(&["worker", "grant", "ann", "lang:fi=70"]).await.ended(0);
+    let args = ["-o", "json", "explain", "task", "maps/tasks/~1", "--worker", "ann"];
+    let told = at(&args).await.ended(0).json();
+    assert_eq!(told["couldLease"], 1, "{told}");
+    let stats = at(&["project", "stats", "maps"]).await.ended(0);
+    stats.prints(&["not known yet"]);
+    at(&["explain", "task", "maps"]).await.ended(2).says(&["PROJECT/tasks/TASK"]);
+    at(&["offers", "--worker", "nobody"]).await.ended(1).says(&["WORKER_NOT_FOUND"]);
+}

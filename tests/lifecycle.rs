@@ -3,6 +3,7 @@
 mod choice;
 mod end_to_end;
 mod expiry;
+mod explained;
 mod rating;
 mod reading;
 mod retries;

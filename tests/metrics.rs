@@ -65,6 +65,7 @@ async fn counts_move_with_what_happens() {
         ("piecework_tasks{state=\"open\"}", 4.0),
         ("piecework_tasks{state=\"failed\"}", 0.0),
         ("piecework_projects", 1.0),
+        ("piecework_projects_growing", 0.0),
         ("piecework_workers", 1.0),
         ("piecework_tasks_created_total", 5.0),
         ("piecework_leases_granted_total", 2.0),
@@ -72,6 +73,8 @@ async fn counts_move_with_what_happens() {
     ] {
         assert_eq!(page.value(series), value, "{series}\n{}", page.body);
     }
+    assert!(page.value("piecework_place_arrivals_per_minute") > 0.0);
+    assert!(page.value("piecework_place_completions_per_minute") > 0.0);
     assert!(page.value("piecework_journal_position") >= 6.0);
     assert!(page.body.contains("piecework_commit_seconds_bucket{le="), "{}", page.body);
     // Every series is explained.

@@ -3,6 +3,8 @@
 pub(crate) mod admin;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod offers;
 pub(crate) mod project;
 pub(crate) mod replay;
 pub(crate) mod requester;
@@ -33,6 +35,8 @@ pub(crate) async fn run(cli: Cli) -> Result<()> {
         Command::Submit(command) => command.run(&session()?).await,
         Command::Work(command) => command.run(&session()?).await,
         Command::Watch(command) => command.run(&session()?).await,
+        Command::Offers(command) => command.run(&session()?).await,
+        Command::Explain(command) => command.run(&session()?).await,
         Command::Snapshot(command) => command.run(&connection).await,
         Command::Admin(command) => command.run(&session()?).await,
         Command::Restore(command) => command.run(&connection),

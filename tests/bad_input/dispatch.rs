@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use piecework_client::proto::v1::{
-    Answer, ErrorReason as Reason, ExtendLeasesRequest, LeaseRequest, LeaseReturn, Project,
-    ReturnLeasesRequest, ReturnReason, SubmitAnswersRequest, SuspendWorkerRequest, WorkRequest,
+    Answer, ErrorReason as Reason, ExplainTaskRequest, ExplainWorkerRequest, ExtendLeasesRequest,
+    LeaseRequest, LeaseReturn, ListOffersRequest, Money, Project, ReturnLeasesRequest,
+    ReturnReason, SubmitAnswersRequest, SuspendWorkerRequest, WorkRequest,
 };
 use tonic::Code;
 use tonic::client::Grpc;
@@ -13,6 +14,9 @@ use tonic::transport::Endpoint;
 use tonic_types::pb;
 
 use crate::harness::{Daemon, Outcome, Platform, answer, labelled, refused, wire};
+
+/// Longer than any time box.
+const WEEK: Duration = Duration::from_secs(7 * 86_400 + 1);
 
 fn ask(worker: &str) -> LeaseRequest {
     LeaseRequest { worker: worker.to_owned(), ..LeaseRequest::default() }
@@ -29,6 +33,8 @@ async fn a_wrong_wish_names_its_field() {
 
     let task = format!("{project}/tasks/t");
     let wait = wire(Duration::from_millis(60_001));
+    let (out, soon) = ("except_projects[0]", wire(Duration::from_secs(60)));
+    let below = Some(Money { micros: -1, currency: "EUR".to_owned() });
     let (invalid, malformed) = (Reason::FieldInvalid, Reason::NameMalformed);
     let wrong = [
         (LeaseRequest { wait, ..ask(&ann) }, invalid, "wait"),
@@ -37,6 +43,11 @@ async fn a_wrong_wish_names_its_field() {
         (LeaseRequest { task: task.clone(), count: 2, ..ask(&ann) }, invalid, "count"),
         (LeaseRequest { task: "t".into(), ..ask(&ann) }, malformed, "task"),
         (LeaseRequest { projects: vec!["p".into()], ..ask(&ann) }, malformed, "projects[0]"),
+        (LeaseRequest { except_projects: vec!["p".into()], ..ask(&ann) }, malformed, out),
+        (LeaseRequest { min_hourly: below, ..ask(&ann) }, invalid, "min_hourly.micros"),
+        (LeaseRequest { within: wire(Duration::ZERO), ..ask(&ann) }, invalid, "within"),
+        (LeaseRequest { within: wire(WEEK), ..ask(&ann) }, invalid, "within"),
+        (LeaseRequest { task: task.clone(), within: soon, ..ask(&ann) }, invalid, "within"),
         (ask("ann"), malformed, "worker"),
     ];
     for (request, reason, field) in wrong {
@@ -247,4 +258,60 @@ async fn what_is_not_there_yet_says_so() {
         let told = grpc.unary(request, PathAndQuery::from_static(path), codec).await;
         assert_eq!(told.unwrap_err().code(), Code::Unimplemented, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_wrong_question_names_its_field_and_what_is_not_there() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let project = platform.project("p").await;
+    let ann = platform.worker("ann").await;
+    let offers = |worker: &str| ListOffersRequest {
+        worker: worker.to_owned(),
+        ..ListOffersRequest::default()
+    };
+    let (invalid, malformed) = (Reason::FieldInvalid, Reason::NameMalformed);
+    let below = Some(Money { micros: -1, currency: String::new() });
+    let wrong = [
+        (offers("ann"), malformed, "worker"),
+        (
+            ListOffersRequest { projects: vec!["p".into()], ..offers(&ann) },
+            malformed,
+            "projects[0]",
+        ),
+        (ListOffersRequest { min_hourly: below, ..offers(&ann) }, invalid, "min_hourly.micros"),
+        (
+            ListOffersRequest { page_token: "no".into(), ..offers(&ann) },
+            Reason::PageTokenInvalid,
+            "page_token",
+        ),
+    ];
+    for (request, reason, field) in wrong {
+        let told = platform.client.dispatch().list_offers(request).await;
+        refused(told, Code::InvalidArgument, reason, field);
+    }
+    let told = platform.client.dispatch().list_offers(offers("workers/unknown")).await;
+    refused(told, Code::NotFound, Reason::WorkerNotFound, "");
+
+    let task = |name: &str, worker: &str| ExplainTaskRequest {
+        name: name.to_owned(),
+        worker: worker.to_owned(),
+        min_position: String::new(),
+    };
+    let unknown = format!("{project}/tasks/unknown");
+    let wrong = [
+        (task("t", ""), Code::InvalidArgument, malformed, "name"),
+        (task(&unknown, "ann"), Code::InvalidArgument, malformed, "worker"),
+        (task(&unknown, ""), Code::NotFound, Reason::TaskNotFound, ""),
+        (task("projects/none/tasks/t", ""), Code::NotFound, Reason::ProjectNotFound, ""),
+    ];
+    for (request, code, reason, field) in wrong {
+        refused(platform.client.tasks().explain_task(request).await, code, reason, field);
+    }
+    let worker =
+        |name: &str| ExplainWorkerRequest { name: name.to_owned(), min_position: String::new() };
+    let told = platform.client.workers().explain_worker(worker("ann")).await;
+    refused(told, Code::InvalidArgument, malformed, "name");
+    let told = platform.client.workers().explain_worker(worker("workers/unknown")).await;
+    refused(told, Code::NotFound, Reason::WorkerNotFound, "");
 }

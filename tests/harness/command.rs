@@ -35,6 +35,14 @@ impl Ran {
             .unwrap_or_else(|error| panic!("not JSON: {error}\n{}", self.stdout))
     }
 
+    /// Fails unless each of these is in its stdout.
+    #[track_caller]
+    pub(crate) fn prints(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(self.stdout.contains(part), "no {part:?} in:\n{}", self.stdout);
+        }
+    }
+
     /// Fails unless each of these is in its stderr.
     #[track_caller]
     pub(crate) fn says(self, parts: &[&str]) -> Ran {

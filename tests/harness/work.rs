@@ -30,7 +30,7 @@ pub(crate) struct Work {
 
 /// A worker in a `Hello`.
 pub(crate) fn present(worker: &str, capacity: u32) -> pb::PresentWorker {
-    pb::PresentWorker { worker: worker.to_owned(), capacity, projects: Vec::new() }
+    pb::PresentWorker { worker: worker.to_owned(), capacity, ..pb::PresentWorker::default() }
 }
 
 impl Platform {

@@ -61,6 +61,46 @@ pub enum Outlook {
     Growing,
 }
 
+impl Forecast {
+    /// Places that come, in thousandths a minute.
+    #[must_use]
+    pub fn arrivals_milli(&self) -> u64 {
+        self.milli_per_minute(self.arrived)
+    }
+
+    /// Answers that count, in thousandths a minute.
+    #[must_use]
+    pub fn completions_milli(&self) -> u64 {
+        self.milli_per_minute(self.counted)
+    }
+
+    fn milli_per_minute(&self, count: u64) -> u64 {
+        let milli = u128::from(count) * 1_000 * u128::from(MINUTE_MS);
+        u64::try_from(milli / u128::from(self.over.0.max(1))).unwrap_or(u64::MAX)
+    }
+}
+
+/// The forecasts of all projects together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flows {
+    /// Places that come, in thousandths a minute.
+    pub arrivals_milli: u64,
+    /// Answers that count, in thousandths a minute.
+    pub completions_milli: u64,
+    /// Projects with places that will not drain.
+    pub growing: u64,
+}
+
+impl Flows {
+    /// One more project.
+    pub(crate) fn add(mut self, forecast: &Forecast) -> Flows {
+        self.arrivals_milli += forecast.arrivals_milli();
+        self.completions_milli += forecast.completions_milli();
+        self.growing += u64::from(forecast.outlook == Outlook::Growing);
+        self
+    }
+}
+
 impl Flow {
     /// Looks from now on.
     pub(crate) fn since(since: EngineTime) -> Flow {

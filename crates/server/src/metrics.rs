@@ -11,6 +11,7 @@ use std::time::Duration;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use piecework_core::Totals;
+use piecework_core::forecast::Flows;
 use piecework_storage::SnapshotInfo;
 
 /// Always 1; labels `version`.
@@ -29,6 +30,12 @@ pub(crate) const PROJECTS: &str = "piecework_projects";
 pub(crate) const WORKERS: &str = "piecework_workers";
 /// `Lease` calls that wait for work now.
 pub(crate) const WAITING_WORKERS: &str = "piecework_waiting_lease_calls";
+/// Projects whose places will not drain at the rates of the last fifteen minutes.
+pub(crate) const PROJECTS_GROWING: &str = "piecework_projects_growing";
+/// Places that come, a minute, over the last fifteen.
+pub(crate) const ARRIVALS: &str = "piecework_place_arrivals_per_minute";
+/// Answers that count, a minute, over the last fifteen.
+pub(crate) const COMPLETIONS: &str = "piecework_place_completions_per_minute";
 /// Tasks created.
 pub(crate) const TASKS_CREATED: &str = "piecework_tasks_created_total";
 /// Leases granted.
@@ -99,6 +106,9 @@ fn describe() {
     describe_gauge!(PROJECTS, "Projects now.");
     describe_gauge!(WORKERS, "Workers known now.");
     describe_gauge!(WAITING_WORKERS, "Lease calls that wait for work now.");
+    describe_gauge!(PROJECTS_GROWING, "Projects that will not drain as it goes now.");
+    describe_gauge!(ARRIVALS, "Places that come, a minute, over the last fifteen.");
+    describe_gauge!(COMPLETIONS, "Answers that count, a minute, over the last fifteen.");
     describe_counter!(TASKS_CREATED, "Tasks created.");
     describe_counter!(LEASES, "Leases granted.");
     describe_counter!(EMPTY_LEASES, "Looks for work that found none.");
@@ -145,6 +155,14 @@ pub(crate) fn tasks(totals: &Totals) {
     for (state, count) in states {
         ::metrics::gauge!(TASKS, "state" => state).set(count as f64);
     }
+}
+
+/// Sets the gauges of what comes and is worked off.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; rates need not be exact")]
+pub(crate) fn flows(flows: &Flows) {
+    gauge(PROJECTS_GROWING, flows.growing);
+    ::metrics::gauge!(ARRIVALS).set(flows.arrivals_milli as f64 / 1_000.0);
+    ::metrics::gauge!(COMPLETIONS).set(flows.completions_milli as f64 / 1_000.0);
 }
 
 /// A start filled empty tables. `from`: snapshot or journal.

@@ -145,7 +145,7 @@ async fn turn(member: &Member, client: &Client, project: &str, tally: &mut Tally
         wait: Some(to_proto(Duration::from_secs(1))),
         request_id: request_id(),
         projects: vec![project.to_owned()],
-        task: String::new(),
+        ..LeaseRequest::default()
     };
     let retry = Retry::within(Duration::from_secs(5));
     let reply = retry

@@ -192,6 +192,7 @@ impl Stage {
             request_id: format!("{}-row-{}", self.run, row.line),
             projects: Vec::new(),
             task: self.tasks[row.task].clone(),
+            ..LeaseRequest::default()
         };
         let _call = self.calls.acquire().await?;
         let leased = self

@@ -14,6 +14,7 @@ use piecework_client::proto::v1::{
 use piecework_client::{Client, Refused, Retry, from_proto, request_id, to_proto};
 use tokio::time::Instant;
 
+use crate::commands::offers::Wishes;
 use crate::failure::one_line;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -31,6 +32,11 @@ pub(super) struct Desk {
     pub(super) worker: String,
     pub(super) project: String,
     pub(super) output: Output,
+    pub(super) wishes: Wishes,
+    /// Full names of the projects that the wishes leave out.
+    pub(super) except: Vec<String>,
+    /// When the time box is over.
+    pub(super) until: Option<Instant>,
 }
 
 /// A lease and when its time began to be counted here.
@@ -106,6 +112,10 @@ impl Desk {
         let deadline = Instant::now() + wait.unwrap_or_default();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
+            let within = self.until.map(|at| at.saturating_duration_since(Instant::now()));
+            if within.is_some_and(|within| within.is_zero()) {
+                return Ok(Drawn::Nothing("the time box is over".to_owned()));
+            }
             let request = LeaseRequest {
                 worker: self.worker.clone(),
                 count: 1,
@@ -113,6 +123,10 @@ impl Desk {
                 request_id: request_id(),
                 projects: if task.is_none() { vec![self.project.clone()] } else { Vec::new() },
                 task: task.unwrap_or_default().to_owned(),
+                except_projects: self.except.clone(),
+                max_payload_bytes: self.wishes.max_payload.unwrap_or_default(),
+                min_hourly: self.wishes.min_hourly(),
+                within: within.map(to_proto),
             };
             let dispatch = self.client.dispatch();
             let reply = Retry::default()

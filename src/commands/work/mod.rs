@@ -16,10 +16,13 @@ use bytes::Bytes;
 use clap::Args;
 use piecework_client::proto::v1::ReturnReason;
 use piecework_client::proto::v1::work_request::PresentWorker;
+use piecework_client::to_proto;
+use tokio::time::Instant;
 
 use self::desk::{Desk, Drawn, Held, Submitted};
 use self::person::Person;
 use self::program::Job;
+use crate::commands::offers::Wishes;
 use crate::interrupt::Interrupt;
 use crate::names;
 use crate::output::Format;
@@ -42,7 +45,7 @@ pub(crate) struct Work {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     concurrency: u32,
     /// This task, in a project where workers pick
-    #[arg(long, conflicts_with_all = ["count", "wait"])]
+    #[arg(long, conflicts_with_all = ["count", "wait", "Wishes"])]
     task: Option<String>,
     /// End after one task
     #[arg(long, conflicts_with = "count")]
@@ -50,6 +53,8 @@ pub(crate) struct Work {
     /// End after so many tasks
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+    #[command(flatten)]
+    wishes: Wishes,
     /// How long to wait when there is nothing to do; by default not at all
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
@@ -72,6 +77,9 @@ impl Work {
             worker: names::worker(&self.worker)?,
             project: names::project(&self.project)?,
             output: session.output_or(Format::Table),
+            except: self.wishes.except()?,
+            until: self.wishes.within.map(|within| Instant::now() + within),
+            wishes: self.wishes,
         };
         let task = self.task.as_deref().map(|task| names::task(&desk.project, task)).transpose()?;
         let mut interrupt = Interrupt::listen()?;
@@ -89,6 +97,10 @@ impl Work {
                 wishes: PresentWorker {
                     worker: desk.worker.clone(),
                     projects: vec![desk.project.clone()],
+                    except_projects: desk.except.clone(),
+                    max_payload_bytes: desk.wishes.max_payload.unwrap_or_default(),
+                    min_hourly: desk.wishes.min_hourly(),
+                    within: desk.wishes.within.map(to_proto),
                     ..PresentWorker::default()
                 },
                 concurrency: self.concurrency,

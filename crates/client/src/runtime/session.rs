@@ -382,6 +382,10 @@ impl Session {
             count: 1,
             request_id: request_id(),
             projects: worker.projects.clone(),
+            except_projects: worker.except_projects.clone(),
+            max_payload_bytes: worker.max_payload_bytes,
+            min_hourly: worker.min_hourly.clone(),
+            within: worker.within,
             ..LeaseRequest::default()
         };
         let mut dispatch = self.client.dispatch();

@@ -20,6 +20,7 @@ mod throttle;
 mod timers;
 
 use crate::change::Changed;
+use crate::forecast::Flows;
 use crate::image::ColdTask;
 use crate::{
     ClientId, EngineTime, Limits, Now, Outcome, Position, ProjectId, Refusal, Request, TaskId,
@@ -240,6 +241,13 @@ impl Engine {
             touched_tasks: self.state.tasks.len() as u64,
             tasks: self.state.totals,
         }
+    }
+
+    /// What comes and is worked off in all projects. Cost: a look at each.
+    #[must_use]
+    pub fn flows(&self, now: EngineTime) -> Flows {
+        let forecasts = self.state.projects.values().map(|room| room.flow.forecast(now));
+        forecasts.fold(Flows::default(), |flows, forecast| flows.add(&forecast))
     }
 
     /// Rebuilds every index and compares; for tests and simulation.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::engine::State;
 use crate::engine::state::WorkerRoom;
 use crate::limits::PRESENT_FOR;
-use crate::{Command, EngineTime, Request, WorkerId};
+use crate::{ClientId, Command, EngineTime, Request, WorkerId};
 
 /// Workers by when they were last seen; those who left go with the next command.
 #[derive(Debug, Default)]
@@ -41,10 +41,19 @@ pub(crate) fn note(state: &mut State, now: EngineTime, request: &Request) {
     let worker = match &request.command {
         Command::Lease(c) => &c.worker,
         Command::Extend(c) => &c.worker,
+        Command::Claim(c) => &c.worker,
         Command::Submit(c) => &c.worker,
+        Command::SaveDraft(c) => &c.worker,
         Command::Return(c) => &c.worker,
+        Command::ShowLife(signs) => {
+            return signs.workers.iter().for_each(|worker| see(state, now, request, worker));
+        }
         _ => return,
     };
+    see(state, now, request, worker);
+}
+
+fn see(state: &mut State, now: EngineTime, request: &Request, worker: &ClientId) {
     let Ok(room) = state.worker(request.tenant, worker) else { return };
     let id = room.worker.id;
     let room = state.worker_room_mut(id);
@@ -74,7 +83,7 @@ mod tests {
     use super::*;
     use crate::command::{CreateWorker, LeaseTasks};
     use crate::worker::{WorkerKind, WorkerSpec};
-    use crate::{ClientId, Engine, Limits, Now, Position, Step, TenantId, WallTime};
+    use crate::{Engine, Limits, Now, Position, Step, TenantId, WallTime};
 
     #[test]
     fn idle_time_counts_only_presence() {

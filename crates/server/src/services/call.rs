@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use piecework_core::command::TaskRef;
+use piecework_core::explanation::{Explanation, Question};
 use piecework_core::{Command, Now, Outcome, Position, Request, TaskId};
 use tokio::sync::watch;
 use tracing::error;
@@ -73,6 +74,14 @@ impl Desk {
     pub(crate) async fn find_task(&self, task: &TaskRef) -> Result<TaskId, Failure> {
         match self.ask(Command::InspectTask(task.clone())).await?.outcome {
             Outcome::Task(id) => Ok(id),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Asks a question.
+    pub(crate) async fn explain(&self, question: Question) -> Result<Explanation, Failure> {
+        match self.ask(Command::Explain(question)).await?.outcome {
+            Outcome::Explained(told) => Ok(*told),
             other => Err(unexpected(&other)),
         }
     }

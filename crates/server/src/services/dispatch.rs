@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use piecework_core::command::{ExtendLeases, ReturnItem, ReturnLeases, SubmitAnswers};
+use piecework_core::explanation::{Explanation, Question};
 use piecework_core::lease::{Grant, ReturnReason};
 use piecework_core::outcome::Leased;
 use piecework_core::submission::Receipt;
@@ -21,6 +22,7 @@ use crate::services::tenant;
 use crate::services::work::{self, House};
 use crate::wire::failure::Failure;
 use crate::wire::from_wire::lease::Wish;
+use crate::wire::tokens::Scope;
 use crate::wire::{from_wire, names, status, to_wire, tokens};
 use crate::writer::Unanswered;
 
@@ -254,6 +256,31 @@ impl DispatchService for DispatchApi {
             grants::page(reader, &worker, &view.leases, &request.page_token, size, now)
         };
         Ok(Response::new(self.house.desk.read(read).await?))
+    }
+
+    async fn list_offers(
+        &self,
+        request: Request<v1::ListOffersRequest>,
+    ) -> Result<Response<v1::ListOffersResponse>, Status> {
+        let request = request.into_inner();
+        let worker = names::worker("worker", &request.worker)?;
+        let wishes = from_wire::wishes::read("", &request)?;
+        let scope = Scope::of(&["offers", worker.as_str(), &format!("{wishes:?}")]);
+        let after = tokens::read_page(&request.page_token, scope)?;
+        let size = from_wire::page_size(request.page_size);
+        self.house.desk.reach(&request.min_position).await?;
+        let question = Question::Offers { worker, wishes };
+        let Explanation::Offers(told) = self.house.desk.explain(question).await? else {
+            return Err(status::internal().into());
+        };
+        let from = usize::try_from(after).unwrap_or(usize::MAX);
+        let offers = told.offers.iter().skip(from).take(size).map(to_wire::explain::offer);
+        let offers: Vec<_> = offers.collect();
+        let end = from.saturating_add(offers.len());
+        let next = (end < told.offers.len()).then_some(end as u64);
+        let next_page_token = tokens::next_page(scope, next);
+        let truncated = told.truncated;
+        Ok(Response::new(v1::ListOffersResponse { offers, next_page_token, truncated }))
     }
 
     type WorkStream = work::Frames;

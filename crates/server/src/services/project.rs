@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use piecework_core::command::{Steer, SteerProject, UpdateProject};
+use piecework_core::explanation::{Explanation, Question};
 use piecework_core::project::{Project, ProjectState};
 use piecework_core::{ClientId, Command, Outcome, ProjectId, RequesterId};
 use piecework_proto::v1;
@@ -220,11 +221,16 @@ impl ProjectService for ProjectApi {
         let request = request.into_inner();
         let project = names::project("name", &request.name)?;
         self.0.reach(&request.min_position).await?;
-        let told = self.0.ask(Command::InspectProject { project }).await?;
-        let stats = match &told.outcome {
-            Outcome::ProjectStats(stats) => Some(to_wire::project::stats(stats)),
+        let told = self.0.ask(Command::InspectProject { project: project.clone() }).await?;
+        let mut stats = match &told.outcome {
+            Outcome::ProjectStats(stats) => to_wire::project::stats(stats),
             other => return Err(unexpected(other).into()),
         };
+        let question = Question::Forecast { project };
+        if let Explanation::Forecast(forecast) = self.0.explain(question).await? {
+            stats.forecast = Some(to_wire::explain::forecast(&forecast));
+        }
+        let stats = Some(stats);
         Ok(Response::new(v1::GetProjectStatsResponse { stats, position: told.position }))
     }
 }

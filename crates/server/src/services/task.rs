@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use piecework_core::command::{CancelTasks, CreateKey, CreateTasks, TaskRef};
+use piecework_core::explanation::{Explanation, Question};
 use piecework_core::outcome::{ChangedTask, CreatedTask};
 use piecework_core::project::{Project, ProjectState};
 use piecework_core::task::{TaskRecord, TaskSpec, TaskState};
@@ -19,7 +20,7 @@ use crate::wire::failure::Failure;
 use crate::wire::filter::Filter;
 use crate::wire::to_wire::task::TaskRows;
 use crate::wire::tokens::Scope;
-use crate::wire::{from_wire, names, to_wire, tokens};
+use crate::wire::{from_wire, names, status, to_wire, tokens};
 use crate::writer;
 
 pub(crate) struct TaskApi(pub(crate) Arc<Desk>);
@@ -203,6 +204,24 @@ impl TaskService for TaskApi {
             Ok(v1::ListTasksResponse { tasks, next_page_token: tokens::next_page(scope, next) })
         };
         Ok(Response::new(self.0.read(read).await?))
+    }
+
+    async fn explain_task(
+        &self,
+        request: Request<v1::ExplainTaskRequest>,
+    ) -> Result<Response<v1::ExplainTaskResponse>, Status> {
+        let request = request.into_inner();
+        let task = names::task("name", &request.name)?;
+        let worker = match request.worker.as_str() {
+            "" => None,
+            name => Some(names::worker("worker", name)?),
+        };
+        self.0.reach(&request.min_position).await?;
+        let Explanation::Task(told) = self.0.explain(Question::Task { task, worker }).await? else {
+            return Err(status::internal().into());
+        };
+        let explanation = Some(to_wire::explain::task(&request.name, &told));
+        Ok(Response::new(v1::ExplainTaskResponse { explanation }))
     }
 
     async fn update_tasks(

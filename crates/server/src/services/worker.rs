@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use piecework_core::explanation::{Explanation, Question};
 use piecework_core::outcome::WorkerView;
 use piecework_core::worker::Worker;
 use piecework_core::{ClientId, Command, Outcome, WorkerId};
@@ -16,7 +17,7 @@ use crate::wire::failure::Failure;
 use crate::wire::filter::Filter;
 use crate::wire::from_wire::worker::WorkerUpdate;
 use crate::wire::tokens::Scope;
-use crate::wire::{field, from_wire, names, to_wire, tokens};
+use crate::wire::{field, from_wire, names, status, to_wire, tokens};
 use crate::writer;
 
 pub(crate) struct WorkerApi(pub(crate) Arc<Desk>);
@@ -209,6 +210,21 @@ impl WorkerService for WorkerApi {
         let worker = names::worker("name", &request.get_ref().name)?;
         let (worker, position) = self.change(Command::ReinstateWorker { worker }).await?;
         Ok(Response::new(v1::ReinstateWorkerResponse { worker: Some(worker), position }))
+    }
+
+    async fn explain_worker(
+        &self,
+        request: Request<v1::ExplainWorkerRequest>,
+    ) -> Result<Response<v1::ExplainWorkerResponse>, Status> {
+        let request = request.into_inner();
+        let worker = names::worker("name", &request.name)?;
+        self.0.reach(&request.min_position).await?;
+        let question = Question::Worker { worker: worker.clone() };
+        let Explanation::Worker(told) = self.0.explain(question).await? else {
+            return Err(status::internal().into());
+        };
+        let explanation = Some(to_wire::explain::worker(&worker, &told));
+        Ok(Response::new(v1::ExplainWorkerResponse { explanation }))
     }
 
     async fn get_rating(

@@ -70,7 +70,6 @@ impl Failure {
     }
 
     /// Its reason.
-    #[cfg(test)]
     pub(crate) fn reason(&self) -> ErrorReason {
         self.reason
     }
@@ -82,7 +81,6 @@ impl Failure {
     }
 
     /// Its text.
-    #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -92,7 +92,8 @@ fn patience(due: Due, now: Now) -> Duration {
 }
 
 fn set_gauges(facts: &WriterFacts) {
-    let WriterFacts { gauges, waiting, bounds, .. } = facts;
+    let WriterFacts { gauges, flows, waiting, bounds, .. } = facts;
+    metrics::flows(flows);
     metrics::tasks(&gauges.tasks);
     metrics::gauge(metrics::LIVE_LEASES, gauges.live_leases);
     metrics::gauge(metrics::PROJECTS, gauges.projects);

@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use piecework_core::change::Changed;
+use piecework_core::forecast::Flows;
 use piecework_core::planted::{self, Mistake};
 use piecework_core::{
     Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TaskId, TenantId,
@@ -143,6 +144,7 @@ struct Collected {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriterFacts {
     pub(crate) gauges: Gauges,
+    pub(crate) flows: Flows,
     /// `Lease` calls that wait for work.
     pub(crate) waiting: usize,
     pub(crate) bounds: Bounds,
@@ -421,6 +423,7 @@ impl<J: Journal> Writer<J> {
     pub(crate) fn facts(&self) -> WriterFacts {
         WriterFacts {
             gauges: self.engine.gauges(),
+            flows: self.engine.flows(self.now.engine),
             waiting: self.lot.len(),
             bounds: self.journal.bounds(),
             now: self.now,

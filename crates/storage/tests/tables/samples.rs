@@ -228,6 +228,7 @@ impl Dice {
     }
 
     pub(crate) fn tally(&mut self) -> ProjectTally {
+        let mut later = self.later();
         ProjectTally {
             project: ProjectId(1 + self.below(3)),
             last_task: TaskNumber(self.below(200)),
@@ -236,9 +237,9 @@ impl Dice {
             payable_micros: -5,
             kept: u64::MAX,
             virtual_time: self.next(),
-            requester_time: self.next(),
-            waiting_since: self.engine(),
-            p75_ms: self.below(2).into(),
+            requester_time: later.next(),
+            waiting_since: later.engine(),
+            p75_ms: later.next(),
             ..ProjectTally::default()
         }
     }
@@ -249,8 +250,8 @@ impl Dice {
             deadline: self.maybe(Dice::wall),
             wanted: self.of(&[1, 1_000]),
             ready_at: self.engine(),
-            size_class: self.of(&[0, 7, 17]),
-            duration_class: self.of(&[0, 16]),
+            size_class: self.later().of(&[0, 7, 17]),
+            duration_class: self.later().of(&[0, 16]),
         }
     }
 
@@ -355,7 +356,7 @@ impl Dice {
             granted_wall: self.wall(),
             deadline: self.engine(),
             state,
-            claim_by: None,
+            claim_by: self.later().maybe(Dice::engine),
             draft: false,
         }
     }
@@ -530,6 +531,20 @@ impl Dice {
     /// One change of any kind.
     #[expect(clippy::too_many_lines, reason = "one arm per kind")]
     pub(crate) fn change(&mut self) -> Change {
+        let mut later = self.later();
+        let change = self.change_of_old();
+        if later.below(24) > 0 {
+            return change;
+        }
+        let lease = later.lease_id();
+        match later.yes() {
+            true => Change::Draft(Box::new(later.draft(lease))),
+            false => Change::DraftGone(lease),
+        }
+    }
+
+    /// Of the kinds there were at first.
+    pub(crate) fn change_of_old(&mut self) -> Change {
         match self.below(24) {
             0 => Change::Requester(Box::new(self.requester())),
             1 => Change::Project(Box::new(self.project())),
@@ -559,6 +574,7 @@ impl Dice {
             13 => Change::Worker(Box::new(self.worker())),
             14 => Change::WorkerRecord(self.worker_record()),
             15 => Change::LeaseRequest(Box::new(self.lease_request())),
+            // Of another lease each time: often what goes was there.
             16 => {
                 let LeaseRequest { worker, number, .. } = self.lease_request();
                 Change::LeaseRequestGone { worker, number }
@@ -567,7 +583,7 @@ impl Dice {
                 worker: WorkerId(1 + self.below(4)),
                 project: ProjectId(1 + self.below(3)),
                 answers: self.below(99),
-                p75_ms: self.below(2).into(),
+                p75_ms: self.later().next(),
             }),
             18 => Change::CreateKey(Box::new(self.create_key())),
             19 => Change::CreateKeyGone(self.create_key().id),

@@ -34,8 +34,8 @@ pub(super) fn lease(
     let (leases, unfinished) = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);
-        let none = RunnersUp::default();
-        (vec![grant(state, changes, id, task, none, request, cmd)], false)
+        let none = (task, RunnersUp::default());
+        (vec![grant(state, changes, id, none, request, cmd)], false)
     } else {
         let most = match room {
             Ok(most) => most,
@@ -136,7 +136,7 @@ fn picked(
             state.project_room_mut(passed).passes += 1;
         }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, task, found.runners_up, request, cmd));
+        leases.push(grant(state, changes, worker, (task, found.runners_up), request, cmd));
     }
     bundle(state, changes, wanted.within(), &mut leases);
     (leases, unfinished)
@@ -174,8 +174,7 @@ fn grant(
     state: &mut State,
     changes: &mut Changes,
     worker: WorkerId,
-    task: TaskId,
-    runners_up: RunnersUp,
+    (task, runners_up): (TaskId, RunnersUp),
     request: u32,
     cmd: &LeaseTasks,
 ) -> Lease {

@@ -6,8 +6,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use piecework_core::{ClientId, LeaseId, WorkerId};
+use piecework_core::wishes::Wishes;
+use piecework_core::{ClientId, LeaseId, Millis, WorkerId};
 
 use crate::wire::from_wire::work::Presence;
 
@@ -23,7 +25,9 @@ pub(super) struct Crew {
 /// One of them.
 pub(super) struct Present {
     pub(super) name: ClientId,
-    pub(super) projects: Vec<ClientId>,
+    wishes: Wishes,
+    /// When its time box is over.
+    until: Option<Instant>,
     /// Leases it wants to hold.
     pub(super) wanted: u32,
     /// No newer stream has taken it over.
@@ -43,6 +47,19 @@ pub(super) struct ParkedCall {
 }
 
 impl Present {
+    /// What it asks for now: the box has shrunk by the time that went by. `None`: it is
+    /// over.
+    pub(super) fn wishes(&self) -> Option<Wishes> {
+        let mut wishes = self.wishes.clone();
+        if let Some(until) = self.until {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = Millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+            wishes.within = Some(left).filter(|left| *left > Millis(0));
+            wishes.within?;
+        }
+        Some(wishes)
+    }
+
     /// Leases that it may still be sent.
     pub(super) fn credit(&self) -> u32 {
         let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
@@ -63,9 +80,11 @@ impl Crew {
             workers.iter().map(|(id, presence)| (presence.worker.clone(), *id)).collect();
         let names = Arc::new(numbers.keys().cloned().collect());
         let present = workers.into_iter().map(|(id, presence)| {
-            let Presence { worker: name, capacity: wanted, projects } = presence;
+            let Presence { worker: name, capacity: wanted, wishes } = presence;
+            let until = wishes.within.map(|left| Instant::now() + Duration::from_millis(left.0));
             let (parked, held) = (None, BTreeSet::new());
-            (id, Present { name, projects, wanted, owned: true, synced: false, parked, held })
+            let (owned, synced) = (true, false);
+            (id, Present { name, wishes, until, wanted, owned, synced, parked, held })
         });
         Crew { present: present.collect(), numbers, held: HashMap::new(), names }
     }

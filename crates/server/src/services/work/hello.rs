@@ -79,7 +79,8 @@ async fn greet(
 fn resolve(reader: &Reader, present: Vec<Presence>) -> Result<Vec<(WorkerId, Presence)>, Failure> {
     let find = |presence: Presence| {
         let worker = reader.worker(&presence.worker)?;
-        for project in &presence.projects {
+        let wishes = &presence.wishes;
+        for project in wishes.projects.iter().chain(&wishes.except) {
             reader.project(project)?;
         }
         Ok((worker.id, presence))

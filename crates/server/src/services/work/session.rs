@@ -14,8 +14,7 @@ use std::time::Duration;
 use piecework_core::command::{LeaseTasks, ReturnItem, ReturnLeases};
 use piecework_core::lease::{Grant, ReturnReason, Revocation};
 use piecework_core::limits::ITEMS_PER_CALL_MAX;
-use piecework_core::wishes::Wishes;
-use piecework_core::{ClientId, Command, Fingerprint, LeaseId, Outcome, Request, WorkerId};
+use piecework_core::{ClientId, Command, LeaseId, Outcome, Request, WorkerId};
 use piecework_proto::v1;
 use piecework_proto::v1::work_request::Frame as Asked;
 use piecework_proto::v1::work_response::{Drain, Frame, LeaseEnded, Ping};
@@ -311,15 +310,9 @@ impl Session {
         if over || !present.synced || present.parked.is_some() || count == 0 {
             return;
         }
-        let command = Command::Lease(LeaseTasks {
-            worker: present.name.clone(),
-            count,
-            wishes: Wishes::among(present.projects.clone()),
-            task: None,
-            claim: true,
-            request_id: None,
-            content: Fingerprint::default(),
-        });
+        let Some(wishes) = present.wishes() else { return };
+        let ask = LeaseTasks::any(present.name.clone());
+        let command = Command::Lease(LeaseTasks { count, wishes, claim: true, ..ask });
         match self.post(command, PARKED_FOR, Call::Lease(worker)) {
             Ok((number, given_up)) => {
                 if let Some(present) = self.crew.get_mut(worker) {

@@ -10,6 +10,7 @@ use piecework_proto::v1;
 
 use crate::wire::bulk::Sifted;
 use crate::wire::failure::Failure;
+use crate::wire::from_wire::wishes;
 use crate::wire::{field, invalid, names};
 
 /// What a worker asks for, and how long it waits for the first.
@@ -30,21 +31,30 @@ pub(crate) fn wish(request: &v1::LeaseRequest) -> Result<Wish, Failure> {
     if task.is_some() && request.count > 1 {
         return Err(invalid::range("count", request.count, 0, "1 with a named task"));
     }
-    if task.is_some() && !request.projects.is_empty() {
-        return Err(invalid::field("projects", "has entries, though a task is named"));
+    if let Some(wish) = wishes::named(request.into()).filter(|_| task.is_some()) {
+        return Err(invalid::field(wish, "says something, though a task is named"));
     }
-    let next = v1::NextLease {
-        count: request.count,
-        wait: request.wait,
-        request_id: request.request_id.clone(),
-        projects: request.projects.clone(),
-    };
-    of(names::worker("worker", &request.worker)?, "", &next, task)
+    let (wishes, basics) = (
+        wishes::read("", request)?,
+        Basics {
+            worker: names::worker("worker", &request.worker)?,
+            count: request.count,
+            wait: request.wait,
+            request_id: &request.request_id,
+        },
+    );
+    of("", basics, wishes, task)
 }
 
 /// The `next` of a `SubmitAnswers`.
 pub(crate) fn next(worker: &ClientId, next: &v1::NextLease) -> Result<Wish, Failure> {
-    of(worker.clone(), "next.", next, None)
+    let basics = Basics {
+        worker: worker.clone(),
+        count: next.count,
+        wait: next.wait,
+        request_id: &next.request_id,
+    };
+    of("next.", basics, wishes::read("next.", next)?, None)
 }
 
 /// How long an `ExtendLeases` asks for.
@@ -74,36 +84,36 @@ pub(crate) fn returns(messages: Vec<v1::LeaseReturn>) -> Result<Sifted<ReturnIte
     Ok(Sifted::new(messages.into_iter().enumerate().map(read)))
 }
 
-fn of(
+/// Who asks for how much, and for how long.
+struct Basics<'a> {
     worker: ClientId,
+    count: u32,
+    wait: Option<prost_types::Duration>,
+    request_id: &'a str,
+}
+
+fn of(
     path: &str,
-    next: &v1::NextLease,
+    basics: Basics<'_>,
+    wishes: Wishes,
     task: Option<TaskRef>,
 ) -> Result<Wish, Failure> {
+    let Basics { worker, count, wait, request_id } = basics;
     let at = |name: &str| format!("{path}{name}");
     let count_max = u32::try_from(limits::ITEMS_PER_CALL_MAX).unwrap_or(u32::MAX);
-    if next.count > count_max {
-        return Err(invalid::range(&at("count"), next.count, 0, count_max));
+    if count > count_max {
+        return Err(invalid::range(&at("count"), count, 0, count_max));
     }
-    let wait = match next.wait {
+    let wait = match wait {
         Some(wait) => field::duration(&at("wait"), wait, limits::WAIT_MAX)?,
         None => Millis(0),
     };
-    let list = &next.projects;
-    field::count(&at("projects"), list.len(), limits::ITEMS_PER_CALL_MAX, "entries")?;
-    let read =
-        |(index, name): (usize, &String)| names::project(&at(&format!("projects[{index}]")), name);
-    let mut projects = list.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-    projects.sort_unstable();
-    projects.dedup();
     let mut lease = LeaseTasks {
-        worker,
-        count: next.count.max(1),
-        wishes: Wishes::among(projects),
+        count: count.max(1),
+        wishes,
         task,
-        claim: false,
-        request_id: names::optional_id(&at("request_id"), &next.request_id)?,
-        content: Fingerprint::default(),
+        request_id: names::optional_id(&at("request_id"), request_id)?,
+        ..LeaseTasks::any(worker)
     };
     lease.content = content_of(&lease);
     Ok(Wish { lease, wait: Duration::from_millis(wait.0) })
@@ -115,6 +125,8 @@ fn content_of(lease: &LeaseTasks) -> Fingerprint {
     let task = lease.task.as_ref().map(names::of_task_ref).unwrap_or_default();
     let mut parts = vec![lease.worker.as_str().as_bytes(), &count, task.as_bytes()];
     parts.extend(lease.wishes.projects.iter().map(|project| project.as_str().as_bytes()));
+    let wishes = wishes::content(&lease.wishes);
+    parts.extend(wishes.iter().map(Vec::as_slice));
     Fingerprint::of(&parts)
 }
 
@@ -178,7 +190,10 @@ mod tests {
         let task = "projects/cats/tasks/a".to_owned();
         assert_eq!(wrong(&v1::LeaseRequest { task: task.clone(), count: 2, ..ask() }), "count");
         let projects = vec!["projects/cats".to_owned()];
-        assert_eq!(wrong(&v1::LeaseRequest { task, projects, ..ask() }), "projects");
+        assert_eq!(wrong(&v1::LeaseRequest { task: task.clone(), projects, ..ask() }), "projects");
+        let max_payload_bytes = 9;
+        let wish = v1::LeaseRequest { task, max_payload_bytes, ..ask() };
+        assert_eq!(wrong(&wish), "max_payload_bytes");
         let next = v1::NextLease { count: 1001, ..v1::NextLease::default() };
         let ann = ClientId::new("ann").unwrap();
         assert_eq!(super::next(&ann, &next).unwrap_err().field(), Some("next.count"));
@@ -190,6 +205,7 @@ mod tests {
         let named = v1::LeaseRequest { request_id: "r1".to_owned(), ..ask() };
         assert_eq!(content(ask()), content(named));
         assert_ne!(content(ask()), content(v1::LeaseRequest { count: 2, ..ask() }));
+        assert_ne!(content(ask()), content(v1::LeaseRequest { max_payload_bytes: 9, ..ask() }));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) mod project;
 pub(crate) mod requester;
 pub(crate) mod schema;
 pub(crate) mod task;
+pub(crate) mod wishes;
 pub(crate) mod work;
 pub(crate) mod worker;
 

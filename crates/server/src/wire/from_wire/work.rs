@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, LeaseId, limits};
 use piecework_proto::v1::work_request as pb;
 
 use crate::wire::failure::Failure;
+use crate::wire::from_wire::wishes;
 use crate::wire::{field, invalid, names};
 
 /// A worker for whom a stream speaks.
@@ -14,8 +16,8 @@ pub(crate) struct Presence {
     pub(crate) worker: ClientId,
     /// Leases it wants to hold.
     pub(crate) capacity: u32,
-    /// Only of these; empty: of any.
-    pub(crate) projects: Vec<ClientId>,
+    /// What it asks of them.
+    pub(crate) wishes: Wishes,
 }
 
 /// The first frame.
@@ -36,12 +38,8 @@ pub(crate) fn hello(message: pb::Hello) -> Result<Vec<Presence>, Failure> {
             return Err(invalid::field(&at("worker"), "is named twice"));
         }
         let capacity = capacity(&at("capacity"), message.capacity)?;
-        let list = &message.projects;
-        field::count(&at("projects"), list.len(), limits::ITEMS_PER_CALL_MAX, "entries")?;
-        let project =
-            |(nth, name): (usize, &String)| names::project(&at(&format!("projects[{nth}]")), name);
-        let projects = list.iter().enumerate().map(project).collect::<Result<_, _>>()?;
-        Ok(Presence { worker, capacity, projects })
+        let wishes = wishes::read(&at(""), &message)?;
+        Ok(Presence { worker, capacity, wishes })
     };
     workers.into_iter().enumerate().map(read).collect()
 }
@@ -74,7 +72,7 @@ mod tests {
 
     fn ann(capacity: u32) -> pb::PresentWorker {
         let worker = "workers/ann".to_owned();
-        pb::PresentWorker { worker, capacity, projects: Vec::new() }
+        pb::PresentWorker { worker, capacity, ..pb::PresentWorker::default() }
     }
 
     fn wrong(workers: Vec<pb::PresentWorker>) -> String {

@@ -4,6 +4,7 @@
 //! writes down what it is given.
 
 pub(crate) mod event;
+pub(crate) mod explain;
 pub(crate) mod lease;
 pub(crate) mod project;
 pub(crate) mod requester;

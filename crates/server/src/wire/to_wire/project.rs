@@ -60,6 +60,7 @@ pub(crate) fn stats(stats: &ProjectStats) -> v1::ProjectStats {
         returns: tally.returned,
         oldest_ready_age: stats.oldest_ready.map(duration),
         payable: money(Money { micros: tally.payable_micros, currency }),
+        forecast: None,
     }
 }
 
@@ -129,7 +130,8 @@ fn aggregation(aggregation: Aggregation) -> v1::Aggregation {
     }
 }
 
-fn assignment(assignment: Assignment) -> v1::Assignment {
+/// Who chooses the task.
+pub(crate) fn assignment(assignment: Assignment) -> v1::Assignment {
     match assignment {
         Assignment::ServerPicks => v1::Assignment::ServerPicks,
         Assignment::WorkerPicks => v1::Assignment::WorkerPicks,
