@@ -23,3 +23,4 @@ mod rolling;
 mod runtime;
 mod snapshots;
 mod upgrade;
+mod work;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use piecework_client::proto::v1::{
     Answer, ErrorReason as Reason, ExtendLeasesRequest, LeaseRequest, LeaseReturn, Project,
-    ReturnLeasesRequest, ReturnReason, SaveDraftRequest, SubmitAnswersRequest,
-    SuspendWorkerRequest, WorkRequest,
+    ReturnLeasesRequest, ReturnReason, SubmitAnswersRequest, SuspendWorkerRequest, WorkRequest,
 };
 use tonic::Code;
 use tonic::client::Grpc;

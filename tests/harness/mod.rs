@@ -10,6 +10,7 @@ mod refusal;
 mod relay;
 mod sheet;
 mod wait;
+pub(crate) mod work;
 
 pub(crate) use command::{Ran, piecework, piecework_at, start_piecework};
 pub(crate) use daemon::{Daemon, terminate};

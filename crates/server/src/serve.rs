@@ -21,7 +21,7 @@ use crate::ending::{End, Serving};
 use crate::http::{self, Phase};
 use crate::metrics;
 use crate::rpc::CountCalls;
-use crate::services::{Life, Registry, Services, StatusFacts, StatusSource};
+use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
 use crate::writer::{self, CommitError, RecoverError, Running};
 
 /// How often histograms are folded.
@@ -215,9 +215,7 @@ async fn spawn_grpc(config: &Config, own: Own<'_>, listener: TcpListener) -> Ser
         stopped.clone(),
         status(running, begun, stopped),
         running.snapshots(),
-        end.drain.clone(),
-        registry,
-        config.work_terms(),
+        Streams { registry, terms: config.work_terms(), drain: end.drain.clone() },
     );
     let is_loopback = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
     let routes = services.routes(is_loopback || config.reflection).await;

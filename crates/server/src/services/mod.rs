@@ -105,9 +105,17 @@ pub(crate) struct Services {
     desk: Arc<Desk>,
     status: StatusSource,
     snapshots: SnapshotDesk,
-    drain: Drain,
-    registry: Arc<Registry>,
-    work: WorkTerms,
+    streams: Streams,
+}
+
+/// What `Work` streams need besides the desk.
+pub(crate) struct Streams {
+    /// Which of them speaks for a worker.
+    pub(crate) registry: Arc<Registry>,
+    /// What is asked of their clients.
+    pub(crate) terms: WorkTerms,
+    /// The daemon's end, for which operators may ask.
+    pub(crate) drain: Drain,
 }
 
 impl Services {
@@ -120,25 +128,20 @@ impl Services {
         stopping: channel::Receiver<bool>,
         status: StatusSource,
         snapshots: SnapshotDesk,
-        drain: Drain,
-        registry: Arc<Registry>,
-        work: WorkTerms,
+        streams: Streams,
     ) -> Services {
         let reader = Arc::new(Reader::new(store.view(tenant::current())));
         let desk = Arc::new(Desk { inbox, reader, published, stopping });
-        Services { desk, status, snapshots, drain, registry, work }
+        Services { desk, status, snapshots, streams }
     }
 
     /// Every service, with health and, where asked, reflection. A service is
     /// healthy until the daemon stops.
     pub(crate) async fn routes(self, reflection: bool) -> Routes {
-        let Services { desk, status, snapshots, drain, registry, work } = self;
-        let house = Arc::new(House {
-            desk: Arc::clone(&desk),
-            registry,
-            terms: work,
-            drain: drain.clone(),
-        });
+        let Services { desk, status, snapshots, streams } = self;
+        let Streams { registry, terms, drain } = streams;
+        let house =
+            Arc::new(House { desk: Arc::clone(&desk), registry, terms, drain: drain.clone() });
         let heartbeat = HEARTBEAT_EVERY;
         let desk = || Arc::clone(&desk);
         let (health, health_service) = tonic_health::server::health_reporter();

@@ -23,7 +23,7 @@ use tonic::service::Routes;
 use tonic::{Code, Request, Status};
 
 use crate::config::Config;
-use crate::services::{Life, Registry, Services, StatusFacts, StatusSource};
+use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
 use crate::writer::SnapshotDesk;
 use crate::writer::stepped::{Place, Reading, SteppedWriter};
 
@@ -229,17 +229,9 @@ impl World {
         let (stopping, stopped) = watch::channel(false);
         let (status, snapshots) = (status(&store), SnapshotDesk::closed());
         let registry = Arc::new(Registry::new(writer.inbox(), &store));
-        let work = Config::default().work_terms();
-        let services = Services::new(
-            writer.inbox(),
-            &store,
-            published,
-            stopped,
-            status,
-            snapshots,
-            registry,
-            work,
-        );
+        let streams = Streams { registry, terms: Config::default().work_terms() };
+        let services =
+            Services::new(writer.inbox(), &store, published, stopped, status, snapshots, streams);
         let routes = runtime.block_on(services.routes(false));
         World { methods: methods(), runtime, routes, writer, reading, _stopping: stopping }
     }
