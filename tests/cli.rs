@@ -261,3 +261,19 @@ async fn explain_and_offers_tell_a_person_what_is_missing_and_what_helps() {
     at(&["explain", "task", "maps"]).await.ended(2).says(&["PROJECT/tasks/TASK"]);
     at(&["offers", "--worker", "nobody"]).await.ended(1).says(&["WORKER_NOT_FOUND"]);
 }
+
+#[tokio::test]
+async fn a_family_on_bad_connections_loses_no_finished_answer() {
+    let begun = std::time::Instant::now();
+    let args = ["demo", "--scenario", "family", "-o", "json"];
+    let report = piecework(&args).await.ended(0).json();
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    let number = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("{name}: {report}"));
+    assert_eq!((number("answers_lost"), number("answers_doubled")), (0, 0), "{report}");
+    assert_eq!(number("answers_finished"), number("answers_stored") + number("answers_refused"));
+    assert!(number("answers_in_bursts") > 50 && number("connections_dropped") > 5, "{report}");
+    assert_eq!((number("offline_taken"), number("offline_returned")), (10, 2), "{report}");
+    assert_eq!(number("offline_calls_failed"), 1, "there was a network on the train");
+    assert_eq!((number("drafts_taken_up"), number("drafts_shown_to_others")), (4, 0), "{report}");
+    piecework(&["demo", "--scenario", "circus"]).await.ended(2).says(&["family"]);
+}

@@ -15,6 +15,18 @@ const RESTARTS: u64 = 20;
 /// What must be answered between two restarts.
 const ANSWERS: u64 = 25;
 
+/// By SIGTERM or by `Drain`.
+async fn end_in_good_order(daemon: &mut Daemon, by_signal: bool) {
+    let status = if by_signal {
+        daemon.stop().await
+    } else {
+        let platform = daemon.platform();
+        platform.client.admin().drain(DrainRequest::default()).await.expect("it drains");
+        daemon.ended().await
+    };
+    assert_eq!(status.code(), Some(0), "by signal: {by_signal}\n{}", daemon.log());
+}
+
 #[tokio::test]
 async fn twenty_restarts_under_load_expire_and_lose_nothing() {
     let mut daemon = Daemon::start().await;
@@ -49,14 +61,7 @@ async fn twenty_restarts_under_load_expire_and_lose_nothing() {
     for restart in 0..RESTARTS {
         let (answers, ridden) = (load.answers() + ANSWERS, load.ridden());
         wait_until("they work", async || (load.answers() >= answers).then_some(())).await;
-        let status = if restart % 2 == 0 {
-            daemon.stop().await
-        } else {
-            let platform = daemon.platform();
-            platform.client.admin().drain(DrainRequest::default()).await.expect("it drains");
-            daemon.ended().await
-        };
-        assert_eq!(status.code(), Some(0), "restart {restart}\n{}", daemon.log());
+        end_in_good_order(&mut daemon, restart % 2 == 0).await;
         relay.lead_to(None);
         daemon.resume().await;
         relay.lead_to(Some(daemon.listen()));

@@ -6,13 +6,25 @@ use piecework_client::from_proto;
 use piecework_client::proto::v1::{
     DaemonState, DrainRequest, EmptyCause, ErrorReason as Reason, ExtendLeasesRequest, LeaseRequest,
 };
-use tonic::Code;
 use tonic::transport::Endpoint;
-use tonic_health::pb::HealthCheckRequest;
+use tonic::{Code, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::harness::{Daemon, Outcome, get, in_time, piecework_at, refused, wait_until, wire};
+
+/// A call that is open until it is dropped.
+async fn watch_health(daemon: &Daemon) -> Streaming<HealthCheckResponse> {
+    let channel = Endpoint::from_shared(daemon.server()).expect("an address").connect_lazy();
+    let watching = HealthClient::new(channel).watch(HealthCheckRequest::default()).await;
+    watching.expect("a stream").into_inner()
+}
+
+async fn next_health(watching: &mut Streaming<HealthCheckResponse>) -> ServingStatus {
+    let frame = in_time("the state of health", watching.message()).await.expect("a stream");
+    frame.expect("a frame").status()
+}
 
 #[tokio::test]
 async fn a_draining_daemon_takes_answers_and_grants_nothing_until_its_callers_have_gone() {
@@ -35,13 +47,8 @@ async fn a_draining_daemon_takes_answers_and_grants_nothing_until_its_callers_ha
         (page.value("piecework_waiting_lease_calls") == 1.0).then_some(())
     })
     .await;
-    // Open until it is dropped.
-    let channel = Endpoint::from_shared(daemon.server()).expect("an address").connect_lazy();
-    let mut health = HealthClient::new(channel);
-    let watching = health.watch(HealthCheckRequest::default()).await.expect("a stream");
-    let mut watching = watching.into_inner();
-    let first = in_time("the state of health", watching.message()).await.expect("a frame");
-    assert_eq!(first.map(|frame| frame.status()), Some(ServingStatus::Serving));
+    let mut watching = watch_health(&daemon).await;
+    assert_eq!(next_health(&mut watching).await, ServingStatus::Serving);
 
     let drain = async |seconds| {
         let within = wire(Duration::from_secs(seconds));
@@ -55,8 +62,7 @@ async fn a_draining_daemon_takes_answers_and_grants_nothing_until_its_callers_ha
     let reply = reply.into_inner();
     assert!(reply.leases.is_empty() && reply.empty_reason.contains("drains"), "{reply:?}");
     assert_eq!(reply.empty_reasons[0].cause(), EmptyCause::Draining);
-    let next = in_time("the state of health", watching.message()).await.expect("a frame");
-    assert_eq!(next.map(|frame| frame.status()), Some(ServingStatus::NotServing));
+    assert_eq!(next_health(&mut watching).await, ServingStatus::NotServing);
     assert_eq!(get(daemon.metrics(), "/readyz").await.status, 503);
 
     assert_eq!(platform.status().await.state(), DaemonState::Draining);

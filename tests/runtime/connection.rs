@@ -83,7 +83,7 @@ async fn daemons_that_go_in_the_middle_lose_nothing_and_each_task_is_done_once()
     assert_eq!(stopped, Stopped::Drained);
     let counted = |end: &End| matches!(end, End::Done(r) if r.verdict() == Verdict::Counted);
     assert!(ends.all().iter().all(counted), "{ends:?}");
-    let begun = begun.lock().unwrap();
+    let begun = begun.lock().unwrap().clone();
     assert!(begun.len() == TASKS && begun.values().all(|times| *times == 1), "{begun:?}");
     let stats = daemon.platform().stats(&project).await;
     assert_eq!((stats.counted, stats.expiries, stats.returns), (TASKS as u64, 0, 0), "{stats:?}");

@@ -4,6 +4,8 @@
 //! passed, so a handler that blocks does not lose its lease. It stops when it
 //! is dropped: whoever stops working lets the lease run out.
 //!
+//! For those who lease by single calls; the `Runtime` keeps its own leases.
+//!
 //! Not here: deciding that somebody works. Keep a lease only while that is so.
 
 use std::time::Duration;

@@ -1,10 +1,13 @@
 //! `demo`: what piecework does, in one command that ends by itself.
 //!
+//! Two scenarios: a crowd (here), and a family (`family.rs`).
+//!
 //! The real daemon, a labelling project, 2,000 tasks and a simulated crowd
 //! that is partly careful, partly careless, partly late and partly gone. The
 //! crowd and the results go through the API like anybody's.
 
 mod crowd;
+mod family;
 mod images;
 mod report;
 
@@ -13,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use piecework_client::proto::v1::{
     AnswerField, AnswerFieldKind, AnswerSchema, CreateProjectRequest, CreateRequesterRequest,
@@ -47,6 +50,18 @@ pub(crate) struct Demo {
     /// Keep the daemon's data here; a new directory. By default they go away
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// What is shown
+    #[arg(long, value_enum, default_value_t = Scenario::Crowd)]
+    scenario: Scenario,
+}
+
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// A labelling project and a crowd that is partly careless, late or gone
+    Crowd,
+    /// Parents who work in short bursts on bad connections and lose no answer
+    Family,
 }
 
 impl Demo {
@@ -60,9 +75,18 @@ impl Demo {
         let began = Instant::now();
         let daemon = Daemon::start(self.keep.as_deref()).await?;
         let session = Session::at(daemon.server(), connection.output)?;
+        let interrupted = || Failure::Incomplete("interrupted".into());
+        if self.scenario == Scenario::Family {
+            let report = tokio::select! {
+                report = family::play(&session.client, daemon.server()) => report?,
+                () = interrupt.asked() => return Err(interrupted().into()),
+            };
+            daemon.stop().await?;
+            return report.tell(session.output(), began.elapsed());
+        }
         let mut report = tokio::select! {
             report = play(&session.client) => report?,
-            () = interrupt.asked() => return Err(Failure::Incomplete("interrupted".into()).into()),
+            () = interrupt.asked() => return Err(interrupted().into()),
         };
         daemon.stop().await?;
         report.seconds = began.elapsed().as_millis() as f64 / 1_000.0;

@@ -114,7 +114,7 @@ pub(crate) struct Streams {
     pub(crate) registry: Arc<Registry>,
     /// What is asked of their clients.
     pub(crate) terms: WorkTerms,
-    /// Whether they are to move.
+    /// The daemon's end, for which operators may ask.
     pub(crate) drain: Drain,
 }
 
