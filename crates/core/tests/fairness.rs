@@ -149,7 +149,7 @@ const SKILLS: usize = 3;
 
 impl Court {
     fn new(seed: u64) -> Court {
-        let gap = 2_000;
+        let gap = 500;
         let limits = Limits { service_gap: Millis(gap), ..Limits::default() };
         let (market, naive) = (Market::new(limits), Naive { gap, ..Naive::default() });
         let (names, numbers, held) = (Vec::new(), BTreeMap::new(), Vec::new());

@@ -116,6 +116,10 @@ impl State {
         let tenant = room.worker.tenant;
         self.tenant_mut(tenant).parked.take(worker);
         self.own.remove(&worker);
+        if self.tenants.values().all(|tenant| tenant.parked.of.is_empty()) {
+            // Nobody is left to be tried.
+            self.stirred.clear();
+        }
     }
 
     /// Files a waiting worker under what is true of it now.

@@ -92,6 +92,10 @@ fn a_threshold_that_nobody_asked_for_before_finds_those_who_wait() {
     market.skill("low", "fi", 80);
     let (_, leases) = market.wake_all(&names);
     assert_eq!(leases.iter().map(|l| l.worker).collect::<Vec<_>>(), [names[0].0]);
+    // Who went away is not tried, and what stirred for them is forgotten.
+    names.iter().for_each(|(worker, _)| market.engine.unpark(market.now, *worker));
+    market.tasks("p", 5, 0);
+    assert!(!market.engine.is_waking());
 }
 
 #[test]
