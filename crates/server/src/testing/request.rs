@@ -23,6 +23,7 @@ use tonic::service::Routes;
 use tonic::{Code, Request, Status};
 
 use crate::config::Config;
+use crate::drain::Drain;
 use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
 use crate::writer::SnapshotDesk;
 use crate::writer::stepped::{Place, Reading, SteppedWriter};
@@ -229,7 +230,9 @@ impl World {
         let (stopping, stopped) = watch::channel(false);
         let (status, snapshots) = (status(&store), SnapshotDesk::closed());
         let registry = Arc::new(Registry::new(writer.inbox(), &store));
-        let streams = Streams { registry, terms: Config::default().work_terms() };
+        let config = Config::default();
+        let (terms, drain) = (config.work_terms(), Drain::new(config.shutdown_within()));
+        let streams = Streams { registry, terms, drain };
         let services =
             Services::new(writer.inbox(), &store, published, stopped, status, snapshots, streams);
         let routes = runtime.block_on(services.routes(false));
