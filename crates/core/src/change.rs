@@ -78,7 +78,7 @@ pub enum Change {
     Partition(PartitionRow),
     /// What a tenant as a whole remembers.
     Tenant(TenantRow),
-    /// Specs, records, leases, drafts and submissions of these tasks are gone.
+    /// Specs, records, leases and submissions of these tasks are gone; drafts before them.
     TasksGone {
         /// Of which project.
         project: ProjectId,

@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::lease::ReturnReason;
+use crate::limits::WEIGHT_DEFAULT;
 use crate::project::ProjectSpec;
 use crate::requester::Labels;
 use crate::schema::Answer;
+use crate::wishes::Wishes;
 use crate::worker::WorkerSpec;
 use crate::{ClientId, Fingerprint, LeaseId, Millis, ProjectId, TaskNumber, TenantId, WallTime};
 
@@ -133,8 +135,34 @@ pub struct CreateRequester {
     pub display_name: String,
     /// The client's own pairs.
     pub labels: Labels,
+    /// As [`Requester::weight`](crate::requester::Requester::weight).
+    pub weight: u32,
+    /// The best (smallest) tier of its projects.
+    pub tier_ceiling: u8,
+    /// Grants a minute; zero: no limit.
+    pub grants_per_minute: u32,
+    /// They get nothing.
+    pub blocked_workers: BTreeSet<ClientId>,
+    /// Only they get anything; empty: everybody.
+    pub allowed_workers: BTreeSet<ClientId>,
     /// Makes a retry safe where the daemon names it.
     pub key: Option<CreateKey>,
+}
+
+impl Default for CreateRequester {
+    fn default() -> CreateRequester {
+        CreateRequester {
+            name: None,
+            display_name: String::new(),
+            labels: Labels::new(),
+            weight: WEIGHT_DEFAULT,
+            tier_ceiling: 0,
+            grants_per_minute: 0,
+            blocked_workers: BTreeSet::new(),
+            allowed_workers: BTreeSet::new(),
+            key: None,
+        }
+    }
 }
 
 /// Other data of a requester; `None` leaves a thing as it is.
@@ -146,8 +174,36 @@ pub struct UpdateRequester {
     pub display_name: Option<String>,
     /// The client's own pairs.
     pub labels: Option<Labels>,
+    /// Its share of the grants.
+    pub weight: Option<u32>,
+    /// The best (smallest) tier of its projects.
+    pub tier_ceiling: Option<u8>,
+    /// Grants a minute; zero: no limit.
+    pub grants_per_minute: Option<u32>,
+    /// They get nothing.
+    pub blocked_workers: Option<BTreeSet<ClientId>>,
+    /// Only they get anything; empty: everybody.
+    pub allowed_workers: Option<BTreeSet<ClientId>>,
     /// The version the caller saw.
     pub etag: Option<u32>,
+}
+
+impl UpdateRequester {
+    /// Leaves everything as it is.
+    #[must_use]
+    pub fn of(requester: ClientId) -> UpdateRequester {
+        UpdateRequester {
+            requester,
+            display_name: None,
+            labels: None,
+            weight: None,
+            tier_ceiling: None,
+            grants_per_minute: None,
+            blocked_workers: None,
+            allowed_workers: None,
+            etag: None,
+        }
+    }
 }
 
 /// A client's own id of a create, and what it asked for.
@@ -317,8 +373,8 @@ pub struct LeaseTasks {
     pub worker: ClientId,
     /// At most so many, at least one.
     pub count: u32,
-    /// Only of these; empty: of any.
-    pub projects: Vec<ClientId>,
+    /// What it asks of them.
+    pub wishes: Wishes,
     /// Exactly this one, in a project where workers pick.
     pub task: Option<TaskRef>,
     /// What is granted goes back unless it is claimed in time: it is pushed.
@@ -406,6 +462,22 @@ pub struct SaveDraft {
     pub lease: LeaseId,
     /// At most `DRAFT_BYTES_MAX`; empty: no draft any more.
     pub bytes: Vec<u8>,
+}
+
+impl LeaseTasks {
+    /// Any one task for this worker, without a request id.
+    #[must_use]
+    pub fn any(worker: ClientId) -> LeaseTasks {
+        LeaseTasks {
+            worker,
+            count: 1,
+            wishes: Wishes::default(),
+            task: None,
+            claim: false,
+            request_id: None,
+            content: Fingerprint::default(),
+        }
+    }
 }
 
 impl Command {

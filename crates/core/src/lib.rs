@@ -15,16 +15,19 @@ mod time;
 pub mod event;
 pub mod lease;
 pub mod project;
+pub mod relaxation;
 pub mod requester;
 pub mod schema;
 pub mod submission;
 pub mod task;
+pub mod wishes;
 pub mod worker;
 
 pub mod quality;
 
 mod engine;
 mod matching;
+mod pace;
 
 pub mod planted;
 
@@ -36,7 +39,7 @@ mod refusal;
 
 pub use change::{Change, Changed};
 pub use command::{Command, Request};
-pub use engine::{Broken, Due, Engine, Gauges, Restore, Step, Totals, Woken};
+pub use engine::{Broken, Due, Engine, Gauges, Restore, Step, Totals};
 pub use id::{
     ClientId, Fingerprint, LeaseId, PartitionId, Position, ProjectId, RequesterId, Revision,
     Sequence, TaskId, TaskNumber, TenantId, WorkerId,

@@ -57,6 +57,12 @@ pub const WAIT_MAX: Millis = Millis::from_secs(60);
 pub const BROKEN_REPORTS: usize = 3;
 /// Judged answers below which a worker is a newcomer.
 pub const NEWCOMER_JUDGED: u32 = 10;
+/// Answers of a worker in a project from which on its own pace there is used.
+pub const PACE_ANSWERS_WORKER: u32 = 5;
+/// Answers in a project from which on their pace is used.
+pub const PACE_ANSWERS_PROJECT: u64 = 20;
+/// A worker is present for so long after its last command.
+pub const PRESENT_FOR: Millis = Millis::from_secs(60);
 /// Request ids of `Lease` remembered per worker.
 pub const LEASE_REQUESTS_KEPT: usize = 16;
 /// Expired, timer-driven or swept items in one turn.
@@ -65,6 +71,28 @@ pub const TIMERS_PER_TURN_MAX: usize = 1_000;
 pub const PAGE_SIZE_MAX: u32 = 1_000;
 /// A list's page when the caller names none.
 pub const PAGE_SIZE_DEFAULT: u32 = 50;
+
+/// The greatest weight of a requester among those of one tier.
+pub const WEIGHT_MAX: u32 = 10_000;
+/// Weight of a requester that names none.
+pub const WEIGHT_DEFAULT: u32 = 100;
+/// The last tier; 0 goes first.
+pub const TIER_MAX: u8 = 4;
+/// Tier of a project that names none.
+pub const TIER_DEFAULT: u8 = 2;
+/// Workers that a requester may block, and workers that it may allow.
+pub const WORKERS_LISTED_MAX: usize = 10_000;
+/// Steps by which a project relaxes its requirements.
+pub const RELAXATION_STEPS_MAX: usize = 8;
+/// The longest a step waits after a task has become ready.
+pub const RELAXATION_AFTER_MAX: Millis = Millis::from_mins(30 * 24 * 60);
+/// Grants that an overdue project stands back for before it gets one: at most one
+/// grant in ten is overdue.
+pub const PASSES_MAX: u8 = 9;
+
+/// Projects and places that a pick looks at in one turn of the daemon; what is left it
+/// looks at in the next ones.
+pub const LOOKS_MAX: u32 = 256;
 
 /// Lease duration where a project names none.
 pub const LEASE_DEFAULT: Millis = Millis::from_mins(10);
@@ -96,6 +124,8 @@ pub struct Limits {
     pub create_keys_kept: Millis,
     /// How many of them.
     pub create_keys_max: usize,
+    /// A project that has waited for a grant so long is overdue.
+    pub service_gap: Millis,
 }
 
 impl Default for Limits {
@@ -109,6 +139,7 @@ impl Default for Limits {
             decline_cooldown: Millis::from_mins(10),
             create_keys_kept: Millis::from_mins(24 * 60),
             create_keys_max: 1_000_000,
+            service_gap: Millis::from_mins(15),
         }
     }
 }

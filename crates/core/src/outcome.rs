@@ -112,6 +112,8 @@ pub struct Leased {
     pub grants: Vec<Grant>,
     /// Why there are none: (reason, open projects it holds for), ascending.
     pub none_because: Vec<(NoWork, u32)>,
+    /// Nothing so far, and more is to be looked at: the same command goes on.
+    pub unfinished: bool,
 }
 
 /// What life signs extended.
@@ -144,10 +146,14 @@ pub enum NoWork {
     Quota,
     /// Its own requester's project.
     OwnRequester,
+    /// The requester's lists keep the worker away.
+    Blocked,
     /// Workers name the task there.
     WorkerPicks,
     /// Paused, or cancelled.
     NotGranting,
+    /// It has had its grants of this minute.
+    Throttled,
     /// Every place is taken or the worker has been there.
     NothingReady,
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits;
+use crate::relaxation::Relaxation;
 use crate::requester::Labels;
 use crate::schema::Schema;
 use crate::worker::WorkerKind;
@@ -54,6 +55,12 @@ pub struct ProjectSpec {
     pub assignment: Assignment,
     /// Payloads larger than this are refused.
     pub payload_bytes_max: u32,
+    /// 0 to `TIER_MAX`, 0 goes first; in effect never better than its requester's ceiling.
+    pub tier: u8,
+    /// Grants a minute; zero: no limit of its own.
+    pub grants_per_minute: u32,
+    /// How the requirements loosen for tasks that stay; `relaxation::check` holds.
+    pub relaxation: Vec<Relaxation>,
     /// The client's own pairs.
     pub labels: Labels,
 }
@@ -232,9 +239,16 @@ pub struct ProjectTally {
     pub kept: u64,
     /// Micro-units of the reward's currency owed for answers.
     pub payable_micros: i64,
-    /// The how-manieth grant of the tenant the project's last one was; whoever
-    /// was served longest ago goes first. A requester's is its projects' largest.
+    /// Grows with every grant; among a requester's projects of a tier the smallest
+    /// goes first.
     pub virtual_time: u64,
+    /// Its requester's virtual time in the project's tier after its last grant. The
+    /// requester's is the largest of its projects'.
+    pub requester_time: u64,
+    /// Since when it has waited for a grant: its last one, or when it got places.
+    pub waiting_since: EngineTime,
+    /// Three answers in four took at most so many milliseconds; zero: not yet known.
+    pub p75_ms: u64,
 }
 
 /// A sweep that a flag started: bounded steps, durable progress.

@@ -124,6 +124,10 @@ pub enum Refusal {
     QuotaReached { project: ClientId, worker: ClientId, done: u32, quota: u32 },
     #[error("project {project} belongs to the requester account of worker {worker}")]
     OwnRequester { project: ClientId, worker: ClientId },
+    #[error("worker {worker} is kept away from project {project} by its requester's lists")]
+    WorkerBlocked { project: ClientId, worker: ClientId },
+    #[error("project {project} has had its grants of this minute; it grants again in {remaining}")]
+    Throttled { project: ClientId, remaining: Millis },
     #[error(
         "worker {worker}, or an account of the same person, has been at task {task} of project {project}: {how}"
     )]

@@ -40,6 +40,34 @@ pub struct TaskOrder {
     pub wanted: u16,
     /// Ready since then.
     pub ready_at: EngineTime,
+    /// Bits of its payload's length in bytes; a wish chooses among classes.
+    pub size_class: u8,
+    /// Bits of its own expected duration in milliseconds; 0: it declares none.
+    pub duration_class: u8,
+}
+
+impl TaskOrder {
+    /// The class of a payload of so many bytes: the bits of the number.
+    #[must_use]
+    pub fn size_class(bytes: usize) -> u8 {
+        bits(bytes as u64)
+    }
+
+    /// The class of a task's own expected duration; 0 where it declares none.
+    #[must_use]
+    pub fn duration_class(expected: Option<Millis>) -> u8 {
+        expected.map_or(0, |expected| bits(expected.0))
+    }
+
+    /// The largest number of a class: 2^class − 1.
+    #[must_use]
+    pub fn class_most(class: u8) -> u64 {
+        1_u64.checked_shl(class.into()).map_or(u64::MAX, |above| above - 1)
+    }
+}
+
+fn bits(number: u64) -> u8 {
+    u8::try_from(u64::BITS - number.leading_zeros()).expect("a u64 has 64 bits")
 }
 
 /// What became of a task that somebody touched.
@@ -105,4 +133,19 @@ pub enum FailureCause {
     BrokenTask,
     /// Its deadline came first.
     Deadline,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_what_has_as_many_bits() {
+        for (value, class) in [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (20_000, 15)] {
+            assert_eq!(bits(value), class, "{value}");
+            assert!(value <= TaskOrder::class_most(class), "{value}");
+        }
+        let most = [0, 15, 64].map(TaskOrder::class_most);
+        assert_eq!(most, [0, 32_767, u64::MAX]);
+    }
 }

@@ -145,4 +145,6 @@ pub struct WorkTally {
     pub project: ProjectId,
     /// Answers taken, counted or kept.
     pub answers: u32,
+    /// Three answers in four took at most so many milliseconds; zero: not yet known.
+    pub p75_ms: u64,
 }

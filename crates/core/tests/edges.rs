@@ -9,7 +9,7 @@ use piecework_core::command::{
     Steer, SteerProject, SubmitAnswers, SubmitItem, TaskKey, TaskRef, UpdateTask,
 };
 use piecework_core::image::{ColdTask, ImageRow};
-use piecework_core::limits::{LEASE_DEFAULT, PROJECTS_MAX};
+use piecework_core::limits::{LEASE_DEFAULT, PROJECTS_MAX, TIER_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, LeasePolicy, Project, ProjectSpec, ProjectTally, Requirements, Terms,
 };
@@ -39,6 +39,9 @@ fn spec() -> ProjectSpec {
         overlap: 1,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 100,
+        tier: TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     }
 }
@@ -77,8 +80,8 @@ fn done(engine: &mut Engine, command: Command) -> (Result<Outcome, Refusal>, Vec
 
 /// A requester, and its first project if it was made.
 fn begun(engine: &mut Engine) -> Option<Project> {
-    let (name, display_name, labels) = (Some(id("r")), String::new(), BTreeMap::new());
-    let requester = CreateRequester { name, display_name, labels, key: None };
+    let name = Some(id("r"));
+    let requester = CreateRequester { name, ..CreateRequester::default() };
     done(engine, Command::CreateRequester(requester)).0.expect("a requester");
     match done(engine, create_project("p")).0 {
         Ok(Outcome::Project(project)) => Some(*project),
@@ -86,10 +89,21 @@ fn begun(engine: &mut Engine) -> Option<Project> {
     }
 }
 
+/// The requester of that project, as its row says.
+fn requester() -> ImageRow {
+    let name = Some(id("r"));
+    let create = CreateRequester { name, ..CreateRequester::default() };
+    match done(&mut Engine::new(Limits::default()), Command::CreateRequester(create)).0 {
+        Ok(Outcome::Requester(requester)) => ImageRow::Requester(requester),
+        other => panic!("no requester: {other:?}"),
+    }
+}
+
 #[test]
 fn a_partition_takes_no_more_projects_than_its_limit() {
     let first = begun(&mut Engine::new(Limits::default())).expect("a project");
     let mut restore = Restore::new(Limits::default(), Now::default());
+    restore.row(requester());
     for n in (1..=PROJECTS_MAX).rev() {
         let number = u32::try_from(n).expect("a small limit");
         let (id, name) = (ProjectId(number), id(&format!("full-{n}")));
@@ -111,6 +125,7 @@ fn a_project_whose_task_numbers_are_used_up_takes_no_more_tasks() {
         ..ProjectTally::default()
     };
     let mut restore = Restore::new(Limits::default(), Now::default());
+    restore.row(requester());
     restore.row(ImageRow::Project(Box::new(project)));
     restore.row(ImageRow::ProjectTally(used_up));
     match done(&mut restore.finish(), create_task()) {
@@ -138,15 +153,7 @@ fn answered() -> (Engine, SubmitAnswers, ColdTask) {
     let worker = CreateWorker { name: Some(id("w")), spec, requester: None, key: None };
     done(&mut engine, Command::CreateWorker(worker)).0.expect("a worker");
     done(&mut engine, create_task()).0.expect("a task");
-    let lease = LeaseTasks {
-        worker: id("w"),
-        count: 1,
-        projects: Vec::new(),
-        task: None,
-        claim: false,
-        request_id: None,
-        content: Fingerprint::default(),
-    };
+    let lease = LeaseTasks::any(id("w"));
     done(&mut engine, Command::Lease(lease)).0.expect("a lease");
     let task = TaskId { project: ProjectId(1), number: TaskNumber(1) };
     let items = vec![SubmitItem { lease: LeaseId { task, number: 1 }, answer: Answer::default() }];

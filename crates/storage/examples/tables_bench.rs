@@ -147,7 +147,14 @@ fn scattered(n: u32, tasks: u32) -> u32 {
 }
 
 fn order() -> TaskOrder {
-    TaskOrder { priority: 0, deadline: None, wanted: 3, ready_at: EngineTime(123_456) }
+    TaskOrder {
+        priority: 0,
+        deadline: None,
+        wanted: 3,
+        ready_at: EngineTime(123_456),
+        size_class: 0,
+        duration_class: 0,
+    }
 }
 
 fn spec(number: u32) -> TaskSpec {

@@ -122,7 +122,7 @@ impl State {
             self.settled.push_back((changes.position, id));
         }
         self.tasks.insert(id, task);
-        self.turn(id.project);
+        self.turn(id.project, changes);
     }
 
     /// Where a task belongs in its project's order now.
@@ -154,20 +154,39 @@ impl State {
         }
         self.project_room_mut(id.project).order.move_spot(from, to);
         if to != Spot::Nowhere {
-            self.woken.all = true;
+            self.stir(id.project);
         }
     }
 
     /// Brings the rota into line with a project's places and state.
-    pub(crate) fn turn(&mut self, id: ProjectId) {
+    pub(crate) fn turn(&mut self, id: ProjectId, changes: &mut Changes) {
+        self.await_relaxation(id, changes.now.engine);
         let Some(room) = self.projects.get_mut(&id) else { return };
         let wants = room.wants_turn();
-        let (requester, time) = (room.project.requester, room.tally.virtual_time);
-        let rota = &mut self.tenants.entry(room.project.tenant).or_default().rota;
-        match (rota.has(requester, id, time), wants) {
-            (false, true) => rota.enter(requester, id, time),
-            (true, false) => rota.leave(requester, id, time),
-            (true, true) | (false, false) => {}
+        if room.in_rota == wants {
+            return;
+        }
+        room.in_rota = wants;
+        if wants {
+            room.tally.waiting_since = changes.now.engine;
+            changes.project(id);
+            self.enter_profiles(id);
+        } else {
+            room.passes = 0;
+        }
+    }
+
+    /// Brings the timer of a project's next relaxation into line with its places.
+    pub(crate) fn await_relaxation(&mut self, id: ProjectId, now: EngineTime) {
+        let Some(room) = self.projects.get_mut(&id) else { return };
+        if room.project.spec.relaxation.is_empty() && room.relaxes.is_none() {
+            return;
+        }
+        let next = room.next_relaxed(now);
+        let was = std::mem::replace(&mut room.relaxes, next);
+        if was != next {
+            was.into_iter().for_each(|at| self.timers.clear(at, Timer::Relaxed(id)));
+            next.into_iter().for_each(|at| self.timers.set(at, Timer::Relaxed(id)));
         }
     }
 
@@ -215,13 +234,13 @@ impl State {
                 let worker = self.worker_room_mut(lease.worker);
                 worker.live.remove(&lease.id);
                 worker.tallies.entry(lease.id.task.project).or_default().live -= 1;
-                self.woken.workers.insert(lease.worker);
+                self.wake(lease.worker);
             }
             LeaseState::Expired { rests_until, window_ends, .. } => {
                 self.timers.clear(rests_until, Timer::Rested(lease.id));
                 self.timers.clear(window_ends, Timer::WindowEnds(lease.id));
                 self.worker_room_mut(lease.worker).lapsed.remove(&(window_ends, lease.id));
-                self.woken.workers.insert(lease.worker);
+                self.wake(lease.worker);
             }
             LeaseState::Submitted(_) | LeaseState::Returned { .. } | LeaseState::Revoked { .. } => {
             }

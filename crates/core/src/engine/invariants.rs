@@ -6,11 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::edit::{due, rings};
-use crate::engine::state::{State, Task};
+use crate::engine::state::{State, Task, WorkerRoom};
 use crate::engine::timers::{Timer, Timers};
 use crate::lease::LeaseState;
+use crate::matching::eligibility;
+use crate::matching::fairness::Accounts;
 use crate::matching::order::Spot;
-use crate::{LeaseId, Now, ProjectId, TaskId, WorkerId};
+use crate::project::Assignment;
+use crate::{LeaseId, Now, ProjectId, TaskId, TenantId, WorkerId};
 
 /// An index that disagrees with the rows, or a broken promise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +78,7 @@ pub(crate) fn check(state: &State, now: Now) -> Result<(), Broken> {
     }
     check_projects(state)?;
     check_workers(state, now)?;
+    check_standings(state, now)?;
     check_timers(state, now)
 }
 
@@ -117,11 +121,60 @@ fn check_projects(state: &State) -> Result<(), Broken> {
         if room.tally.live != live {
             return broken("count of live leases");
         }
-        let rota = state.tenants.get(&room.project.tenant).map(|t| &t.rota);
-        let wants = room.wants_turn();
-        let time = room.tally.virtual_time;
-        if rota.is_some_and(|r| r.has(room.project.requester, *id, time)) != wants {
+        if room.in_rota != room.wants_turn() {
             return broken("turn");
+        }
+        if room.tier != state.tier(&room.project) {
+            return broken("tier");
+        }
+    }
+    check_accounts(state)
+}
+
+/// Nothing that a worker may have is missing from its profile.
+fn check_standings(state: &State, now: Now) -> Result<(), Broken> {
+    for worker in state.workers.values() {
+        let profiles = &state.tenants[&worker.worker.tenant].profiles;
+        let Some(standing) = worker.standing else { continue };
+        let known = standing.generation == Some(profiles.generation);
+        if !known || !(standing.holds.0..standing.holds.1).contains(&now.wall) {
+            continue;
+        }
+        let profile = profiles.all().find(|(id, _)| *id == standing.profile);
+        for room in state.projects.values().filter(|r| r.project.tenant == worker.worker.tenant) {
+            let picks = room.project.spec.assignment == Assignment::ServerPicks;
+            let fits = eligibility::step(state, worker, room, now, 0);
+            let step = profile.and_then(|(_, profile)| profile.traits.step(room));
+            if picks && fits.is_some_and(|fits| step.is_none_or(|step| step > fits)) {
+                return Err(Broken::Worker { worker: worker.worker.id, index: "profile" });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_accounts(state: &State) -> Result<(), Broken> {
+    let mut accounts: BTreeMap<TenantId, Accounts> = BTreeMap::new();
+    for (id, room) in &state.projects {
+        let own = accounts.entry(room.project.tenant).or_default();
+        own.add(room.account(), room.tally.requester_time, *id);
+    }
+    for (id, tenant) in &state.tenants {
+        if tenant.accounts != accounts.remove(id).unwrap_or_default() {
+            return Err(Broken::Index { index: "accounts" });
+        }
+        if !tenant.parked.is_sound() {
+            return Err(Broken::Index { index: "waiting workers" });
+        }
+        for (profile, of) in tenant.profiles.all() {
+            if let Some(index) = of.fault(state, *id, profile) {
+                return Err(Broken::Index { index });
+            }
+            let standing = |w: &&WorkerRoom| w.standing.is_some_and(|s| s.profile == profile);
+            let ours = state.workers.values().filter(|w| w.worker.tenant == *id);
+            if ours.filter(standing).count() != of.workers as usize {
+                return Err(Broken::Index { index: "workers of a profile" });
+            }
         }
     }
     Ok(())
@@ -201,6 +254,15 @@ fn check_timers(state: &State, now: Now) -> Result<(), Broken> {
     }
     for (id, row) in &state.create_keys {
         timers.set(row.until, Timer::CreateKey(Box::new(id.clone())));
+    }
+    for (id, room) in &state.projects {
+        let (throttled, relaxes) = (room.throttled_until, room.relaxes);
+        throttled.into_iter().for_each(|at| timers.set(at, Timer::Unthrottled(*id)));
+        relaxes.into_iter().for_each(|at| timers.set(at, Timer::Relaxed(*id)));
+        let late = relaxes.is_some_and(|at| at <= now.engine);
+        if !late && room.next_relaxed(now.engine) != relaxes {
+            return Err(Broken::Project { project: *id, index: "relaxation timer" });
+        }
     }
     // Untouched tasks wait for the wall clock, too; their runs know when.
     for (id, room) in &state.projects {

@@ -11,8 +11,12 @@ mod apply;
 mod changes;
 mod edit;
 mod invariants;
+mod parked;
+mod presence;
 mod restore;
+mod standing;
 mod state;
+mod throttle;
 mod timers;
 
 use crate::change::Changed;
@@ -24,7 +28,7 @@ use crate::{
 
 pub use invariants::Broken;
 pub use restore::Restore;
-pub use state::{Totals, Woken};
+pub use state::Totals;
 
 pub(crate) use changes::Changes;
 pub(crate) use restore::{project_room, worker_room};
@@ -106,6 +110,7 @@ impl Engine {
     /// one that did. `now`: never earlier than before.
     pub fn apply(&mut self, position: Position, now: Now, request: &Request) -> Step {
         let mut changes = Changes::new(position, now);
+        presence::note(&mut self.state, now.engine, request);
         match apply::apply(&mut self.state, &mut changes, request) {
             Ok(outcome) => {
                 Step::Done { outcome: Ok(outcome), changes: changes.finish(&self.state) }
@@ -178,9 +183,38 @@ impl Engine {
         self.state.sweeps.keys().next().copied()
     }
 
-    /// Whose wait may be over since the last call.
-    pub fn take_woken(&mut self) -> Woken {
-        std::mem::take(&mut self.state.woken)
+    /// As [`Engine::apply`], for a `Lease` call that waits when it finds nothing: then
+    /// nobody hears why, so the reasons are not counted.
+    pub fn try_lease(&mut self, position: Position, now: Now, request: &Request) -> Step {
+        self.state.quiet = true;
+        let step = self.apply(position, now, request);
+        self.state.quiet = false;
+        step
+    }
+
+    /// This worker waits for work, until [`Engine::unpark`]. Once is enough, however
+    /// many calls it has. `None`: there is no such worker.
+    pub fn park(&mut self, now: Now, tenant: TenantId, worker: &ClientId) -> Option<WorkerId> {
+        let id = self.worker_id(tenant, worker)?;
+        self.state.park(id, now);
+        Some(id)
+    }
+
+    /// It waits no more.
+    pub fn unpark(&mut self, now: Now, worker: WorkerId) {
+        self.state.unpark(worker, now.engine);
+    }
+
+    /// The next waiting worker that may find something now, longest idle first: try it
+    /// before asking again. `None`: nobody more in this turn.
+    pub fn next_woken(&mut self, now: Now) -> Option<WorkerId> {
+        self.state.next_woken(now)
+    }
+
+    /// Whether waiting workers are left to be tried, or to be looked through.
+    #[must_use]
+    pub fn is_waking(&self) -> bool {
+        self.state.is_waking()
     }
 
     /// The number of a worker of that name.
@@ -189,10 +223,10 @@ impl Engine {
         self.state.worker(tenant, worker).ok().map(|room| room.worker.id)
     }
 
-    /// Since when a worker has been idle; longest idle goes first.
+    /// Since when a worker has been idle and present; longest idle goes first.
     #[must_use]
     pub fn idle_since(&self, tenant: TenantId, worker: &ClientId) -> Option<EngineTime> {
-        self.state.worker(tenant, worker).ok().map(|room| room.record.idle_since)
+        self.state.worker(tenant, worker).ok().map(WorkerRoom::idle_since)
     }
 
     /// Maintained counts over everything.

@@ -11,10 +11,11 @@ use crate::engine::state::{ProjectRoom, State, Tally, Task, WorkerRoom};
 use crate::engine::timers::Timer;
 use crate::image::{ColdTask, ImageRow, SpecRow};
 use crate::matching::order::{Order, Spot};
+use crate::matching::rate::Paid;
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally};
 use crate::worker::{Worker, WorkerRecord};
-use crate::{Limits, Now, Position, TaskId};
+use crate::{EngineTime, Limits, Now, Position, ProjectId, TaskId};
 
 /// Takes image rows in their order and becomes an engine.
 #[derive(Debug)]
@@ -57,9 +58,6 @@ impl Restore {
                 let room = state.project_room_mut(row.project);
                 room.tally = row;
                 state.totals.replace(&ProjectTally::default(), &row);
-                let room = state.project_room(row.project);
-                let (tenant, requester) = (room.project.tenant, room.project.requester);
-                state.tenant_mut(tenant).rota.remember(requester, row.virtual_time);
             }
             ImageRow::Worker(row) => {
                 state.tenant_mut(row.tenant).workers.insert(row.name.clone(), row.id);
@@ -73,8 +71,8 @@ impl Restore {
                 room.requests.insert(row.number, *row);
             }
             ImageRow::WorkTally(row) => {
-                let room = state.worker_room_mut(row.worker);
-                room.tallies.entry(row.project).or_default().answers = row.answers;
+                let tallies = &mut state.worker_room_mut(row.worker).tallies;
+                tallies.insert(row.project, Tally::of(row));
             }
             ImageRow::CreateKey(_) if planted::is(Mistake::KeysForgotten) => {}
             ImageRow::CreateKey(row) => {
@@ -98,13 +96,18 @@ impl Restore {
     /// All rows are in.
     #[must_use]
     pub fn finish(mut self) -> Engine {
-        let State { projects, tenants, .. } = &mut self.state;
-        for (id, room) in projects {
-            if room.wants_turn() {
-                let (requester, time) = (room.project.requester, room.tally.virtual_time);
-                let rota = &mut tenants.entry(room.project.tenant).or_default().rota;
-                rota.enter(requester, *id, time);
-            }
+        for (id, requester) in &self.state.requesters {
+            let tenant = self.state.tenants.get_mut(&requester.tenant);
+            let tenant = tenant.unwrap_or_else(|| panic!("requester {id} of no tenant"));
+            tenant.profiles.list(requester);
+        }
+        let projects: Vec<ProjectId> = self.state.projects.keys().copied().collect();
+        for id in projects {
+            self.state.enroll(id);
+            // It has waited since its row says.
+            let room = self.state.project_room_mut(id);
+            room.in_rota = room.wants_turn();
+            self.state.await_relaxation(id, self.now.engine);
         }
         Engine { state: self.state }
     }
@@ -162,7 +165,22 @@ pub(crate) fn warm(state: &mut State, now: Now, cold: ColdTask) {
 pub(crate) fn project_room(project: Project) -> ProjectRoom {
     let terms = BTreeMap::from([(project.revision, Arc::new(project.spec.terms.clone()))]);
     let tally = ProjectTally { project: project.id, ..ProjectTally::default() };
-    ProjectRoom { project, terms, tally, order: Order::default(), names: BTreeMap::new() }
+    ProjectRoom {
+        project,
+        terms,
+        tally,
+        order: Order::default(),
+        names: BTreeMap::new(),
+        tier: 0,
+        in_rota: false,
+        passes: 0,
+        paid: Paid::default(),
+        throttled_until: None,
+        relaxes: None,
+        stamp: 0,
+        absent_from: BTreeSet::new(),
+        fits: BTreeSet::new(),
+    }
 }
 
 /// A worker without a past.
@@ -176,5 +194,10 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         live: BTreeSet::new(),
         lapsed: BTreeSet::new(),
         tallies: BTreeMap::<_, Tally>::new(),
+        seen: None,
+        present_since: EngineTime(0),
+        standing: None,
+        parked: false,
+        resume: None,
     }
 }

@@ -11,17 +11,22 @@ use std::sync::Arc;
 use crate::change::{CreateKeyId, CreateKeyRow, PartitionRow};
 use crate::command::{TaskKey, TaskRef};
 use crate::engine::Stop;
-use crate::engine::timers::Timers;
+use crate::engine::parked::{Parked, Stir};
+use crate::engine::timers::{Timer, Timers};
 use crate::lease::Lease;
-use crate::matching::fairness::Rota;
+use crate::matching::fairness::{Account, Accounts, Turn};
 use crate::matching::order::{Order, Spot};
+use crate::matching::pick::Resume;
+use crate::matching::profile::ProfileId;
+use crate::matching::profiles::{Profiles, Standing};
+use crate::matching::rate::Paid;
 use crate::planted::{self, Mistake};
-use crate::project::{Project, ProjectState, ProjectTally, Sweep, Terms};
+use crate::project::{Project, ProjectState, ProjectTally, Requirements, Sweep, Terms};
 use crate::requester::Requester;
 use crate::task::TaskRecord;
 use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use crate::{
-    ClientId, EngineTime, Fingerprint, LeaseId, Limits, Now, Position, ProjectId, Refusal,
+    ClientId, EngineTime, Fingerprint, LeaseId, Limits, Millis, Now, Position, ProjectId, Refusal,
     RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
 };
 
@@ -43,18 +48,16 @@ pub(crate) struct State {
     pub(crate) settled: VecDeque<(Position, TaskId)>,
     /// Tasks that a cold command waits for: they stay once they are here.
     pub(crate) pins: BTreeMap<TaskId, u32>,
-    pub(crate) woken: Woken,
+    /// Requesters' grants against their limits.
+    pub(crate) paid: BTreeMap<RequesterId, Paid>,
+    /// Projects in which waiting workers may find something new.
+    pub(crate) stirred: BTreeMap<ProjectId, Stir>,
+    /// Waiting workers whose own affairs changed.
+    pub(crate) own: BTreeSet<WorkerId>,
+    /// Nobody hears why an answer is empty: the call waits on.
+    pub(crate) quiet: bool,
     pub(crate) live_leases: u64,
     pub(crate) totals: Totals,
-}
-
-/// Whose wait for work may be over.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Woken {
-    /// Places appeared, or rules changed: everybody's.
-    pub all: bool,
-    /// These workers' own affairs changed.
-    pub workers: BTreeSet<WorkerId>,
 }
 
 /// Tasks of all projects, by state.
@@ -80,13 +83,17 @@ impl Totals {
     }
 }
 
-/// Names and turns of one tenant.
+/// Names and accounts of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct TenantRoom {
     pub(crate) requesters: BTreeMap<ClientId, RequesterId>,
     pub(crate) projects: BTreeMap<ClientId, ProjectId>,
     pub(crate) workers: BTreeMap<ClientId, WorkerId>,
-    pub(crate) rota: Rota,
+    pub(crate) accounts: Accounts,
+    pub(crate) profiles: Profiles,
+    pub(crate) parked: Parked,
+    /// Grows whenever somebody may find what was not there before.
+    pub(crate) stirs: u64,
     /// Newest sequence of the log of worker events.
     pub(crate) last_worker_event: Sequence,
 }
@@ -100,6 +107,24 @@ pub(crate) struct ProjectRoom {
     pub(crate) order: Order,
     /// By fingerprint of a task's own id: its number and its content.
     pub(crate) names: BTreeMap<Fingerprint, (TaskNumber, Fingerprint)>,
+    /// The tier that it stands in: its own, or its requester's ceiling.
+    pub(crate) tier: u8,
+    /// Whether picks look at it: it grants and has places.
+    pub(crate) in_rota: bool,
+    /// Grants of others that it stood back for since it became overdue.
+    pub(crate) passes: u8,
+    /// Its grants against its limit.
+    pub(crate) paid: Paid,
+    /// Its limit, or its requester's, keeps it out of the rota until then.
+    pub(crate) throttled_until: Option<EngineTime>,
+    /// When requirements relax for the next of its tasks; rounded up to a second.
+    pub(crate) relaxes: Option<EngineTime>,
+    /// When its rules last changed, as profiles count.
+    pub(crate) stamp: u64,
+    /// Profiles that met it out of the rota.
+    pub(crate) absent_from: BTreeSet<ProfileId>,
+    /// Profiles that it fits, as far as they have judged it.
+    pub(crate) fits: BTreeSet<ProfileId>,
 }
 
 /// A worker and what hangs on it.
@@ -113,6 +138,16 @@ pub(crate) struct WorkerRoom {
     /// Expired leases that take capacity until their window ends.
     pub(crate) lapsed: BTreeSet<(EngineTime, LeaseId)>,
     pub(crate) tallies: BTreeMap<ProjectId, Tally>,
+    /// When its last command came, in this run of the daemon.
+    pub(crate) seen: Option<EngineTime>,
+    /// Since when it has been present without a gap.
+    pub(crate) present_since: EngineTime,
+    /// Its profile, as last looked up.
+    pub(crate) standing: Option<Standing>,
+    /// Whether it waits for work.
+    pub(crate) parked: bool,
+    /// Where a pick stopped that looked at as much as it may.
+    pub(crate) resume: Option<Box<Resume>>,
 }
 
 /// A worker's doings in one project.
@@ -120,6 +155,14 @@ pub(crate) struct WorkerRoom {
 pub(crate) struct Tally {
     pub(crate) answers: u32,
     pub(crate) live: u32,
+    pub(crate) p75_ms: u64,
+}
+
+impl Tally {
+    /// As its row says; leases are counted as they come in.
+    pub(crate) fn of(row: WorkTally) -> Tally {
+        Tally { answers: row.answers, live: 0, p75_ms: row.p75_ms }
+    }
 }
 
 /// A touched task.
@@ -170,9 +213,31 @@ impl ProjectRoom {
             || (self.project.state == ProjectState::Paused && planted::is(Mistake::PauseGrants))
     }
 
-    /// Whether it belongs into the rota: it grants and has places.
+    /// Whether it belongs into the rota: it grants, has places and is not throttled.
     pub(crate) fn wants_turn(&self) -> bool {
-        self.grants() && self.order.has_places()
+        self.grants() && self.order.has_places() && self.throttled_until.is_none()
+    }
+
+    pub(crate) fn account(&self) -> Account {
+        Account { tier: self.tier, requester: self.project.requester }
+    }
+
+    /// What a step asks, and how long a task must have been ready for it; step 0 is
+    /// the project's own.
+    pub(crate) fn asks(&self, step: u8) -> Option<(&Requirements, Millis)> {
+        let spec = &self.project.spec;
+        match usize::from(step).checked_sub(1) {
+            None => Some((&spec.requirements, Millis(0))),
+            Some(at) => spec.relaxation.get(at).map(|step| (&step.requirements, step.after)),
+        }
+    }
+
+    /// When the next of its tasks reaches a step: at most once a second.
+    pub(crate) fn next_relaxed(&self, now: EngineTime) -> Option<EngineTime> {
+        let ages = self.project.spec.relaxation.iter().map(|step| step.after);
+        let since = EngineTime(now.0 - now.0 % 1_000);
+        let next = self.order.next_of_age(ages, since).filter(|_| self.wants_turn());
+        next.map(|at| EngineTime(at.0.next_multiple_of(1_000)))
     }
 
     /// Whether a flag ended all its tasks, whatever their rows still say.
@@ -200,7 +265,8 @@ impl WorkerRoom {
     }
 
     pub(crate) fn work_tally(&self, project: ProjectId) -> WorkTally {
-        WorkTally { worker: self.worker.id, project, answers: self.tally(project).answers }
+        let Tally { answers, p75_ms, .. } = self.tally(project);
+        WorkTally { worker: self.worker.id, project, answers, p75_ms }
     }
 }
 
@@ -306,16 +372,69 @@ impl State {
         self.tasks.remove(&id);
     }
 
-    /// A project whose rows are gone: nothing is left of it, its grants included, so
+    /// A project whose rows are gone: nothing is left of it, its times included, so
     /// that a restart changes nobody's turn.
     pub(crate) fn drop_project(&mut self, id: ProjectId) {
         let Some(room) = self.projects.remove(&id) else { return };
         self.totals.replace(&room.tally, &ProjectTally::default());
         let tenant = room.project.tenant;
-        let left = self.projects.values().filter(|other| other.project.tenant == tenant);
-        let left = left.map(|other| (other.project.requester, other.tally.virtual_time));
-        if let Some(tenant) = self.tenants.get_mut(&tenant) {
-            tenant.rota.recall(left);
+        let account = room.account();
+        let timer = room.throttled_until;
+        timer.into_iter().for_each(|at| self.timers.clear(at, Timer::Unthrottled(id)));
+        room.relaxes.into_iter().for_each(|at| self.timers.clear(at, Timer::Relaxed(id)));
+        let tenant = self.tenant_mut(tenant);
+        tenant.accounts.remove(account, room.tally.requester_time, id);
+        tenant.profiles.remove_rules(&room.project.spec);
+        tenant.profiles.drop_project(room.stamp, id);
+        tenant.profiles.reseat(account, tenant.accounts.time(account));
+    }
+
+    /// A project stands in an account: at its birth, and when everything is loaded.
+    pub(crate) fn open_account(&mut self, id: ProjectId) {
+        let room = self.project_room(id);
+        let (tenant, tier) = (room.project.tenant, self.tier(&room.project));
+        let time = room.tally.requester_time;
+        let account = Account { tier, requester: room.project.requester };
+        self.project_room_mut(id).tier = tier;
+        self.tenant_mut(tenant).accounts.add(account, time, id);
+    }
+
+    /// A project takes its times along to the tier that it now stands in. False: it
+    /// stands there already.
+    pub(crate) fn move_account(&mut self, id: ProjectId) -> bool {
+        let room = self.project_room(id);
+        if room.tier == self.tier(&room.project) {
+            return false;
+        }
+        let (tenant, account) = (room.project.tenant, room.account());
+        let time = room.tally.requester_time;
+        let tenant = self.tenant_mut(tenant);
+        tenant.accounts.remove(account, time, id);
+        tenant.profiles.reseat(account, tenant.accounts.time(account));
+        self.open_account(id);
+        true
+    }
+
+    /// The tier that a project may use.
+    pub(crate) fn tier(&self, project: &Project) -> u8 {
+        self.requesters[&project.requester].tier(&project.spec)
+    }
+
+    /// A requester's share.
+    pub(crate) fn weight(&self, requester: RequesterId) -> u32 {
+        self.requesters[&requester].weight
+    }
+
+    /// Whose turn a project is.
+    pub(crate) fn turn_of(&self, room: &ProjectRoom) -> Turn {
+        let account = room.account();
+        let accounts = self.tenants.get(&room.project.tenant).map(|tenant| &tenant.accounts);
+        Turn {
+            tier: account.tier,
+            requester_time: accounts.map_or(0, |accounts| accounts.time(account)),
+            requester: account.requester,
+            project_time: room.tally.virtual_time,
+            project: room.project.id,
         }
     }
 

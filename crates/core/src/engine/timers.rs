@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::change::CreateKeyId;
-use crate::{EngineTime, LeaseId, Now, TaskId, WallTime};
+use crate::{EngineTime, LeaseId, Now, ProjectId, TaskId, WallTime};
 
 /// What is due at some time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,10 @@ pub(crate) enum Timer {
     WindowEnds(LeaseId),
     /// A remembered create is forgotten.
     CreateKey(Box<CreateKeyId>),
+    /// A project, or its requester, may have grants again.
+    Unthrottled(ProjectId),
+    /// Requirements relax for some of a project's tasks.
+    Relaxed(ProjectId),
     /// A task is decided with the answers there are (by wall time).
     TaskDeadline(TaskId),
 }

@@ -8,7 +8,7 @@ use crate::lease::{LeaseState, ReturnReason};
 use crate::limits;
 use crate::outcome::NoWork;
 use crate::planted::{self, Mistake};
-use crate::project::{Newcomers, ProjectState};
+use crate::project::{Newcomers, ProjectState, Requirements};
 use crate::quality;
 use crate::worker::WorkerState;
 use crate::{ClientId, EngineTime, Millis, Now, Refusal, WorkerId};
@@ -20,6 +20,7 @@ pub(crate) enum Unfit<'a> {
     Cancelled,
     Kind,
     OwnRequester,
+    Blocked,
     Region(&'a str),
     Skill { skill: &'a str, needed: u8, has: u8 },
     Rating { needed: u8, has: u8 },
@@ -38,10 +39,40 @@ pub(crate) enum Been {
     Barred(Millis),
 }
 
-/// Checks everything between a worker and a project.
+/// Checks everything between a worker and a project, by the project's own requirements.
 pub(crate) fn fits<'a>(
+    state: &State,
     worker: &'a WorkerRoom,
     project: &'a ProjectRoom,
+    now: Now,
+) -> Result<(), Unfit<'a>> {
+    meets(state, worker, project, &project.project.spec.requirements, now)
+}
+
+/// The first step from `from` on at which the worker satisfies all hard rules; 0 is the
+/// project's own requirements.
+pub(crate) fn step(
+    state: &State,
+    worker: &WorkerRoom,
+    project: &ProjectRoom,
+    now: Now,
+    from: u8,
+) -> Option<u8> {
+    let mut step = from;
+    loop {
+        let (needs, _) = project.asks(step)?;
+        if meets(state, worker, project, needs, now).is_ok() {
+            return Some(step);
+        }
+        step += 1;
+    }
+}
+
+fn meets<'a>(
+    state: &State,
+    worker: &'a WorkerRoom,
+    project: &'a ProjectRoom,
+    needs: &'a Requirements,
     now: Now,
 ) -> Result<(), Unfit<'a>> {
     match project.project.state {
@@ -50,13 +81,15 @@ pub(crate) fn fits<'a>(
         ProjectState::Paused => return Err(Unfit::Paused),
         ProjectState::Cancelled { .. } | ProjectState::Deleting => return Err(Unfit::Cancelled),
     }
-    let needs = &project.project.spec.requirements;
     let spec = &worker.worker.spec;
     if !needs.kinds.is_empty() && !needs.kinds.contains(&spec.kind) {
         return Err(Unfit::Kind);
     }
     if spec.requester == Some(project.project.requester) {
         return Err(Unfit::OwnRequester);
+    }
+    if state.requesters[&project.project.requester].blocks(&worker.worker.name) {
+        return Err(Unfit::Blocked);
     }
     if !needs.regions.is_empty() && !needs.regions.contains(&spec.region) {
         return Err(Unfit::Region(&spec.region));
@@ -190,6 +223,7 @@ impl Unfit<'_> {
             Unfit::Paused | Unfit::Cancelled => NoWork::NotGranting,
             Unfit::Kind => NoWork::Kind,
             Unfit::OwnRequester => NoWork::OwnRequester,
+            Unfit::Blocked => NoWork::Blocked,
             Unfit::Region(_) => NoWork::Region,
             Unfit::Skill { .. } => NoWork::Skill,
             Unfit::Rating { .. } => NoWork::Rating,
@@ -206,6 +240,7 @@ impl Unfit<'_> {
             Unfit::Cancelled => Refusal::ProjectCancelled { project },
             Unfit::Kind => Refusal::KindMismatch { project, worker },
             Unfit::OwnRequester => Refusal::OwnRequester { project, worker },
+            Unfit::Blocked => Refusal::WorkerBlocked { project, worker },
             Unfit::Region(region) => {
                 Refusal::RegionMismatch { project, worker, region: region.to_owned() }
             }

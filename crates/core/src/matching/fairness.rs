@@ -1,95 +1,98 @@
-//! Whose turn it is: requesters in turn, and a requester's projects in turn.
+//! Whose turn it is: tiers, weighted requesters in a tier, a requester's projects.
 //!
-//! Virtual time is the how-manieth grant of the tenant the last one was: who was
-//! served longest ago goes first. A grant costs the place at the front and no more,
-//! so who was away, or had nothing for the workers that asked, gets one grant ahead
+//! A grant advances its requester's virtual time by 1 / weight and its project's by
+//! one. Before that, both are brought up to at most one grant behind the runner-up:
+//! whoever was away, or had nothing for the workers that asked, gets one grant ahead
 //! of the others and no credit for its absence.
 //!
-//! Invariant: `turns` holds exactly the projects that grant and have places.
+//! Invariant: `Accounts` holds every project of the tenant, in its tier, with the
+//! requester's time that its tally remembers.
 //!
-//! Not here: tiers and weights (the leasing issue), order inside a project.
+//! Not here: finding candidates (`pick.rs`), order inside a project (`order.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::limits::TIER_MAX;
 use crate::{ProjectId, RequesterId};
 
-/// The rota of one tenant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Rota {
-    requesters: BTreeSet<(u64, RequesterId)>,
-    turns: BTreeMap<RequesterId, BTreeSet<(u64, ProjectId)>>,
-    virtual_time: BTreeMap<RequesterId, u64>,
-    /// Grants so far: the present.
-    grants: u64,
+/// Virtual time of one grant at weight 1.
+const GRANT: u64 = 1_000_000;
+
+/// What one grant costs a requester of this weight.
+pub(crate) fn cost(weight: u32) -> u64 {
+    GRANT / u64::from(weight.max(1))
 }
 
-impl Rota {
-    /// Projects with places, by (requester's virtual time, requester, project's
-    /// virtual time, project).
-    pub(crate) fn in_turn(&self) -> impl Iterator<Item = ProjectId> + '_ {
-        self.requesters
-            .iter()
-            .flat_map(|(_, requester)| self.turns.get(requester).into_iter().flatten())
-            .map(|(_, project)| *project)
+/// A requester in one tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Account {
+    pub(crate) tier: u8,
+    pub(crate) requester: RequesterId,
+}
+
+/// Whose turn a project is: the smallest goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn {
+    pub(crate) tier: u8,
+    pub(crate) requester_time: u64,
+    pub(crate) requester: RequesterId,
+    pub(crate) project_time: u64,
+    pub(crate) project: ProjectId,
+}
+
+/// Who else could have had a grant: what keeps its winner from saving up credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RunnersUp {
+    /// The next other requester of the tier, and its time.
+    pub(crate) requester: Option<(u64, RequesterId)>,
+    /// The time of the requester's next other project in the tier.
+    pub(crate) project: Option<u64>,
+}
+
+/// The requester's time after a grant. `cost`: of its grant; `runner_up`: time and
+/// cost of the next other requester.
+pub(crate) fn requester_time(own: u64, cost: u64, runner_up: Option<(u64, u64)>) -> u64 {
+    let least = runner_up.map_or(0, |(time, its_cost)| time.saturating_sub(its_cost));
+    own.max(least) + cost
+}
+
+/// The project's time after a grant.
+pub(crate) fn project_time(own: u64, runner_up: Option<u64>) -> u64 {
+    own.max(runner_up.unwrap_or_default().saturating_sub(1)) + 1
+}
+
+/// The virtual times of one tenant's requesters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Accounts {
+    of: BTreeMap<Account, BTreeSet<(u64, ProjectId)>>,
+}
+
+impl Accounts {
+    /// A requester's time in a tier: its projects' largest; 0 without projects.
+    pub(crate) fn time(&self, account: Account) -> u64 {
+        let projects = self.of.get(&account);
+        projects.and_then(|projects| projects.last()).map_or(0, |(time, _)| *time)
     }
 
-    /// A project has places now.
-    pub(crate) fn enter(&mut self, requester: RequesterId, project: ProjectId, time: u64) {
-        self.requesters.insert((self.virtual_time(requester), requester));
-        self.turns.entry(requester).or_default().insert((time, project));
+    /// All projects of a requester.
+    pub(crate) fn projects(&self, requester: RequesterId) -> impl Iterator<Item = ProjectId> + '_ {
+        let tiers =
+            (0..=TIER_MAX).filter_map(move |tier| self.of.get(&Account { tier, requester }));
+        tiers.flatten().map(|(_, project)| *project)
     }
 
-    /// A project has no places any more, or grants none.
-    pub(crate) fn leave(&mut self, requester: RequesterId, project: ProjectId, time: u64) {
-        let Some(turns) = self.turns.get_mut(&requester) else { return };
-        turns.remove(&(time, project));
-        if turns.is_empty() {
-            self.turns.remove(&requester);
-            let time = self.virtual_time(requester);
-            self.requesters.remove(&(time, requester));
+    /// A project stands in this tier and remembers this time.
+    pub(crate) fn add(&mut self, account: Account, time: u64, project: ProjectId) {
+        self.of.entry(account).or_default().insert((time, project));
+    }
+
+    /// A project stands there no more.
+    pub(crate) fn remove(&mut self, account: Account, time: u64, project: ProjectId) {
+        let Some(projects) = self.of.get_mut(&account) else { return };
+        projects.remove(&(time, project));
+        if projects.is_empty() {
+            self.of.remove(&account);
         }
-    }
-
-    /// Whether the project is in the rota at this virtual time.
-    pub(crate) fn has(&self, requester: RequesterId, project: ProjectId, time: u64) -> bool {
-        self.turns.get(&requester).is_some_and(|turns| turns.contains(&(time, project)))
-    }
-
-    /// Charges one grant to a project in the rota; returns its new virtual time,
-    /// which is its requester's, too.
-    pub(crate) fn charge(&mut self, requester: RequesterId, project: ProjectId, time: u64) -> u64 {
-        self.grants += 1;
-        let own = self.virtual_time.insert(requester, self.grants).unwrap_or_default();
-        if self.requesters.remove(&(own, requester)) {
-            self.requesters.insert((self.grants, requester));
-        }
-        if let Some(turns) = self.turns.get_mut(&requester)
-            && turns.remove(&(time, project))
-        {
-            turns.insert((self.grants, project));
-        }
-        self.grants
-    }
-
-    fn virtual_time(&self, requester: RequesterId) -> u64 {
-        self.virtual_time.get(&requester).copied().unwrap_or_default()
-    }
-
-    /// Takes up what a project remembers, before any project enters: its last grant.
-    pub(crate) fn remember(&mut self, requester: RequesterId, time: u64) {
-        let own = self.virtual_time.entry(requester).or_default();
-        *own = (*own).max(time);
-        self.grants = self.grants.max(time);
-    }
-
-    /// A project is gone, and with it what it remembers: only the last grants of the
-    /// projects that are left count, as they would after a restart.
-    pub(crate) fn recall(&mut self, left: impl Iterator<Item = (RequesterId, u64)>) {
-        (self.virtual_time, self.grants) = (BTreeMap::new(), 0);
-        for (requester, time) in left {
-            self.remember(requester, time);
-        }
-        self.requesters = self.turns.keys().map(|r| (self.virtual_time(*r), *r)).collect();
     }
 }
 
@@ -97,48 +100,48 @@ impl Rota {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_requester_that_comes_late_takes_turns_and_does_not_catch_up() {
-        let mut rota = Rota::default();
-        let (a, b) = (RequesterId(1), RequesterId(2));
-        let (mut time, mut late) = (0, 0);
-        rota.enter(a, ProjectId(1), time);
-        for _ in 0..100 {
-            time = rota.charge(a, ProjectId(1), time);
+    /// Two requesters whose projects always have work; returns grants of each.
+    fn run(weights: [u32; 2], grants: u32, mut times: [u64; 2]) -> ([u32; 2], [u64; 2]) {
+        let mut got = [0, 0];
+        for _ in 0..grants {
+            let (winner, other) = if times[0] <= times[1] { (0, 1) } else { (1, 0) };
+            let runner_up = Some((times[other], cost(weights[other])));
+            times[winner] = requester_time(times[winner], cost(weights[winner]), runner_up);
+            got[winner] += 1;
         }
-        rota.enter(b, ProjectId(2), late);
-        let mut grants = [0, 0];
-        for _ in 0..10 {
-            let next = rota.in_turn().next();
-            match next {
-                Some(ProjectId(1)) => {
-                    grants[0] += 1;
-                    time = rota.charge(a, ProjectId(1), time);
-                }
-                Some(ProjectId(2)) => {
-                    grants[1] += 1;
-                    late = rota.charge(b, ProjectId(2), late);
-                }
-                other => panic!("nobody's turn: {other:?}"),
-            }
-        }
-        assert_eq!(grants, [5, 5]);
+        (got, times)
     }
 
     #[test]
-    fn who_is_passed_over_saves_up_no_credit() {
-        let mut rota = Rota::default();
-        let [idle, busy, other] = [1, 2, 3].map(|n| (RequesterId(n), ProjectId(n)));
-        for (requester, project) in [idle, busy, other] {
-            rota.enter(requester, project, 0);
-        }
-        let mut times = [0, 0];
-        for _ in 0..50 {
-            times[0] = rota.charge(busy.0, busy.1, times[0]);
-            times[1] = rota.charge(other.0, other.1, times[1]);
-        }
-        rota.charge(idle.0, idle.1, 0);
-        let turns: Vec<ProjectId> = rota.in_turn().collect();
-        assert_eq!(turns, [busy.1, other.1, idle.1]);
+    fn grants_follow_weights() {
+        let (got, _) = run([100, 300], 400, [0, 0]);
+        assert!(got[0].abs_diff(100) <= 1, "{got:?}");
+    }
+
+    #[test]
+    fn who_comes_late_goes_first_once_and_shares_from_then_on() {
+        let (_, times) = run([100, 100], 2_000, [0, 0]);
+        let (got, _) = run([100, 100], 10, [times[0], 0]);
+        assert!(got[1].abs_diff(got[0]) <= 1, "{got:?}");
+    }
+
+    #[test]
+    fn a_project_that_comes_late_goes_first_once() {
+        let late = project_time(0, Some(50));
+        assert_eq!(late, 50);
+        assert_eq!(project_time(late, Some(50)), 51);
+    }
+
+    #[test]
+    fn a_requester_is_as_late_as_its_latest_project() {
+        let account = Account { tier: 2, requester: RequesterId(1) };
+        let mut accounts = Accounts::default();
+        accounts.add(account, 5, ProjectId(1));
+        accounts.add(account, 9, ProjectId(2));
+        assert_eq!(accounts.time(account), 9);
+        accounts.remove(account, 9, ProjectId(2));
+        assert_eq!(accounts.time(account), 5);
+        accounts.remove(account, 5, ProjectId(1));
+        assert_eq!(accounts, Accounts::default());
     }
 }

@@ -3,19 +3,22 @@
 //! Untouched tasks stand in runs (a thousand imported tasks are one entry),
 //! touched ones by themselves. Both have a [`PlaceKey`]; the smallest key goes
 //! first. A place whose lease just ran out *rests* in a set of its own, for
-//! workers whom nothing else fits.
+//! workers whom nothing else fits. Places stand on one shelf per class of payload
+//! size and duration, so that a wish chooses among shelves.
 //!
-//! Invariant: `ready` holds exactly the first task of every run and every touched
-//! task with a free place that does not rest.
+//! Invariant: the shelves' `ready` hold exactly the first task of every run and every
+//! touched task with a free place that does not rest; no shelf is empty.
 //!
-//! Not here: whether a worker may have a task (`eligibility.rs`), which project
-//! is next (`fairness.rs`).
+//! Not here: whether a worker may have a task (`eligibility.rs`), walking the shelves
+//! (`places.rs`), which project is next (`fairness.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::matching::cursor::Cursors;
+use crate::matching::places::Places;
 use crate::task::TaskOrder;
-use crate::{EngineTime, TaskNumber, WallTime, WorkerId};
+use crate::{EngineTime, Millis, TaskNumber, WallTime, WorkerId};
 
 /// Milliseconds of one deadline bucket, as a power of two: about 65 s.
 const DEADLINE_BUCKET_BITS: u32 = 16;
@@ -29,6 +32,21 @@ pub(crate) struct PlaceKey {
     deadline_bucket: u64,
     ready_at: EngineTime,
     pub(crate) task: TaskNumber,
+    pub(crate) class: Class,
+}
+
+/// What a wish can ask of a task: bits of its payload's length and of its expected
+/// duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Class {
+    pub(crate) size: u8,
+    pub(crate) duration: u8,
+}
+
+impl Class {
+    pub(crate) fn of(order: &TaskOrder) -> Class {
+        Class { size: order.size_class, duration: order.duration_class }
+    }
 }
 
 impl PlaceKey {
@@ -39,7 +57,15 @@ impl PlaceKey {
             deadline_bucket: order.deadline.map_or(u64::MAX, bucket),
             ready_at: order.ready_at,
             task,
+            class: Class::of(order),
         }
+    }
+
+    /// After every place with its priority and deadline, before all others.
+    pub(crate) fn end_of_group(self) -> PlaceKey {
+        let class = Class { size: u8::MAX, duration: u8::MAX };
+        let (ready_at, task) = (EngineTime(u64::MAX), TaskNumber(u32::MAX));
+        PlaceKey { ready_at, task, class, ..self }
     }
 
     pub(crate) fn ready_at(&self) -> EngineTime {
@@ -70,20 +96,33 @@ pub(crate) enum Spot {
     Resting(PlaceKey),
 }
 
+/// The places of one class.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shelf {
+    pub(crate) ready: BTreeSet<PlaceKey>,
+    pub(crate) resting: BTreeSet<PlaceKey>,
+    pub(crate) cursors: Cursors,
+}
+
 /// One project's places.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Order {
     untouched: BTreeMap<TaskNumber, Run>,
     untouched_tasks: u64,
-    ready: BTreeSet<PlaceKey>,
-    resting: BTreeSet<PlaceKey>,
-    pub(crate) cursors: Cursors,
+    shelves: BTreeMap<Class, Shelf>,
+    /// Ready entries by age: when requirements relax for the next of them.
+    ages: BTreeMap<EngineTime, u32>,
 }
 
 impl Order {
     /// Whether anyone may find something here.
     pub(crate) fn has_places(&self) -> bool {
-        !self.ready.is_empty() || !self.resting.is_empty()
+        !self.shelves.is_empty()
+    }
+
+    /// Whether places rest here.
+    pub(crate) fn has_resting(&self) -> bool {
+        self.shelves.values().any(|shelf| !shelf.resting.is_empty())
     }
 
     pub(crate) fn untouched_tasks(&self) -> u64 {
@@ -91,13 +130,33 @@ impl Order {
     }
 
     pub(crate) fn ready_entries(&self) -> u64 {
-        self.ready.len() as u64
+        self.shelves.values().map(|shelf| shelf.ready.len() as u64).sum()
+    }
+
+    /// When the next ready entry reaches one of these ages.
+    pub(crate) fn next_of_age(
+        &self,
+        ages: impl Iterator<Item = Millis>,
+        now: EngineTime,
+    ) -> Option<EngineTime> {
+        let reaches = |age: Millis| {
+            // Whatever was ready then or before has that age already.
+            let young = match now.0.checked_sub(age.0) {
+                Some(at) => {
+                    self.ages.range((Bound::Excluded(EngineTime(at)), Bound::Unbounded)).next()
+                }
+                None => self.ages.first_key_value(),
+            };
+            young.map(|(ready_at, _)| *ready_at + age)
+        };
+        ages.filter_map(reaches).min()
     }
 
     /// Since when the longest waiting ready entry has been ready. Cost: one
     /// look per entry; only statistics ask.
     pub(crate) fn oldest_ready(&self) -> Option<EngineTime> {
-        self.ready.iter().map(PlaceKey::ready_at).min()
+        let ready = self.shelves.values().flat_map(|shelf| &shelf.ready);
+        ready.map(PlaceKey::ready_at).min()
     }
 
     /// Adds an untouched task; `number` is larger than any before.
@@ -137,7 +196,7 @@ impl Order {
     pub(crate) fn touch(&mut self, number: TaskNumber) -> Option<TaskOrder> {
         let (first, run) = self.run_of(number)?;
         self.untouched.remove(&first);
-        self.ready.remove(&PlaceKey::new(first, &run.order, false));
+        self.take(PlaceKey::new(first, &run.order, false));
         self.untouched_tasks -= 1;
         if first < number {
             self.add_run(first, Run { last: TaskNumber(number.0 - 1), order: run.order });
@@ -153,40 +212,76 @@ impl Order {
         if from == to {
             return;
         }
-        match from {
-            Spot::Nowhere => {}
-            Spot::Ready(key) => {
-                self.ready.remove(&key);
-            }
-            Spot::Resting(key) => {
-                self.resting.remove(&key);
-            }
-        }
         match to {
             Spot::Nowhere => {}
-            Spot::Ready(key) => {
-                self.ready.insert(key);
-                self.cursors.rewind(key);
-            }
-            Spot::Resting(key) => {
-                self.resting.insert(key);
+            Spot::Ready(key) => self.put(key),
+            Spot::Resting(key) => _ = self.shelf(key.class).resting.insert(key),
+        }
+        match from {
+            Spot::Nowhere => {}
+            Spot::Ready(key) => self.take(key),
+            Spot::Resting(key) => self.take_resting(key),
+        }
+    }
+
+    /// Ready places of the classes that `admits`, for this worker, best first, from
+    /// where it last stood.
+    pub(crate) fn ready_for(&self, worker: WorkerId, admits: impl Fn(Class) -> bool) -> Places<'_> {
+        let shelves = self.shelves.iter().filter(|(class, _)| admits(**class));
+        Places::of(shelves.map(|(_, shelf)| (&shelf.ready, shelf.cursors.of(worker))))
+    }
+
+    /// Resting places of the classes that `admits`, best first.
+    pub(crate) fn resting(&self, admits: impl Fn(Class) -> bool) -> Places<'_> {
+        let shelves = self.shelves.iter().filter(|(class, _)| admits(**class));
+        Places::of(shelves.map(|(_, shelf)| (&shelf.resting, None)))
+    }
+
+    /// Everything of its class before `key` is excluded for `worker`, for good.
+    pub(crate) fn stands(&mut self, worker: WorkerId, key: PlaceKey) {
+        if let Some(shelf) = self.shelves.get_mut(&key.class) {
+            shelf.cursors.set(worker, key);
+        }
+    }
+
+    /// What excludes has changed for somebody: everybody looks from the start.
+    pub(crate) fn forget_cursors(&mut self) {
+        self.shelves.values_mut().for_each(|shelf| shelf.cursors.clear());
+    }
+
+    fn shelf(&mut self, class: Class) -> &mut Shelf {
+        self.shelves.entry(class).or_default()
+    }
+
+    fn put(&mut self, key: PlaceKey) {
+        let shelf = self.shelf(key.class);
+        let new = shelf.ready.insert(key);
+        shelf.cursors.rewind(key);
+        *self.ages.entry(key.ready_at).or_default() += u32::from(new);
+    }
+
+    fn take(&mut self, key: PlaceKey) {
+        let was = self.shelf(key.class).ready.remove(&key);
+        self.clear_away(key.class);
+        if let Some(count) = self.ages.get_mut(&key.ready_at).filter(|_| was) {
+            *count -= 1;
+            if *count == 0 {
+                self.ages.remove(&key.ready_at);
             }
         }
     }
 
-    /// Ready places for this worker, best first, from where it last stood.
-    pub(crate) fn ready_for(&self, worker: WorkerId) -> impl Iterator<Item = PlaceKey> + '_ {
-        let from = self.cursors.of(worker);
-        let rest = match from {
-            Some(key) => self.ready.range(key..),
-            None => self.ready.range(..),
-        };
-        rest.copied()
+    fn take_resting(&mut self, key: PlaceKey) {
+        self.shelf(key.class).resting.remove(&key);
+        self.clear_away(key.class);
     }
 
-    /// Resting places, best first.
-    pub(crate) fn resting(&self) -> impl Iterator<Item = PlaceKey> + '_ {
-        self.resting.iter().copied()
+    /// An empty shelf goes, and with it the cursors: whatever comes is new.
+    fn clear_away(&mut self, class: Class) {
+        let shelf = self.shelves.get(&class);
+        if shelf.is_some_and(|shelf| shelf.ready.is_empty() && shelf.resting.is_empty()) {
+            self.shelves.remove(&class);
+        }
     }
 
     fn run_of(&self, number: TaskNumber) -> Option<(TaskNumber, Run)> {
@@ -197,28 +292,23 @@ impl Order {
     fn add_run(&mut self, first: TaskNumber, run: Run) {
         let key = PlaceKey::new(first, &run.order, false);
         self.untouched.insert(first, run);
-        self.ready.insert(key);
-        self.cursors.rewind(key);
+        self.put(key);
     }
 
     /// Rebuilds the sets from runs and spots, for the invariant check.
     pub(crate) fn rebuilt(&self, spots: impl Iterator<Item = Spot>) -> Order {
-        let mut order = Order { cursors: self.cursors.clone(), ..Order::default() };
+        let mut order = Order::default();
         for (first, run) in &self.untouched {
             order.untouched.insert(*first, *run);
             order.untouched_tasks += u64::from(run.last.0 - first.0 + 1);
-            order.ready.insert(PlaceKey::new(*first, &run.order, false));
+            order.put(PlaceKey::new(*first, &run.order, false));
         }
         for spot in spots {
-            match spot {
-                Spot::Nowhere => {}
-                Spot::Ready(key) => {
-                    order.ready.insert(key);
-                }
-                Spot::Resting(key) => {
-                    order.resting.insert(key);
-                }
-            }
+            order.move_spot(Spot::Nowhere, spot);
+        }
+        // Where workers stand is no matter of rows.
+        for (class, shelf) in &mut order.shelves {
+            shelf.cursors = self.shelves.get(class).map(|s| s.cursors.clone()).unwrap_or_default();
         }
         order
     }
@@ -229,7 +319,9 @@ mod tests {
     use super::*;
 
     fn order(priority: i8, ready_at: u64) -> TaskOrder {
-        TaskOrder { priority, deadline: None, wanted: 1, ready_at: EngineTime(ready_at) }
+        let ready_at = EngineTime(ready_at);
+        let (size_class, duration_class) = (0, 0);
+        TaskOrder { priority, deadline: None, wanted: 1, ready_at, size_class, duration_class }
     }
 
     #[test]

@@ -1,104 +1,352 @@
 //! One pick: the best place for one worker, or why there is none.
 //!
-//! Walks the projects in turn, never tasks: a project's first place that the
-//! worker may have is found from the worker's cursor. Places that rest after an
-//! expiry are looked at only when nothing else fits.
+//! Candidates in the order of their turns; the first that has a ready place for the
+//! worker is the normal choice. A project that has waited for longer than the bound
+//! is overdue: it stands back for nine grants of others and gets the tenth. Places
+//! that rest after an expiry are looked at only when no candidate has a ready one.
+//!
+//! A pick looks at so many projects and places at most; then it says where it stopped
+//! and goes on when it is asked again. It never says "nothing" before it has looked at
+//! everything.
+//!
+//! Not here: what a grant changes (`engine/apply/lease.rs`), where candidates come
+//! from (`candidates.rs`).
 
 use std::collections::BTreeMap;
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
-use crate::matching::cursor::SKIPS_BEFORE_CURSOR;
+use crate::limits::{LOOKS_MAX, PASSES_MAX};
+use crate::matching::candidates::Candidates;
 use crate::matching::eligibility::{self, Been};
-use crate::matching::order::PlaceKey;
+use crate::matching::fairness::{RunnersUp, Turn};
+use crate::matching::order::{Class, PlaceKey};
+use crate::matching::places::Places;
+use crate::matching::profile::{Next, ProfileId, Spent, Walk};
+use crate::matching::wishes::Wanted;
 use crate::outcome::NoWork;
 use crate::project::{Assignment, ProjectState};
-use crate::{Now, ProjectId, TaskId, TenantId, WorkerId};
+use crate::{EngineTime, Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
 
-/// What a pick found, and how far the worker's cursor may move.
+/// How often a pick that found nothing begins anew because something stirred meanwhile.
+const ROUNDS_MAX: u8 = 3;
+
+/// What a pick found, and what it leaves behind.
+#[derive(Debug, Default)]
 pub(crate) struct Pick {
     pub(crate) task: Option<TaskId>,
+    /// Of that task: what it takes of a time box.
+    pub(crate) duration_class: u8,
+    pub(crate) runners_up: RunnersUp,
+    /// An overdue project that stood back once more.
+    pub(crate) passed: Option<ProjectId>,
     /// (project, everything before this is excluded for good)
     pub(crate) cursors: Vec<(ProjectId, PlaceKey)>,
+    /// It is to be asked again.
+    pub(crate) unfinished: bool,
+    /// Where it goes on then.
+    pub(crate) resume: Option<Box<Resume>>,
 }
 
-/// The best place for `worker` among `wished` projects (empty: all).
+/// Where a pick stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resume {
+    /// What it was asked, and for whom; anything else begins anew.
+    asked: (Wanted, Option<Millis>, Option<ProfileId>),
+    /// The tenant's stirs when it began.
+    stirs: u64,
+    rounds: u8,
+    stage: Stage,
+    /// Candidates without a ready place that have resting ones.
+    resting: Vec<ProjectId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Looking for ready places; in the project that the walk stands at, after a place.
+    Ready(Walk, Option<(Turn, u8, PlaceKey)>),
+    /// Looking for resting places, at the n-th of those that have some, after a place.
+    Resting(usize, Option<PlaceKey>),
+}
+
+/// Who asks, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) worker: &'a WorkerRoom,
+    pub(crate) wanted: &'a Wanted,
+    /// What is left of the worker's time box; `None`: no box.
+    pub(crate) left: Option<Millis>,
+    pub(crate) now: Now,
+    /// Its profile; `None`: the few projects that it asked for are looked at directly.
+    pub(crate) profile: Option<ProfileId>,
+}
+
+impl Ask<'_> {
+    fn admits(&self, project: &ProjectRoom, class: Class) -> bool {
+        self.wanted.admits_class(self.worker, project, class, self.left)
+    }
+
+    /// The step at which the worker may have something of a project now.
+    fn step(&self, state: &State, id: ProjectId, from: u8) -> Option<u8> {
+        if !self.wanted.admits_project(id) {
+            return None;
+        }
+        eligibility::step(state, self.worker, state.project_room(id), self.now, from)
+    }
+}
+
+/// What became of looking for one place.
+enum Found {
+    Place(PlaceKey),
+    Nothing,
+    /// No more may be looked at; everything up to this place was.
+    Tired(PlaceKey),
+}
+
+/// The best place for a worker, by its wishes.
 pub(crate) fn pick(
     state: &State,
-    tenant: TenantId,
-    worker: &WorkerRoom,
-    wished: &[ProjectId],
-    now: Now,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
 ) -> Pick {
-    let mut found = Pick { task: None, cursors: Vec::new() };
-    let mut resting = Vec::new();
-    let Some(room) = state.tenants.get(&tenant) else { return found };
-    for id in room.rota.in_turn() {
-        if !wished.is_empty() && !wished.contains(&id) {
-            continue;
-        }
-        let Some(project) = state.projects.get(&id) else { continue };
-        if project.project.spec.assignment == Assignment::WorkerPicks
-            || eligibility::fits(worker, project, now).is_err()
-        {
-            continue;
-        }
-        if let Some(key) = first_ready(state, project, worker, now, &mut found.cursors) {
-            found.task = Some(project.task(key.task));
+    let stirs = state.tenants[&ask.worker.worker.tenant].stirs;
+    let mut at = begin(state, ask);
+    let mut found = Pick::default();
+    let chosen = match choose(state, ask, candidates, spent, &mut at, &mut found) {
+        Ok(Some(chosen)) => chosen,
+        // Meanwhile a place may have appeared where it had looked already.
+        Ok(None) if at.stirs != stirs && at.rounds < ROUNDS_MAX => {
+            let (rounds, resting) = (at.rounds + 1, Vec::new());
+            let stage = Stage::Ready(Walk::default(), None);
+            found.resume = Some(Box::new(Resume { stirs, rounds, stage, resting, ..at }));
+            found.unfinished = true;
             return found;
         }
-        resting.push(project);
-    }
-    // Nothing else fits: sooner than planned, a place that rests.
-    found.task = resting.into_iter().find_map(|project| {
-        let mut keys = project.order.resting();
-        keys.find(|key| may(state, project, worker, *key, now).is_ok())
-            .map(|key| project.task(key.task))
-    });
+        Ok(None) => return found,
+        Err(Tired) => {
+            found.resume = Some(Box::new(at));
+            found.unfinished = true;
+            return found;
+        }
+    };
+    let (turn, key) = chosen;
+    found.task = Some(TaskId { project: turn.project, number: key.task });
+    found.duration_class = key.class.duration;
+    // The grant is certain: who else could have had it is looked for with new strength.
+    spent.looks = LOOKS_MAX;
+    found.runners_up = runners_up(state, ask, candidates, &turn, spent);
     found
 }
 
-fn first_ready(
-    state: &State,
-    project: &ProjectRoom,
-    worker: &WorkerRoom,
-    now: Now,
-    cursors: &mut Vec<(ProjectId, PlaceKey)>,
-) -> Option<PlaceKey> {
-    let (mut skips, mut excluded_so_far, mut cursor) = (0, true, None);
-    for key in project.order.ready_for(worker.worker.id) {
-        match may(state, project, worker, key, now) {
-            Ok(()) => {
-                if skips > SKIPS_BEFORE_CURSOR {
-                    let until = if excluded_so_far { Some(key) } else { cursor };
-                    cursors.extend(until.map(|key| (project.project.id, key)));
-                }
-                return Some(key);
-            }
-            Err(Been::There(_)) => {
-                skips += 1;
-                if excluded_so_far {
-                    cursor = Some(key);
-                }
-            }
-            // A lease or a bar ends: the cursor must not pass it.
-            Err(Been::Here | Been::Barred(_)) => excluded_so_far = false,
-        }
-    }
-    if skips > SKIPS_BEFORE_CURSOR {
-        cursors.extend(cursor.map(|key| (project.project.id, key)));
-    }
-    None
+/// Where the pick stopped before, or the beginning.
+fn begin(state: &State, ask: Ask<'_>) -> Resume {
+    let resume = ask.worker.resume.as_deref();
+    let same = |resume: &&Resume| {
+        let (wanted, left, profile) = &resume.asked;
+        wanted == ask.wanted && *left == ask.left && *profile == ask.profile
+    };
+    resume.filter(same).cloned().unwrap_or_else(|| Resume {
+        asked: (ask.wanted.clone(), ask.left, ask.profile),
+        stirs: state.tenants[&ask.worker.worker.tenant].stirs,
+        rounds: 0,
+        stage: Stage::Ready(Walk::default(), None),
+        resting: Vec::new(),
+    })
 }
 
-fn may(
+/// The pick has not even seen all projects that may be something for the worker.
+pub(crate) fn unread(state: &State, ask: Ask<'_>) -> Pick {
+    Pick { resume: Some(Box::new(begin(state, ask))), unfinished: true, ..Pick::default() }
+}
+
+/// No more may be looked at in this application.
+struct Tired;
+
+fn choose(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
+    at: &mut Resume,
+    found: &mut Pick,
+) -> Result<Option<(Turn, PlaceKey)>, Tired> {
+    if let Stage::Ready(..) = at.stage {
+        if let Some(normal) = next_ready(state, ask, candidates, spent, at, found)? {
+            return Ok(Some(overdue(state, ask, candidates, spent, normal, found)));
+        }
+        at.stage = Stage::Resting(0, None);
+    }
+    // Nothing else fits: sooner than planned, a place that rests.
+    while let Stage::Resting(nth, after) = at.stage {
+        let Some(id) = at.resting.get(nth).copied() else { break };
+        let room = state.projects.get(&id).filter(|room| room.in_rota);
+        let step = room.and_then(|room| Some((room, ask.step(state, id, 0)?)));
+        if let Some((room, step)) = step {
+            let mut places = room.order.resting(|class| ask.admits(room, class));
+            after.into_iter().for_each(|key| places.go_after(key));
+            match first(state, room, ask, step, &mut places, spent) {
+                Found::Place(key) => return Ok(Some((state.turn_of(room), key))),
+                Found::Nothing => {}
+                Found::Tired(key) => {
+                    at.stage = Stage::Resting(nth, Some(key));
+                    return Err(Tired);
+                }
+            }
+        }
+        at.stage = Stage::Resting(nth + 1, None);
+    }
+    Ok(None)
+}
+
+/// The normal choice, if any candidate has a ready place.
+fn next_ready(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
+    at: &mut Resume,
+    found: &mut Pick,
+) -> Result<Option<(Turn, PlaceKey)>, Tired> {
+    let Stage::Ready(mut walk, mut within) = at.stage else { return Ok(None) };
+    loop {
+        let (turn, hint, after) = match within.take() {
+            Some((turn, step, after)) => (turn, step, Some(after)),
+            None => match candidates.next_turn(state, &mut walk, spent) {
+                Next::Turn(turn, step) => (turn, step, None),
+                Next::End => return Ok(None),
+                Next::Tired => {
+                    at.stage = Stage::Ready(walk, None);
+                    return Err(Tired);
+                }
+            },
+        };
+        let room = state.projects.get(&turn.project).filter(|room| room.in_rota);
+        let Some(room) = room else { continue };
+        let Some(step) = ask.step(state, turn.project, hint) else { continue };
+        match ready(state, room, ask, step, after, spent, found) {
+            Found::Place(key) => return Ok(Some((turn, key))),
+            Found::Nothing => {}
+            Found::Tired(key) => {
+                at.stage = Stage::Ready(walk, Some((turn, hint, key)));
+                return Err(Tired);
+            }
+        }
+        if room.order.has_resting() {
+            at.resting.push(turn.project);
+        }
+    }
+}
+
+/// Whether an overdue project gets the grant instead of the normal choice.
+fn overdue(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    spent: &mut Spent,
+    normal: (Turn, PlaceKey),
+    found: &mut Pick,
+) -> (Turn, PlaceKey) {
+    let gap = state.limits.service_gap;
+    let Some(until) = ask.now.engine.0.checked_sub(gap.0).map(EngineTime) else { return normal };
+    let mut walk = None;
+    // Where this may look at no more, nobody is overdue this time.
+    while let Next::Turn(turn, hint) = candidates.next_overdue(state, until, &mut walk, spent) {
+        if turn.project == normal.0.project {
+            return normal;
+        }
+        let Some(step) = ask.step(state, turn.project, hint) else { continue };
+        let room = state.project_room(turn.project);
+        if let Found::Place(key) = ready(state, room, ask, step, None, spent, found) {
+            if room.passes >= PASSES_MAX {
+                return (turn, key);
+            }
+            found.passed = Some(turn.project);
+            return normal;
+        }
+    }
+    normal
+}
+
+/// Who else could have had the grant: the next other requester of the tier, and the
+/// requester's next other project.
+fn runners_up(
+    state: &State,
+    ask: Ask<'_>,
+    candidates: &mut Candidates<'_>,
+    winner: &Turn,
+    spent: &mut Spent,
+) -> RunnersUp {
+    let mut found = RunnersUp::default();
+    let mut walk = Walk::tier(winner.tier);
+    while found.requester.is_none() || found.project.is_none() {
+        let Next::Turn(turn, hint) = candidates.next_turn(state, &mut walk, spent) else { break };
+        if turn.tier != winner.tier {
+            break;
+        }
+        let own = turn.requester == winner.requester;
+        if own && found.project.is_some() || !own && found.requester.is_some() {
+            walk.next_requester();
+        } else if turn.project != winner.project && ask.step(state, turn.project, hint).is_some() {
+            if own {
+                found.project = Some(turn.project_time);
+            } else {
+                found.requester = Some((turn.requester_time, turn.requester));
+            }
+            walk.next_requester();
+        }
+    }
+    found
+}
+
+/// The first ready place of a project that the worker may have.
+fn ready(
     state: &State,
     project: &ProjectRoom,
-    worker: &WorkerRoom,
-    key: PlaceKey,
-    now: Now,
-) -> Result<(), Been> {
+    ask: Ask<'_>,
+    step: u8,
+    after: Option<PlaceKey>,
+    spent: &mut Spent,
+    found: &mut Pick,
+) -> Found {
+    let mut places =
+        project.order.ready_for(ask.worker.worker.id, |class| ask.admits(project, class));
+    after.into_iter().for_each(|key| places.go_after(key));
+    let place = first(state, project, ask, step, &mut places, spent);
+    found.cursors.extend(places.cursors().map(|key| (project.project.id, key)));
+    place
+}
+
+/// The first of these places that the worker may have at this step.
+fn first(
+    state: &State,
+    project: &ProjectRoom,
+    ask: Ask<'_>,
+    step: u8,
+    places: &mut Places<'_>,
+    spent: &mut Spent,
+) -> Found {
+    let least = project.asks(step).map_or(Millis(0), |(_, after)| after);
+    let mut last = None;
+    while let Some(key) = places.head() {
+        if let Some(last) = last.filter(|_| !spent.look()) {
+            return Found::Tired(last);
+        }
+        if ask.now.engine - key.ready_at() < least {
+            places.pass_group();
+        } else {
+            match may(state, project, ask, key) {
+                Ok(()) => return Found::Place(key),
+                Err(been) => places.pass(matches!(been, Been::There(_))),
+            }
+        }
+        last = Some(key);
+    }
+    Found::Nothing
+}
+
+fn may(state: &State, project: &ProjectRoom, ask: Ask<'_>, key: PlaceKey) -> Result<(), Been> {
     match state.tasks.get(&project.task(key.task)) {
-        Some(task) => eligibility::been(state, worker, task, now.engine),
+        Some(task) => eligibility::been(state, ask.worker, task, ask.now.engine),
         None => Ok(()),
     }
 }
@@ -108,25 +356,26 @@ pub(crate) fn why_none(
     state: &State,
     tenant: TenantId,
     worker: WorkerId,
-    wished: &[ProjectId],
+    wanted: &Wanted,
     now: Now,
 ) -> Vec<(NoWork, u32)> {
     let mut counts = BTreeMap::new();
     let Some(worker) = state.workers.get(&worker) else { return Vec::new() };
     for project in state.projects.values() {
         let ours = project.project.tenant == tenant;
-        let asked = wished.is_empty() || wished.contains(&project.project.id);
+        let asked = wanted.admits_project(project.project.id);
         let gone = project.project.state == ProjectState::Deleting;
         if !ours || !asked || gone {
             continue;
         }
         let why = if project.project.spec.assignment == Assignment::WorkerPicks {
             NoWork::WorkerPicks
+        } else if eligibility::step(state, worker, project, now, 0).is_some() {
+            let throttled = state.free_at(project.project.id) > now.engine;
+            if throttled { NoWork::Throttled } else { NoWork::NothingReady }
         } else {
-            match eligibility::fits(worker, project, now) {
-                Ok(()) => NoWork::NothingReady,
-                Err(unfit) => unfit.no_work(),
-            }
+            let unfit = eligibility::fits(state, worker, project, now).err();
+            unfit.map_or(NoWork::NothingReady, eligibility::Unfit::no_work)
         };
         *counts.entry(why).or_insert(0) += 1;
     }

@@ -1,6 +1,7 @@
 //! The same history once more, and the same questions to an engine rebuilt from rows.
 
 use piecework_core::command::{ExtendLeases, LeaseTasks, SubmitAnswers, SubmitItem};
+use piecework_core::wishes::Wishes;
 use piecework_core::{Command, Fingerprint, Millis, WallTime};
 
 use super::cast::tiny_limits;
@@ -67,10 +68,11 @@ impl Player {
                 let (worker, projects) = (worker.name.clone(), vec![project.name.clone()]);
                 let (task, request_id) = (None, Some(id("probe", project.id)));
                 let content = Fingerprint::default();
+                let wishes = Wishes::among(projects);
                 let lease = LeaseTasks {
                     worker,
                     count: 2,
-                    projects,
+                    wishes,
                     task,
                     claim: false,
                     request_id,

@@ -1,10 +1,13 @@
 //! The rules of matching once more, naively: from the rows alone, without indexes,
 //! looking at every task. No code is shared with the engine.
 
+use std::collections::BTreeMap;
+
 use piecework_core::lease::{Lease, LeaseState, ReturnReason};
-use piecework_core::project::{Assignment, Newcomers, Project, ProjectState};
+use piecework_core::project::{Assignment, Newcomers, Project, ProjectState, ProjectTally};
+
 use piecework_core::worker::{Worker, WorkerState};
-use piecework_core::{Limits, Now, ProjectId, TaskId, WorkerId};
+use piecework_core::{Limits, Now, ProjectId, RequesterId, TaskId, WorkerId};
 
 use crate::world::Rows;
 
@@ -67,6 +70,20 @@ pub(crate) fn offers(
     .collect()
 }
 
+/// Whose turn a project is: the smallest goes first. `before`: as the pick saw it.
+pub(crate) fn turn(
+    rows: &Rows,
+    before: &BTreeMap<ProjectId, ProjectTally>,
+    project: ProjectId,
+) -> (u8, u64, RequesterId, u64, ProjectId) {
+    let requester = rows.projects[&project].requester;
+    let tier = |p: &Project| p.spec.tier.max(rows.requesters[&p.requester].tier_ceiling);
+    let here = tier(&rows.projects[&project]);
+    let own = rows.projects.values().filter(|p| p.requester == requester && tier(p) == here);
+    let time = own.map(|p| before[&p.id].requester_time).max().unwrap_or(0);
+    (here, time, requester, before[&project].virtual_time, project)
+}
+
 /// The hard rules between a worker and a project.
 pub(crate) fn fits(rows: &Rows, worker: &Worker, project: &Project, now: Now) -> bool {
     let needs = &project.spec.requirements;
@@ -93,6 +110,7 @@ pub(crate) fn fits(rows: &Rows, worker: &Worker, project: &Project, now: Now) ->
         && (needs.kinds.is_empty() || needs.kinds.contains(&worker.spec.kind))
         && (needs.regions.is_empty() || needs.regions.contains(&worker.spec.region))
         && worker.spec.requester != Some(project.requester)
+        && !rows.requesters[&project.requester].blocks(&worker.name)
         && skilled
         && rated
         && (quota == 0 || answers + live < quota)

@@ -23,6 +23,7 @@ pub(crate) fn tiny_limits() -> Limits {
         decline_cooldown: Millis(3_000),
         create_keys_kept: Millis(20_000),
         create_keys_max: 5,
+        service_gap: Millis(4_000),
     }
 }
 
@@ -45,17 +46,18 @@ pub(crate) struct ProjectPlan {
     reward: u8,
     payload_max: u8,
     first: bool,
+    tier: u8,
 }
 
 pub(crate) fn projects() -> impl Strategy<Value = ProjectPlan> {
     let policy = (2_000_u16..12_000, 0_u16..9_000, 1_u8..6, 0_u8..8, 1_u8..4, 1_u8..5);
     let kinds = (0_u8..6, 0_u8..6, prop_oneof![4 => Just(None), 1 => (0_u8..90).prop_map(Some)]);
-    let limits = (0_u8..9, 0_u8..8, 0_u8..90, any::<u8>(), 6_u8..16, any::<bool>());
+    let limits = (0_u8..9, 0_u8..8, 0_u8..90, any::<u8>(), 6_u8..16, any::<bool>(), 1_u8..4);
     (policy, kinds, limits).prop_map(
         |(
             (lease, hold, attempts, late, overlap, rest),
             (picks, human, skill),
-            (quota, newcomers, min_rating, reward, payload_max, first),
+            (quota, newcomers, min_rating, reward, payload_max, first, tier),
         )| ProjectPlan {
             lease,
             hold,
@@ -72,6 +74,7 @@ pub(crate) fn projects() -> impl Strategy<Value = ProjectPlan> {
             reward,
             payload_max,
             first,
+            tier,
         },
     )
 }
@@ -124,6 +127,9 @@ impl ProjectPlan {
                 false => Assignment::ServerPicks,
             },
             payload_bytes_max: self.payload_max.into(),
+            tier: self.tier,
+            grants_per_minute: 0,
+            relaxation: Vec::new(),
             labels: BTreeMap::new(),
         }
     }

@@ -4,11 +4,13 @@
 //! the move comes, so that a plan still makes sense when it shrinks.
 //!
 //! Not here: who takes part (`cast.rs`), what a pick should be (`brute.rs`), what
-//! becomes of an answer (`late.rs`), what a retry owes (`retry.rs`), the second run (`again.rs`).
+//! becomes of an answer (`late.rs`),
+//! whether a grant was right (`judge.rs`), what a retry owes (`retry.rs`), the second run (`again.rs`).
 
 mod again;
 mod brute;
 mod cast;
+mod judge;
 mod late;
 mod player;
 mod retry;

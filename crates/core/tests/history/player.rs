@@ -12,12 +12,13 @@ use piecework_core::project::{Project, ProjectState};
 use piecework_core::schema::Answer;
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
+use piecework_core::wishes::Wishes;
 use piecework_core::{
-    ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, TaskId, TenantId,
+    ClientId, Command, EngineTime, Fingerprint, Millis, Now, Outcome, ProjectId, TenantId,
     WallTime, WorkerId,
 };
 
-use super::brute::{self, Offer};
+use super::brute;
 use super::cast::tiny_limits;
 use super::late;
 use super::seen::Seen;
@@ -74,8 +75,12 @@ impl Player {
     fn cast(&mut self, plan: &Plan) {
         for n in 0..plan.requesters {
             let name = Some(id("r", n));
-            let (display_name, labels, key) = (String::new(), Default::default(), None);
-            self.act(Command::CreateRequester(CreateRequester { name, display_name, labels, key }));
+            // The last one's projects may use no tier but the default and worse.
+            let tier_ceiling = if n + 1 == plan.requesters { 2 } else { 0 };
+            let weight = 100 * (u32::from(n) + 1);
+            let requester =
+                CreateRequester { name, weight, tier_ceiling, ..CreateRequester::default() };
+            self.act(Command::CreateRequester(requester));
         }
         for (n, project) in plan.projects.iter().enumerate() {
             let requester = id("r", n % usize::from(plan.requesters));
@@ -262,7 +267,7 @@ impl Player {
         let did = self.act(Command::Lease(LeaseTasks {
             worker: name,
             count,
-            projects,
+            wishes: Wishes::among(projects),
             task: None,
             claim,
             request_id,
@@ -279,31 +284,7 @@ impl Player {
             self.judge_pick(&offers, first);
         }
         let Some(first) = first else { return };
-        // The requester's other projects with a place wait for a later virtual time.
-        let requester = |p: ProjectId| self.rows().projects[&p].requester;
-        let ready = offers.iter().any(|o| o.project == first.project && o.ready.is_some());
-        for offer in offers.iter().filter(|o| ready && o.ready.is_some()) {
-            if requester(offer.project) == requester(first.project) {
-                let turn = |p: ProjectId| (before[&p].virtual_time, p);
-                assert!(turn(first.project) <= turn(offer.project), "not {}'s turn", first.project);
-            }
-        }
-    }
-
-    fn judge_pick(&mut self, offers: &[Offer], first: Option<TaskId>) {
-        let any_ready = offers.iter().any(|o| o.ready.is_some());
-        let Some(task) = first else {
-            let nothing = offers.iter().all(|o| o.ready.is_none() && o.resting.is_none());
-            assert!(nothing, "an empty answer although there is {offers:?}");
-            self.seen.empty += 1;
-            return;
-        };
-        let offer = offers.iter().find(|o| o.project == task.project);
-        let offer = offer.unwrap_or_else(|| panic!("{task} breaks a hard rule"));
-        let best = if any_ready { offer.ready } else { offer.resting };
-        assert_eq!(Some(task.number.0), best.map(|key| key.4), "{task} is not the best: {offer:?}");
-        self.seen.picks += 1;
-        self.seen.resting_picks += u64::from(!any_ready);
+        self.judge_turn(&offers, first.project, &before);
     }
 
     fn remembers(&self, worker: WorkerId, request: Option<&ClientId>) -> bool {
@@ -319,12 +300,12 @@ impl Player {
         let request_id = request.map(|r| id("q", r));
         let known = self.remembers(worker, request_id.as_ref());
         let rows = self.rows().clone();
-        let (count, projects, name) = (1, Vec::new(), self.name(worker));
+        let (count, name) = (1, self.name(worker));
         let task = Some(task);
         let did = self.act(Command::Lease(LeaseTasks {
             worker: name,
             count,
-            projects,
+            wishes: Wishes::default(),
             task,
             claim: false,
             request_id,

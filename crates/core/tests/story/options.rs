@@ -1,12 +1,14 @@
 //! The words after a verb: lengths of time, options of projects, tasks, workers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use piecework_core::command::UpdateRequester;
 use piecework_core::lease::ReturnReason;
 use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
     Terms,
 };
+use piecework_core::relaxation::{self, Relaxation};
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
 use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{ClientId, Currency, Fingerprint, Limits, Millis, Money, limits};
@@ -57,6 +59,7 @@ pub(crate) fn limits(words: &[&str]) -> Result<Limits, String> {
     while let Some(word) = words.next() {
         let value = words.need("value")?;
         match word {
+            "service-gap" => limits.service_gap = length(value)?,
             "restart-grace" => limits.restart_grace = length(value)?,
             "expiry-bar" => limits.expiry_bar = length(value)?,
             "claim-within" => limits.claim_within = length(value)?,
@@ -87,8 +90,33 @@ pub(crate) fn plain_project() -> ProjectSpec {
         overlap: 1,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 1_000,
+        tier: limits::TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     }
+}
+
+/// One option of a requester; `Ok(false)` where the word is none.
+pub(crate) fn requester(
+    update: &mut UpdateRequester,
+    word: &str,
+    value: &str,
+) -> Result<bool, String> {
+    match word {
+        "weight" => update.weight = Some(number(value)?),
+        "ceiling" => update.tier_ceiling = Some(number(value)?),
+        "rate" => update.grants_per_minute = Some(number(value)?),
+        "block" => update.blocked_workers = Some(listed(value)?),
+        "allow" => update.allowed_workers = Some(listed(value)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// `w1,w2`, or `nobody`.
+fn listed(text: &str) -> Result<BTreeSet<ClientId>, String> {
+    text.split(',').filter(|name| *name != "nobody").map(id).collect()
 }
 
 /// One option of a project; `Ok(false)` where the word is none.
@@ -126,6 +154,13 @@ pub(crate) fn project(
             }
         }
         "instructions" => _ = spec.terms.instructions.insert("en".into(), value()?.into()),
+        "tier" => spec.tier = number(value()?)?,
+        "rate" => spec.grants_per_minute = number(value()?)?,
+        "relax" => {
+            let step = step(&spec.requirements, value()?)?;
+            spec.relaxation.push(step);
+            relaxation::check(&spec.requirements, &spec.relaxation).map_err(|e| e.to_string())?;
+        }
         "payload-max" => spec.payload_bytes_max = number(value()?)?,
         _ => return Ok(false),
     }
@@ -195,6 +230,24 @@ fn requirement(
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// `10m`, `10m:skills=a=5;min-rating=3;regions=fi`: what is not said is not asked
+/// for, except what no step may change. Stands after the project's own rules.
+fn step(own: &Requirements, text: &str) -> Result<Relaxation, String> {
+    let (after, rules) = text.split_once(':').unwrap_or((text, ""));
+    let mut requirements =
+        Requirements { skills: BTreeMap::new(), min_rating: 0, regions: Vec::new(), ..own.clone() };
+    for rule in rules.split(';').filter(|rule| !rule.is_empty()) {
+        let (word, value) = rule.split_once('=').ok_or("rules are name=value")?;
+        let values = [value];
+        let known = ["skills", "min-rating", "regions"].contains(&word)
+            && requirement(&mut requirements, word, &mut Words::new(&values))?;
+        if !known {
+            return Err(format!("no rule {word} of a step"));
+        }
+    }
+    Ok(Relaxation { after: length(after)?, requirements })
 }
 
 fn kind(text: &str) -> Result<WorkerKind, String> {

@@ -64,5 +64,7 @@ refusals! {
     QuotaReached "QUOTA_REACHED"
     OwnRequester "OWN_REQUESTER"
     AlreadyThere "ALREADY_THERE"
+    WorkerBlocked "WORKER_BLOCKED"
+    Throttled "THROTTLED"
     Barred "BARRED"
 }

@@ -200,8 +200,10 @@ fn no_work(why: NoWork) -> &'static str {
         NoWork::Region => "REGION",
         NoWork::Quota => "QUOTA",
         NoWork::OwnRequester => "OWN_REQUESTER",
+        NoWork::Blocked => "BLOCKED",
         NoWork::WorkerPicks => "WORKER_PICKS",
         NoWork::NotGranting => "NOT_GRANTING",
+        NoWork::Throttled => "THROTTLED",
         NoWork::NothingReady => "NOTHING_READY",
     }
 }

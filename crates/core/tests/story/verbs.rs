@@ -9,7 +9,9 @@ use piecework_core::command::{
     Steer, SteerProject, SubmitAnswers, SubmitItem, TaskKey, TaskRef, UpdateProject,
     UpdateRequester, UpdateTask, UpdateWorker,
 };
+use piecework_core::limits::WEIGHT_DEFAULT;
 use piecework_core::project::Project;
+use piecework_core::wishes::Wishes;
 use piecework_core::worker::Worker;
 use piecework_core::{
     ClientId, Command, Fingerprint, LeaseId, Outcome, ProjectId, TaskNumber, TenantId, WallTime,
@@ -161,12 +163,15 @@ fn own_name(text: &str) -> Result<Option<ClientId>, String> {
 fn requester(verb: &str, words: &mut Words<'_>) -> Result<Command, String> {
     let name = words.need("requester")?;
     let (mut display, mut etag, mut request) = (None, None, None);
+    // Whom a name stands for does not matter: only the options are read.
+    let mut of = UpdateRequester::of(id("r")?);
     while let Some(word) = words.next() {
         let value = words.need("value")?;
         match word {
             "display" => display = Some(value.to_owned()),
             "etag" => etag = Some(number(value)?),
             "key" => request = Some(key(value, display.as_deref().unwrap_or_default())?),
+            _ if options::requester(&mut of, word, value)? => {}
             other => return Err(format!("no option {other}")),
         }
     }
@@ -174,13 +179,17 @@ fn requester(verb: &str, words: &mut Words<'_>) -> Result<Command, String> {
         Command::CreateRequester(CreateRequester {
             name: own_name(name)?,
             display_name: display.unwrap_or_default(),
-            labels: std::collections::BTreeMap::new(),
             key: request,
+            weight: of.weight.unwrap_or(WEIGHT_DEFAULT),
+            tier_ceiling: of.tier_ceiling.unwrap_or_default(),
+            grants_per_minute: of.grants_per_minute.unwrap_or_default(),
+            blocked_workers: of.blocked_workers.unwrap_or_default(),
+            allowed_workers: of.allowed_workers.unwrap_or_default(),
+            ..CreateRequester::default()
         })
     } else {
-        let requester = id(name)?;
-        let display_name = display;
-        Command::UpdateRequester(UpdateRequester { requester, display_name, labels: None, etag })
+        let (requester, display_name) = (id(name)?, display);
+        Command::UpdateRequester(UpdateRequester { requester, display_name, etag, ..of })
     })
 }
 
@@ -378,7 +387,8 @@ fn lease(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
         }
     }
     let content = Fingerprint::of(&[format!("{count} {projects:?} {task:?}").as_bytes()]);
-    Ok(Command::Lease(LeaseTasks { worker, count, projects, task, claim, request_id, content }))
+    let wishes = Wishes::among(projects);
+    Ok(Command::Lease(LeaseTasks { worker, count, wishes, task, claim, request_id, content }))
 }
 
 fn extend(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {

@@ -187,6 +187,9 @@ fn counts(rows: &Rows, project: ProjectId) {
         project,
         last_sequence: tally.last_sequence,
         virtual_time: tally.virtual_time,
+        requester_time: tally.requester_time,
+        waiting_since: tally.waiting_since,
+        p75_ms: tally.p75_ms,
         expired: rows.ran_out.get(&project).copied().unwrap_or_default(),
         ..ProjectTally::default()
     };

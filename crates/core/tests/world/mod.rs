@@ -60,6 +60,8 @@ impl World {
         let mut pinned: Vec<TaskId> = Vec::new();
         let (outcome, changes) = loop {
             match self.engine.apply(self.position.next(), now, &request) {
+                // A pick that looked at as much as it may goes on, as the writer lets it.
+                Step::Done { outcome: Ok(Outcome::Leased(leased)), .. } if leased.unfinished => {}
                 Step::Done { outcome, changes } => break (outcome, changes),
                 Step::NeedCold(tasks) => {
                     assert!(pinned.is_empty(), "asked twice for cold tasks: {tasks:?}");
@@ -104,7 +106,11 @@ impl World {
         if let Err(broken) = second.check(now) {
             panic!("rebuilt from the rows: {broken}");
         }
-        if now.engine < self.rows.partition.grace_until {
+        // What was granted within a limit is forgotten, and so are its timers.
+        let rows = &self.rows;
+        let limited = rows.requesters.values().any(|r| r.grants_per_minute > 0)
+            || rows.projects.values().any(|p| p.spec.grants_per_minute > 0);
+        if now.engine < rows.partition.grace_until || limited {
             return;
         }
         // Timers already past ring in any case; the second engine need not have them.

@@ -104,7 +104,7 @@ impl Rows {
         self.specs.retain(|id, _| !gone(id));
         self.tasks.retain(|id, _| !gone(id));
         self.leases.retain(|id, _| !gone(&id.task));
-        self.drafts.retain(|id, _| !gone(&id.task));
+        assert!(!self.drafts.keys().any(|id| gone(&id.task)), "a draft outlives its task");
         self.submissions.retain(|id, _| !gone(&id.task));
     }
 

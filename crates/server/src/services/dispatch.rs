@@ -47,7 +47,7 @@ impl DispatchApi {
             answer => answer.map_err(status::unanswered)?,
         };
         let outcome = answer.outcome.map_err(|refusal| status::refused(&refusal, ""))?;
-        let Outcome::Leased(Leased { grants, none_because }) = outcome else {
+        let Outcome::Leased(Leased { grants, none_because, .. }) = outcome else {
             return Err(unexpected(&outcome));
         };
         let (empty_reason, empty_reasons) = match grants.is_empty() {

@@ -200,6 +200,8 @@ fn class(refusal: &Refusal) -> (Code, ErrorReason) {
         Refusal::RegionMismatch { .. } => precondition(Reason::RegionMismatch),
         Refusal::QuotaReached { .. } => precondition(Reason::QuotaReached),
         Refusal::OwnRequester { .. } => precondition(Reason::OwnRequester),
+        Refusal::WorkerBlocked { .. } => precondition(Reason::WorkerBlocked),
+        Refusal::Throttled { .. } => (Code::ResourceExhausted, Reason::RateLimited),
         Refusal::AlreadyThere { .. } => precondition(Reason::AlreadyAnswered),
         Refusal::Barred { .. } => precondition(Reason::Barred),
     }

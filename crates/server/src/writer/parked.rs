@@ -1,86 +1,93 @@
 //! `Lease` calls that wait for work: the long poll.
 //!
-//! A call that found nothing waits here until places appear or the worker's own
-//! affairs change, longest idle first, or until its time is over. A caller that
-//! has gone away is never granted anything.
+//! A call that found nothing waits here until its worker is woken, or until its time
+//! is over. A caller that has gone away is never granted anything.
 //!
-//! Not here: what wakes (`Engine::take_woken`), the heaps per profile that the
-//! leasing issue brings.
+//! Invariant: every call stands under its worker and under its end.
+//!
+//! Not here: which worker is woken, and when (`Engine::next_woken`).
 
-use piecework_core::{ClientId, Command, EngineTime, Millis, TenantId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use piecework_core::{EngineTime, Millis, WorkerId};
 
 use super::inbox::Waiting;
 
 /// One call that waits for work.
 pub(crate) struct Parked {
     pub(crate) waiting: Waiting,
-    pub(crate) until: EngineTime,
-    arrived: u64,
-}
-
-impl Parked {
-    pub(crate) fn worker(&self) -> Option<(TenantId, &ClientId)> {
-        match &self.waiting.request.command {
-            Command::Lease(lease) => Some((self.waiting.request.tenant, &lease.worker)),
-            _ => None,
-        }
-    }
+    pub(crate) worker: WorkerId,
+    until: EngineTime,
 }
 
 /// All calls that wait for work.
 #[derive(Default)]
 pub(crate) struct Lot {
-    parked: Vec<Parked>,
+    calls: BTreeMap<u64, Parked>,
+    /// In the order of arrival.
+    of: BTreeMap<WorkerId, BTreeSet<u64>>,
+    ends: BTreeSet<(EngineTime, u64)>,
     arrivals: u64,
 }
 
 impl Lot {
-    pub(crate) fn park(&mut self, mut waiting: Waiting, now: EngineTime) {
+    pub(crate) fn park(&mut self, mut waiting: Waiting, worker: WorkerId, now: EngineTime) {
         let wait = Millis(u64::try_from(waiting.wait.as_millis()).unwrap_or(u64::MAX));
         // Tried again, it must not park for as long again.
         waiting.wait = std::time::Duration::ZERO;
         self.arrivals += 1;
-        self.parked.push(Parked { waiting, until: now + wait, arrived: self.arrivals });
+        let until = now + wait;
+        self.of.entry(worker).or_default().insert(self.arrivals);
+        self.ends.insert((until, self.arrivals));
+        self.calls.insert(self.arrivals, Parked { waiting, worker, until });
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.parked.len()
+        self.calls.len()
     }
 
     /// When the first wait is over.
     pub(crate) fn next(&self) -> Option<EngineTime> {
-        self.parked.iter().map(|p| p.until).min()
+        self.ends.first().map(|(until, _)| *until)
     }
 
-    /// Takes those whose time is over.
-    pub(crate) fn over(&mut self, now: EngineTime) -> Vec<Parked> {
-        self.take(|p| p.until <= now)
+    /// Takes a call whose time is over.
+    pub(crate) fn over(&mut self, now: EngineTime) -> Option<Parked> {
+        let (until, call) = *self.ends.first()?;
+        if until > now { None } else { self.take(call) }
     }
 
-    /// Takes those that `wakes`, longest idle first, then by arrival; drops
-    /// those whose caller has gone.
-    pub(crate) fn woken(
-        &mut self,
-        wakes: impl Fn(&Parked) -> bool,
-        idle_since: impl Fn(&Parked) -> Option<EngineTime>,
-    ) -> Vec<Parked> {
-        self.parked.retain(|p| !p.waiting.reply.is_closed());
-        let mut woken = self.take(wakes);
-        woken.sort_by_cached_key(|p| (idle_since(p), p.arrived));
-        woken
+    /// The calls of a worker, in the order of arrival.
+    pub(crate) fn of(&self, worker: WorkerId) -> Vec<u64> {
+        self.of.get(&worker).into_iter().flatten().copied().collect()
     }
 
-    /// Puts one back that found nothing.
-    pub(crate) fn back(&mut self, parked: Parked) {
-        self.parked.push(parked);
+    /// A call, to look at it.
+    pub(crate) fn call(&self, call: u64) -> Option<&Waiting> {
+        self.calls.get(&call).map(|parked| &parked.waiting)
     }
 
-    /// Takes all: the daemon is ending.
+    pub(crate) fn take(&mut self, call: u64) -> Option<Parked> {
+        let parked = self.calls.remove(&call)?;
+        self.ends.remove(&(parked.until, call));
+        if let Some(of) = self.of.get_mut(&parked.worker) {
+            of.remove(&call);
+            if of.is_empty() {
+                self.of.remove(&parked.worker);
+            }
+        }
+        Some(parked)
+    }
+
+    /// Whether the worker has no call here any more.
+    pub(crate) fn has_left(&self, worker: WorkerId) -> bool {
+        !self.of.contains_key(&worker)
+    }
+
+    /// Takes all, in the order of arrival: the daemon is ending.
     pub(crate) fn clear(&mut self) -> Vec<Parked> {
-        std::mem::take(&mut self.parked)
-    }
-
-    fn take(&mut self, which: impl Fn(&Parked) -> bool) -> Vec<Parked> {
-        self.parked.extract_if(.., |p| which(p)).collect()
+        let all = std::mem::take(self);
+        self.arrivals = all.arrivals;
+        all.calls.into_values().collect()
     }
 }

@@ -9,8 +9,12 @@
 //! Invariant: after an error nothing more is said; memory is ahead of disk, so
 //! the writer dies and the daemon recovers.
 //!
-//! Not here: the thread and its waiting (`thread.rs`), completions (`release.rs`).
+//! Not here: calls that wait for work (`turn/waiting.rs`), the thread and its waiting
+//! (`thread.rs`), completions (`release.rs`).
 
+mod waiting;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +23,7 @@ use piecework_core::change::Changed;
 use piecework_core::planted::{self, Mistake};
 use piecework_core::{
     Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TaskId, TenantId,
+    WorkerId,
 };
 use piecework_storage::{
     Bounds, CommandHeader, Group, Journal, JournalError, Room, SnapshotError, Store, StoreError,
@@ -29,7 +34,7 @@ use super::cold::{Cold, ColdReader, Warmed};
 use super::ended;
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::meter;
-use super::parked::{Lot, Parked};
+use super::parked::Lot;
 use super::release::{Release, Releases, Reply, Said};
 use super::snapshots::Covered;
 
@@ -101,6 +106,10 @@ pub(crate) struct Writer<J> {
     /// Below this the journal was given up.
     trimmed: Position,
     lot: Lot,
+    /// Calls whose pick goes on in the next turn.
+    unfinished: Vec<Waiting>,
+    /// Waiting workers of which a pick goes on in the next turn.
+    going_on: BTreeSet<WorkerId>,
     /// The newest position given to a command.
     last: Position,
     /// The times of the last turn.
@@ -162,6 +171,8 @@ impl<J: Journal> Writer<J> {
             covered,
             trimmed: Position(0),
             lot,
+            unfinished: Vec::new(),
+            going_on: BTreeSet::new(),
             last,
             now,
             stalled: None,
@@ -193,6 +204,14 @@ impl<J: Journal> Writer<J> {
         for warmed in self.cold.take() {
             self.warmed(&mut turn, warmed)?;
         }
+        for waiting in std::mem::take(&mut self.unfinished) {
+            // A caller that has gone is never granted anything, and while the daemon ends nobody is.
+            if self.inbox.is_draining() {
+                let _ = waiting.reply.send(Err(Unanswered::Draining));
+            } else if !waiting.reply.is_closed() {
+                self.one(&mut turn, waiting, Vec::new());
+            }
+        }
         for waiting in inbox {
             self.one(&mut turn, waiting, Vec::new());
         }
@@ -214,6 +233,9 @@ impl<J: Journal> Writer<J> {
     /// Work is left that no request brings.
     pub(crate) fn is_busy(&self) -> bool {
         self.engine.sweep_due().is_some()
+            || self.engine.is_waking()
+            || !self.unfinished.is_empty()
+            || !self.going_on.is_empty()
     }
 
     /// Commands that the writer gives itself: what time does, and sweeps.
@@ -242,15 +264,21 @@ impl<J: Journal> Writer<J> {
 
     /// Applies a caller's request, or parks it. `held`: tasks that were fetched for it.
     fn one(&mut self, turn: &mut Collected, waiting: Waiting, held: Vec<TaskId>) {
-        match self.engine.apply(self.last.next(), turn.now, &waiting.request) {
+        let waits = !waiting.wait.is_zero();
+        let (position, request) = (self.last.next(), &waiting.request);
+        let step = match waits {
+            true => self.engine.try_lease(position, turn.now, request),
+            false => self.engine.apply(position, turn.now, request),
+        };
+        match step {
+            Step::Done { outcome, .. } if is_unfinished(&outcome) => self.unfinished.push(waiting),
+            Step::Done { outcome, .. } if waits && found_nothing(&outcome) => {
+                self.park(turn, waiting);
+            }
             Step::Done { outcome, changes } => {
                 self.take(turn, &waiting.request, &outcome, &changes);
-                if found_nothing(&outcome) && !waiting.wait.is_zero() {
-                    self.lot.park(waiting, turn.now.engine);
-                } else {
-                    let answer = Answer { outcome, position: self.last, now: turn.now };
-                    turn.said.replies.push(Reply { to: waiting.reply, answer });
-                }
+                let answer = Answer { outcome, position: self.last, now: turn.now };
+                turn.said.replies.push(Reply { to: waiting.reply, answer });
             }
             Step::NeedCold(tasks) => return self.cold.fetch(Cold { waiting, tasks, held }),
         }
@@ -266,46 +294,6 @@ impl<J: Journal> Writer<J> {
         held.extend(tasks);
         self.one(turn, waiting, held);
         Ok(())
-    }
-
-    /// Tries calls that wait for work again, where something woke them; answers
-    /// those whose time is over.
-    fn parked(&mut self, turn: &mut Collected) {
-        let woken = self.engine.take_woken();
-        if self.lot.len() == 0 {
-            return;
-        }
-        if self.inbox.is_draining() {
-            self.send_away();
-            return;
-        }
-        for parked in self.lot.over(turn.now.engine) {
-            self.one(turn, parked.waiting, Vec::new());
-        }
-        let engine = &self.engine;
-        let id = |p: &Parked| p.worker().and_then(|(tenant, name)| engine.worker_id(tenant, name));
-        let wakes = |p: &Parked| woken.all || id(p).is_some_and(|id| woken.workers.contains(&id));
-        let idle = |p: &Parked| p.worker().and_then(|(t, name)| engine.idle_since(t, name));
-        let woken: Vec<Parked> = self.lot.woken(wakes, idle);
-        for parked in woken {
-            self.again(turn, parked);
-        }
-        // What the woken ones took wakes nobody.
-        self.engine.take_woken();
-    }
-
-    fn again(&mut self, turn: &mut Collected, parked: Parked) {
-        match self.engine.apply(self.last.next(), turn.now, &parked.waiting.request) {
-            Step::Done { outcome, .. } if found_nothing(&outcome) => self.lot.back(parked),
-            Step::Done { outcome, changes } => {
-                self.take(turn, &parked.waiting.request, &outcome, &changes);
-                let answer = Answer { outcome, position: self.last, now: turn.now };
-                turn.said.replies.push(Reply { to: parked.waiting.reply, answer });
-            }
-            Step::NeedCold(tasks) => {
-                self.cold.fetch(Cold { waiting: parked.waiting, tasks, held: Vec::new() });
-            }
-        }
     }
 
     /// The daemon is ending: nobody needs to wait for work here.
@@ -467,4 +455,8 @@ impl<J: Journal> Writer<J> {
 
 fn found_nothing(outcome: &Result<Outcome, Refusal>) -> bool {
     matches!(outcome, Ok(Outcome::Leased(leased)) if leased.grants.is_empty())
+}
+
+fn is_unfinished(outcome: &Result<Outcome, Refusal>) -> bool {
+    matches!(outcome, Ok(Outcome::Leased(leased)) if leased.unfinished)
 }

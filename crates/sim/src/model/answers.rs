@@ -160,6 +160,10 @@ impl Model {
         self.touch(RowKey::WorkTally(lease.worker, id.project));
         let person = self.workers.get_mut(&lease.worker).expect("a lease's worker");
         *person.answers.entry(id.project).or_default() += 1;
+        paced(person.p75_ms.entry(id.project).or_default(), submitted.took);
+        self.touch(RowKey::ProjectTally(id.project));
+        let venture = self.projects.get_mut(&id.project).expect("a task's project");
+        paced(&mut venture.p75_ms, submitted.took);
         let receipt = receipt(lease, &submitted, reward);
         let submission = Submission {
             lease: lease.id,
@@ -211,4 +215,16 @@ fn read(schema: &Schema, answer: &Answer) -> Result<Choices, Misfit> {
         });
     }
     Ok(choices)
+}
+
+/// The first answer is the estimate. After that each one that took longer raises it by
+/// three sixteenths, and every other lowers it by one, in steps of at least 1 ms.
+fn paced(p75_ms: &mut u64, took: Millis) {
+    let sixteenth = u64::max(*p75_ms / 16, 1);
+    *p75_ms = match *p75_ms {
+        0 => took.0,
+        estimate if estimate < took.0 => estimate + sixteenth * 3,
+        estimate => estimate - sixteenth,
+    };
+    *p75_ms = u64::max(*p75_ms, 1);
 }

@@ -70,7 +70,13 @@ impl Model {
     ) -> Result<Outcome, Refusal> {
         let known = cmd.name.as_ref().and_then(|name| self.find_requester(tenant, name).ok());
         if let Some(known) = known.map(|id| &self.requesters[&id]) {
-            if known.display_name != cmd.display_name || known.labels != cmd.labels {
+            let same = known.display_name == cmd.display_name
+                && known.labels == cmd.labels
+                && (known.weight, known.tier_ceiling) == (cmd.weight, cmd.tier_ceiling)
+                && known.grants_per_minute == cmd.grants_per_minute
+                && known.blocked_workers == cmd.blocked_workers
+                && known.allowed_workers == cmd.allowed_workers;
+            if !same {
                 return Err(Refusal::NameTaken { kind: Kind::Requester, name: known.name.clone() });
             }
             return Ok(Outcome::Requester(Box::new(known.clone())));
@@ -90,6 +96,11 @@ impl Model {
             name: cmd.name.clone().unwrap_or_else(|| own_name(id.0)),
             display_name: cmd.display_name.clone(),
             labels: cmd.labels.clone(),
+            weight: cmd.weight,
+            tier_ceiling: cmd.tier_ceiling,
+            grants_per_minute: cmd.grants_per_minute,
+            blocked_workers: cmd.blocked_workers.clone(),
+            allowed_workers: cmd.allowed_workers.clone(),
             created: self.now.wall,
             version: 1,
         };
@@ -116,6 +127,15 @@ impl Model {
         }
         if let Some(labels) = &cmd.labels {
             other.labels.clone_from(labels);
+        }
+        other.weight = cmd.weight.unwrap_or(other.weight);
+        other.tier_ceiling = cmd.tier_ceiling.unwrap_or(other.tier_ceiling);
+        other.grants_per_minute = cmd.grants_per_minute.unwrap_or(other.grants_per_minute);
+        if let Some(workers) = &cmd.blocked_workers {
+            other.blocked_workers.clone_from(workers);
+        }
+        if let Some(workers) = &cmd.allowed_workers {
+            other.allowed_workers.clone_from(workers);
         }
         if other != self.requesters[&id] {
             self.touch(RowKey::Requester(id));
@@ -175,6 +195,7 @@ impl Model {
             expired: 0,
             returned: 0,
             revoked: 0,
+            p75_ms: 0,
             gone: ProjectTally::default(),
         };
         self.projects.insert(id, venture);
@@ -244,7 +265,8 @@ impl Model {
         let record =
             WorkerRecord { worker: id, idle_since: self.now.engine, ..WorkerRecord::default() };
         let (requests, answers) = (BTreeMap::new(), BTreeMap::new());
-        self.workers.insert(id, Person { worker, record, requests, answers });
+        let p75_ms = BTreeMap::new();
+        self.workers.insert(id, Person { worker, record, requests, answers, p75_ms });
         id
     }
 }

@@ -32,7 +32,7 @@ impl Model {
             return Ok(again);
         }
         let mut wished = Vec::new();
-        for name in &cmd.projects {
+        for name in &cmd.wishes.projects {
             wished.push(self.find_project(tenant, name)?);
         }
         let room = self.room(who);
@@ -61,7 +61,7 @@ impl Model {
         }
         self.remember_request(who, cmd, leases.iter().map(|l| l.id).collect());
         let grants = leases.iter().map(|l| self.grant_of(l)).collect();
-        Ok(Outcome::Leased(Leased { grants, none_because: Vec::new() }))
+        Ok(Outcome::Leased(Leased { grants, ..Leased::default() }))
     }
 
     fn asked_before(
@@ -80,7 +80,7 @@ impl Model {
         }
         let leases = request.leases.iter().filter_map(|id| self.lease_for(tenant, *id));
         let grants = leases.map(|lease| self.grant_of(lease)).collect();
-        Ok(Some(Outcome::Leased(Leased { grants, none_because: Vec::new() })))
+        Ok(Some(Outcome::Leased(Leased { grants, ..Leased::default() })))
     }
 
     /// The smallest of: places that rest after all others; the requester served
@@ -257,5 +257,5 @@ impl Model {
 }
 
 fn nothing(none_because: Vec<(NoWork, u32)>) -> Outcome {
-    Outcome::Leased(Leased { grants: Vec::new(), none_because })
+    Outcome::Leased(Leased { none_because, ..Leased::default() })
 }

@@ -163,6 +163,7 @@ impl Model {
             returned: venture.returned,
             revoked: venture.revoked,
             virtual_time: venture.virtual_time,
+            p75_ms: venture.p75_ms,
             ..venture.gone
         };
         for (_, task) in self.tasks_of(id) {

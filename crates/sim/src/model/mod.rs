@@ -71,6 +71,7 @@ struct Venture {
     expired: u64,
     returned: u64,
     revoked: u64,
+    p75_ms: u64,
     /// Counts of the tasks that a deletion has taken away already.
     gone: ProjectTally,
 }
@@ -95,6 +96,7 @@ struct Person {
     record: WorkerRecord,
     requests: BTreeMap<u32, LeaseRequest>,
     answers: BTreeMap<ProjectId, u32>,
+    p75_ms: BTreeMap<ProjectId, u64>,
 }
 
 impl Model {

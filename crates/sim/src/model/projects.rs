@@ -164,6 +164,7 @@ impl Model {
         self.new.insert(RowKey::ProjectGone(id), Change::ProjectGone(id));
         for person in self.workers.values_mut() {
             person.answers.remove(&id);
+            person.p75_ms.remove(&id);
         }
         self.projects.remove(&id);
         true

@@ -37,6 +37,9 @@ impl Model {
         if spec.requester == Some(about.requester) {
             return Some((NoWork::OwnRequester, Refusal::OwnRequester { project, worker }));
         }
+        if self.requesters[&about.requester].blocks(&person.worker.name) {
+            return Some((NoWork::Blocked, Refusal::WorkerBlocked { project, worker }));
+        }
         if !needs.regions.is_empty() && !needs.regions.contains(&spec.region) {
             let region = spec.region.clone();
             return Some((NoWork::Region, Refusal::RegionMismatch { project, worker, region }));

@@ -93,6 +93,8 @@ impl Model {
             deadline: new.deadline,
             wanted: new.overlap.unwrap_or(overlap),
             ready_at: self.now.engine,
+            size_class: TaskOrder::size_class(new.payload.len()),
+            duration_class: TaskOrder::duration_class(new.expected),
         };
         let spec = TaskSpec {
             id,

@@ -180,9 +180,11 @@ impl Model {
                 Change::LeaseRequest(Box::new(request))
             }
             RowKey::WorkTally(worker, project) => {
-                let answers = *self.workers.get(worker)?.answers.get(project)?;
+                let person = self.workers.get(worker)?;
+                let answers = *person.answers.get(project)?;
+                let p75_ms = person.p75_ms.get(project).copied().unwrap_or(0);
                 let (worker, project) = (*worker, *project);
-                Change::WorkTally(WorkTally { worker, project, answers })
+                Change::WorkTally(WorkTally { worker, project, answers, p75_ms })
             }
             RowKey::CreateKey(id) => Change::CreateKey(Box::new(self.keys.get(id)?.clone())),
             RowKey::Sweep(project) => Change::Sweep(*self.sweeps.get(project)?),

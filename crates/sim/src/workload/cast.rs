@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use piecework_core::command::NewTask;
+use piecework_core::limits::TIER_DEFAULT;
 use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
     Terms,
@@ -42,6 +43,9 @@ pub(super) fn project(random: &mut Random, mix: &Mix) -> ProjectSpec {
         overlap: small(random.between(1, mix.overlap)),
         assignment: if picks { Assignment::WorkerPicks } else { Assignment::ServerPicks },
         payload_bytes_max: small(random.between(6, 12)),
+        tier: TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     }
 }

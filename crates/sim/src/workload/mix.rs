@@ -161,6 +161,7 @@ fn limits(random: &mut Random) -> Limits {
         decline_cooldown,
         create_keys_kept,
         create_keys_max: random.index(40) + 10,
+        ..Limits::default()
     }
 }
 

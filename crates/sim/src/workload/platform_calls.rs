@@ -1,7 +1,5 @@
 //! What a platform asks for its workers, and every first create.
 
-use std::collections::BTreeMap;
-
 use piecework_core::command::{
     CreateKey, CreateProject, CreateRequester, CreateWorker, GrantSkill, UpdateWorker,
 };
@@ -72,8 +70,8 @@ impl Workload {
 
     fn create_payer(&mut self, at: usize) -> Sent {
         let (name, key) = self.named("r", number(&self.book.payers, at, |p| p.tenant));
-        let labels = BTreeMap::new();
-        let command = CreateRequester { name, display_name: "somebody".into(), labels, key };
+        let display_name = "somebody".into();
+        let command = CreateRequester { name, display_name, key, ..CreateRequester::default() };
         let tenant = self.book.payers[at].tenant;
         let sent = self.sent(tenant, About::Payer(at), Command::CreateRequester(command));
         Sent { creates: true, ..sent }

@@ -144,7 +144,7 @@ impl Workload {
         let requester = payer.stage.name()?.clone();
         let display_name = Some(format!("no. {}", self.random.below(3)));
         let etag = self.random.one_in(3).then_some(1);
-        let update = UpdateRequester { requester, display_name, labels: None, etag };
+        let update = UpdateRequester { display_name, etag, ..UpdateRequester::of(requester) };
         Some(self.sent(payer.tenant, About::Nobody, Command::UpdateRequester(update)))
     }
 

@@ -7,6 +7,7 @@ use piecework_core::command::{
 };
 use piecework_core::lease::ReturnReason;
 use piecework_core::project::Assignment;
+use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, Command, LeaseId, Millis, Request};
 
 use super::book::{About, Account, Sent, any};
@@ -81,15 +82,9 @@ impl Workload {
         let content = cast::fingerprint(&(count, &projects, &task));
         let request_id = named.then(|| cast::id(&format!("ask-{asks}")));
         self.of_worker(at, |worker| {
-            Command::Lease(LeaseTasks {
-                worker,
-                count,
-                projects,
-                task,
-                claim: false,
-                request_id,
-                content,
-            })
+            let wishes = Wishes::among(projects);
+            let claim = false;
+            Command::Lease(LeaseTasks { worker, count, wishes, task, claim, request_id, content })
         })
     }
 

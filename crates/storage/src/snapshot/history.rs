@@ -45,7 +45,7 @@ impl History {
     pub(super) fn go_on(&mut self, seed: u64, groups: u32) {
         let mut dice = Dice(seed);
         for _ in 0..groups {
-            let changes = (0..1 + dice.below(6)).map(|_| dice.change()).collect();
+            let changes = (0..1 + dice.below(6)).map(|_| dice.change_of_today()).collect();
             self.push(changes, 1 + dice.below(3));
         }
     }

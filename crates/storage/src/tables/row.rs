@@ -194,7 +194,6 @@ fn tasks_gone(
         + range_gone(out, &key(RowId::Task(first)), &key(RowId::Task(last)))
         + range_gone(out, &key(RowId::Lease(first_lease)), &key(RowId::Lease(last_lease)))
         + range_gone(out, &key(RowId::Submission(first_lease)), &key(RowId::Submission(last_lease)))
-        + range_gone(out, &key(RowId::Draft(first_lease)), &key(RowId::Draft(last_lease)))
 }
 
 fn project_gone(out: &mut Vec<u8>, tenant: TenantId, project: ProjectId) -> u32 {

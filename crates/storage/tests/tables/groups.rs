@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use piecework_core::change::{Change, Changed};
+use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::Sweep;
 use piecework_core::{EngineTime, ProjectId, TaskNumber, TenantId};
 use piecework_storage::{
@@ -67,8 +68,40 @@ fn the_bytes_of_every_kind_of_value_stay_what_they_are() {
     let body = body((0..600).map(|_| dice.change()));
     assert_eq!(
         blake3::hash(&body).to_hex().as_str(),
-        "173f0a138fcae2b1ef91fc5301a0d9244387f22adb8a865343acf1194444eb41"
+        "7e9a3023d8f827378cc26fb3865a579b60731a81e9216dbc27c7cbd47fd2a459"
     );
+}
+
+/// If this fails, rows written before their nouns grew would be written anew with
+/// other bytes, and have another digest.
+#[test]
+fn what_came_later_leaves_no_trace_where_it_says_nothing() {
+    let mut dice = Dice(2026);
+    let body = body((0..600).map(|_| earlier(dice.change())));
+    assert_eq!(
+        blake3::hash(&body).to_hex().as_str(),
+        "6712af32aa31475f72243a4bb9e3a5bb7e286e45f3573f60e5f5e01e21f41028"
+    );
+}
+
+/// Without what the first release did not know: its defaults.
+fn earlier(mut change: Change) -> Change {
+    match &mut change {
+        Change::Requester(requester) => {
+            requester.weight = WEIGHT_DEFAULT;
+            requester.tier_ceiling = 0;
+            requester.grants_per_minute = 0;
+            requester.blocked_workers.clear();
+            requester.allowed_workers.clear();
+        }
+        Change::Project(project) => {
+            project.spec.tier = TIER_DEFAULT;
+            project.spec.grants_per_minute = 0;
+            project.spec.relaxation.clear();
+        }
+        _ => {}
+    }
+    change
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl World {
         match *step {
             Step::Publish { seed, changes } => {
                 let mut dice = Dice(seed);
-                let changes: Vec<Change> = (0..changes).map(|_| dice.change()).collect();
+                let changes: Vec<Change> = (0..changes).map(|_| dice.change_of_today()).collect();
                 changes.iter().for_each(|change| self.model.apply(change));
                 self.digests.push(self.model.digest());
                 self.journal.push(body(changes));

@@ -8,7 +8,8 @@ use piecework_core::event::Log;
 use piecework_core::image::ColdTask;
 use piecework_core::worker::WorkerRecord;
 use piecework_core::{
-    LeaseId, Position, ProjectId, Revision, Sequence, TaskId, TaskNumber, TenantId, WorkerId,
+    EngineTime, LeaseId, Position, ProjectId, Revision, Sequence, TaskId, TaskNumber, TenantId,
+    WorkerId,
 };
 use piecework_storage::{Direction, Room, Store, StoreSettings, View};
 
@@ -36,7 +37,8 @@ fn every_noun_comes_back_as_it_was() {
         let (tally, behaviour, terms) = (dice.tally(), dice.worker_record(), dice.terms());
         let (spec, record) = (dice.spec(task(1)), dice.record(task(1)));
         let name = LeaseId { task: task(1), number: 1 };
-        let (lease, submission) = (dice.lease(name), dice.submission(name));
+        let (mut lease, submission) = (dice.lease(name), dice.submission(name));
+        (lease.claim_by, lease.draft) = (Some(EngineTime(seed)), true);
         let draft = dice.draft(name);
         let pinned =
             PinnedTerms { project: project.id, revision: Revision(2), terms: terms.clone() };

@@ -1,6 +1,6 @@
 //! Nouns to store, any number of different ones: a seed gives one, always the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,10 +11,12 @@ use piecework_core::event::{
     Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
 use piecework_core::lease::{Draft, Lease, LeaseState, ReturnReason, Revocation, Submitted};
+use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectSpec,
     ProjectState, ProjectTally, Requirements, Sweep, Terms,
 };
+use piecework_core::relaxation::Relaxation;
 use piecework_core::requester::Requester;
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
 use piecework_core::submission::{Review, Submission, Verdict};
@@ -57,6 +59,11 @@ impl Dice {
 
     fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
         self.yes().then(|| make(self))
+    }
+
+    /// For fields that came later: what was there before keeps its values.
+    fn later(&self) -> Dice {
+        Dice(!self.0)
     }
 
     fn text(&mut self) -> String {
@@ -113,16 +120,25 @@ impl Dice {
     }
 
     pub(crate) fn requester(&mut self) -> Requester {
-        let id = 1 + self.below(4);
+        let (mut later, id) = (self.later(), 1 + self.below(4));
         Requester {
             id: RequesterId(id),
             tenant: TENANT,
             name: name("r", id),
             display_name: self.text(),
             labels: self.pairs(),
+            weight: later.of(&[1, WEIGHT_DEFAULT, 10_000]),
+            tier_ceiling: later.of(&[0, 4]),
+            grants_per_minute: later.of(&[0, 60]),
+            blocked_workers: later.listed(),
+            allowed_workers: later.listed(),
             created: self.wall(),
             version: self.below(9),
         }
+    }
+
+    fn listed(&mut self) -> BTreeSet<ClientId> {
+        (0..self.below(3)).map(|_| name("w", self.below(9))).collect()
     }
 
     pub(crate) fn terms(&mut self) -> Terms {
@@ -157,9 +173,9 @@ impl Dice {
     }
 
     pub(crate) fn project(&mut self) -> Project {
-        let id = 1 + self.below(3);
+        let (mut later, id) = (self.later(), 1 + self.below(3));
         let revoke_leases = self.yes();
-        let skills = (0..self.below(3)).map(|_| (self.text(), 50)).collect();
+        let skills = self.skills();
         Project {
             id: ProjectId(id),
             tenant: TENANT,
@@ -168,21 +184,13 @@ impl Dice {
             spec: ProjectSpec {
                 title: self.text(),
                 terms: self.terms(),
-                requirements: Requirements {
-                    skills,
-                    min_rating: self.of(&[0, 100]),
-                    kinds: self.of(&[vec![], vec![WorkerKind::Ai, WorkerKind::Human]]),
-                    regions: self.of(&[vec![], vec!["fi".to_owned()]]),
-                    quota_per_worker: self.below(9),
-                    newcomers: self.of(&[
-                        Newcomers::Welcome,
-                        Newcomers::Limit(3),
-                        Newcomers::Refuse,
-                    ]),
-                },
+                requirements: self.requirements(skills),
                 overlap: self.of(&[1, 1_000]),
                 assignment: self.of(&[Assignment::ServerPicks, Assignment::WorkerPicks]),
                 payload_bytes_max: self.below(65_536),
+                tier: later.of(&[0, TIER_DEFAULT, 4]),
+                grants_per_minute: later.of(&[0, 60]),
+                relaxation: (0..later.below(3)).map(|_| later.relaxation()).collect(),
                 labels: self.pairs(),
             },
             revision: Revision(self.below(5)),
@@ -199,6 +207,26 @@ impl Dice {
         }
     }
 
+    fn skills(&mut self) -> BTreeMap<String, u8> {
+        (0..self.below(3)).map(|_| (self.text(), 50)).collect()
+    }
+
+    fn requirements(&mut self, skills: BTreeMap<String, u8>) -> Requirements {
+        Requirements {
+            skills,
+            min_rating: self.of(&[0, 100]),
+            kinds: self.of(&[vec![], vec![WorkerKind::Ai, WorkerKind::Human]]),
+            regions: self.of(&[vec![], vec!["fi".to_owned()]]),
+            quota_per_worker: self.below(9),
+            newcomers: self.of(&[Newcomers::Welcome, Newcomers::Limit(3), Newcomers::Refuse]),
+        }
+    }
+
+    fn relaxation(&mut self) -> Relaxation {
+        let (after, skills) = (self.millis(), self.skills());
+        Relaxation { after, requirements: self.requirements(skills) }
+    }
+
     pub(crate) fn tally(&mut self) -> ProjectTally {
         ProjectTally {
             project: ProjectId(1 + self.below(3)),
@@ -208,6 +236,9 @@ impl Dice {
             payable_micros: -5,
             kept: u64::MAX,
             virtual_time: self.next(),
+            requester_time: self.next(),
+            waiting_since: self.engine(),
+            p75_ms: self.below(2).into(),
             ..ProjectTally::default()
         }
     }
@@ -218,18 +249,26 @@ impl Dice {
             deadline: self.maybe(Dice::wall),
             wanted: self.of(&[1, 1_000]),
             ready_at: self.engine(),
+            size_class: self.of(&[0, 7, 17]),
+            duration_class: self.of(&[0, 16]),
         }
     }
 
     pub(crate) fn spec(&mut self, id: TaskId) -> TaskSpec {
+        let (payload, expected) = (self.bytes(), self.maybe(Dice::millis));
+        let order = TaskOrder {
+            size_class: TaskOrder::size_class(payload.len()),
+            duration_class: TaskOrder::duration_class(expected),
+            ..self.order()
+        };
         TaskSpec {
             id,
             name: self.maybe(|_| name("own", id.number.0)),
-            payload: self.bytes(),
+            payload,
             content_type: self.text(),
             labels: self.pairs(),
-            expected: self.maybe(Dice::millis),
-            order: self.order(),
+            expected,
+            order,
             content: self.fingerprint(),
             created: self.wall(),
         }
@@ -316,7 +355,7 @@ impl Dice {
             granted_wall: self.wall(),
             deadline: self.engine(),
             state,
-            claim_by: self.maybe(Dice::engine),
+            claim_by: None,
             draft: false,
         }
     }
@@ -520,14 +559,6 @@ impl Dice {
             13 => Change::Worker(Box::new(self.worker())),
             14 => Change::WorkerRecord(self.worker_record()),
             15 => Change::LeaseRequest(Box::new(self.lease_request())),
-            // Of another lease each time: often what goes was there.
-            16 if self.yes() => {
-                let lease = self.lease_id();
-                match self.yes() {
-                    true => Change::Draft(Box::new(self.draft(lease))),
-                    false => Change::DraftGone(lease),
-                }
-            }
             16 => {
                 let LeaseRequest { worker, number, .. } = self.lease_request();
                 Change::LeaseRequestGone { worker, number }
@@ -536,6 +567,7 @@ impl Dice {
                 worker: WorkerId(1 + self.below(4)),
                 project: ProjectId(1 + self.below(3)),
                 answers: self.below(99),
+                p75_ms: self.below(2).into(),
             }),
             18 => Change::CreateKey(Box::new(self.create_key())),
             19 => Change::CreateKeyGone(self.create_key().id),
@@ -570,6 +602,16 @@ impl Dice {
                 },
                 false => Change::ProjectGone(ProjectId(1 + self.below(3))),
             },
+        }
+    }
+
+    /// The same, and what the first release did not know.
+    pub(crate) fn change_of_today(&mut self) -> Change {
+        let lease = self.lease_id();
+        match self.below(16) {
+            0 => Change::Draft(Box::new(self.draft(lease))),
+            1 => Change::DraftGone(lease),
+            _ => self.change(),
         }
     }
 

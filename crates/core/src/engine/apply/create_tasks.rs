@@ -54,8 +54,8 @@ pub(super) fn create(
     if !specs.is_empty() {
         changes.push(tenant, Change::Specs(specs));
         changes.project(id);
-        state.turn(id);
-        state.woken.all = true;
+        state.turn(id, changes);
+        state.stir(id);
     }
     Ok(Outcome::TasksCreated(outcomes))
 }
@@ -106,6 +106,8 @@ fn add(
         deadline: task.deadline,
         wanted: task.overlap.unwrap_or(room.project.spec.overlap),
         ready_at: changes.now.engine,
+        size_class: TaskOrder::size_class(task.payload.len()),
+        duration_class: TaskOrder::duration_class(task.expected),
     };
     room.tally.last_task = number;
     room.tally.open += 1;

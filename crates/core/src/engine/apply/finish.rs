@@ -190,7 +190,8 @@ fn rate(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
         record.agreed =
             record.agreed - u32::from(was == Some(true)) + u32::from(agrees == Some(true));
         changes.worker(worker);
-        state.woken.workers.insert(worker);
+        state.wake(worker);
+        state.stands_anew(worker);
         publish(state, changes, worker);
     }
 }

@@ -9,7 +9,10 @@ use crate::engine::apply::finish;
 use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
-use crate::matching::{eligibility, pick};
+use crate::matching::eligibility;
+use crate::matching::fairness::{self, RunnersUp};
+use crate::matching::pick;
+use crate::matching::wishes::{Wanted, pace};
 use crate::outcome::{Leased, NoWork};
 use crate::planted::{self, Mistake};
 use crate::project::Assignment;
@@ -27,12 +30,13 @@ pub(super) fn lease(
     if let Some(again) = again(state, changes.now, worker, cmd)? {
         return Ok(again);
     }
-    let (id, wished) = (worker.worker.id, wishes(state, tenant, cmd)?);
+    let (id, wanted) = (worker.worker.id, Wanted::of(state, tenant, &cmd.wishes)?);
     let room = eligibility::room(worker, changes.now);
-    let leases = if let Some(reference) = &cmd.task {
+    let (leases, unfinished) = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference, room)?;
         let request = next_request(state, cmd, id);
-        vec![grant(state, changes, id, task, request, cmd.claim)]
+        let none = RunnersUp::default();
+        (vec![grant(state, changes, id, task, none, request, cmd)], false)
     } else {
         let most = match room {
             Ok(most) => most,
@@ -40,19 +44,25 @@ pub(super) fn lease(
             Err(Refusal::CoolingDown { .. }) => return Ok(nothing(NoWork::CoolingDown)),
             Err(refusal) => return Err(refusal.into()),
         };
-        picked(state, changes, tenant, id, &wished, cmd, most)
+        picked(state, changes, id, &wanted, cmd, most)
     };
+    if leases.is_empty() && unfinished {
+        return Ok(Outcome::Leased(Leased { unfinished, ..Leased::default() }));
+    }
+    if leases.is_empty() && state.quiet {
+        return Ok(Outcome::Leased(Leased::default()));
+    }
     if leases.is_empty() {
-        let none_because = pick::why_none(state, tenant, id, &wished, changes.now);
-        return Ok(Outcome::Leased(Leased { grants: Vec::new(), none_because }));
+        let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
+        return Ok(Outcome::Leased(Leased { none_because, ..Leased::default() }));
     }
     let grants = leases.iter().map(|l| grant_view(state, l, changes.now)).collect();
     remember(state, changes, id, cmd, leases.iter().map(|l| l.id).collect());
-    Ok(Outcome::Leased(Leased { grants, none_because: Vec::new() }))
+    Ok(Outcome::Leased(Leased { grants, ..Leased::default() }))
 }
 
 fn nothing(why: NoWork) -> Outcome {
-    Outcome::Leased(Leased { grants: Vec::new(), none_because: vec![(why, 0)] })
+    Outcome::Leased(Leased { none_because: vec![(why, 0)], ..Leased::default() })
 }
 
 /// The answer to a request id that was used before.
@@ -81,11 +91,7 @@ fn again(
         .filter_map(|id| state.tasks.get(&id.task)?.lease(id.number))
         .map(|lease| grant_view(state, lease, now))
         .collect();
-    Ok(Some(Outcome::Leased(Leased { grants, none_because: Vec::new() })))
-}
-
-fn wishes(state: &State, tenant: TenantId, cmd: &LeaseTasks) -> Result<Vec<ProjectId>, Refusal> {
-    cmd.projects.iter().map(|name| Ok(state.project(tenant, name)?.project.id)).collect()
+    Ok(Some(Outcome::Leased(Leased { grants, ..Leased::default() })))
 }
 
 /// The task that the worker named, if it may have it.
@@ -127,47 +133,68 @@ fn named(
             }
         }
     }
-    eligibility::fits(worker, project, now)
-        .map_err(|unfit| unfit.refusal(&worker.worker.name, &project.project.name))?;
+    let since = match task {
+        Some(task) => task.record.order.ready_at,
+        None => project.order.untouched(id.number).map_or(now.engine, |order| order.ready_at),
+    };
+    let step = eligibility::step(state, worker, project, now, 0);
+    let (_, after) = step.and_then(|step| project.asks(step)).unzip();
+    if after.is_none_or(|after| now.engine - since < after) {
+        // The task is not old enough for a later step, if there is one: the first refuses.
+        eligibility::fits(state, worker, project, now)
+            .map_err(|unfit| unfit.refusal(&worker.worker.name, &project.project.name))?;
+    }
     room?;
+    let free_at = state.free_at(id.project);
+    if free_at > now.engine {
+        let remaining = free_at - now.engine;
+        return Err(Refusal::Throttled { project: name(), remaining }.into());
+    }
     Ok(id)
 }
 
-/// Up to `cmd.count` places by the daemon's order.
+/// Up to `cmd.count` places by the daemon's order, and whether more is to be looked at.
 fn picked(
     state: &mut State,
     changes: &mut Changes,
-    tenant: TenantId,
     worker: WorkerId,
-    wished: &[ProjectId],
+    wanted: &Wanted,
     cmd: &LeaseTasks,
     most: u32,
-) -> Vec<Lease> {
-    let mut leases = Vec::new();
+) -> (Vec<Lease>, bool) {
+    let (mut leases, mut left, mut unfinished) = (Vec::new(), wanted.within(), false);
     for _ in 0..cmd.count.min(most) {
-        let found = pick::pick(state, tenant, state.worker_room(worker), wished, changes.now);
-        for (project, key) in found.cursors {
-            state.project_room_mut(project).order.cursors.set(worker, key);
-        }
+        let found = state.pick(worker, wanted, left, changes.now);
+        unfinished = found.unfinished;
         let Some(task) = found.task else { break };
+        left = left.map(|left| {
+            let project = state.project_room(task.project);
+            let pace = pace(state.worker_room(worker), project, found.duration_class);
+            Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
+        });
+        if let Some(passed) = found.passed {
+            state.project_room_mut(passed).passes += 1;
+        }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, task, request, cmd.claim));
+        leases.push(grant(state, changes, worker, task, found.runners_up, request, cmd));
     }
-    bundle(state, changes, &mut leases);
-    leases
+    bundle(state, changes, wanted.within(), &mut leases);
+    (leases, unfinished)
 }
 
 /// What is granted together has one deadline, since it is taken along together: that
-/// of the longest lease, within the shortest hold.
-fn bundle(state: &mut State, changes: &mut Changes, leases: &mut [Lease]) {
+/// of the longest lease, within the shortest hold and the worker's time box.
+fn bundle(state: &mut State, changes: &mut Changes, within: Option<Millis>, leases: &mut [Lease]) {
     let policy = |lease: &Lease| state.project_room(lease.id.task.project).project.spec.terms.lease;
-    let longest = leases.iter().map(|lease| policy(lease).duration).max();
+    let Some(longest) = leases.iter().map(|lease| policy(lease).duration).max() else { return };
+    // One alone is as long as its project says, whatever it may be held for.
     let hold = leases.iter().map(|lease| policy(lease).max_hold).min();
-    let Some(deadline) = longest.min(hold).map(|length| changes.now.engine + length) else {
-        return;
-    };
-    let others = leases.iter_mut().filter(|lease| lease.deadline != deadline);
-    for lease in others {
+    let hold = hold.filter(|_| leases.len() > 1);
+    let grace = leases.iter().map(|lease| policy(lease).late_grace).min().unwrap_or_default();
+    let boxed = within.map(|within| Millis(within.0.saturating_add(grace.0)));
+    let length = [hold, boxed].into_iter().flatten().fold(longest, Millis::min);
+    let deadline = changes.now.engine + length;
+    for lease in leases.iter_mut().filter(|lease| lease.deadline != deadline) {
         lease.deadline = deadline;
         let mut edit = state.open(lease.id.task);
         edit.lease(lease.id.number).deadline = deadline;
@@ -188,11 +215,12 @@ fn grant(
     changes: &mut Changes,
     worker: WorkerId,
     task: TaskId,
+    runners_up: RunnersUp,
     request: u32,
-    claim: bool,
+    cmd: &LeaseTasks,
 ) -> Lease {
     let now = changes.now;
-    charge(state, changes, task.project);
+    charge(state, changes, task.project, runners_up);
     let mut edit = state.open(task);
     let room = state.project_room(task.project);
     let policy = room.project.spec.terms.lease;
@@ -205,7 +233,7 @@ fn grant(
         granted_wall: now.wall,
         deadline: now.engine + policy.duration,
         state: LeaseState::Live,
-        claim_by: claim.then(|| now.engine + state.limits.claim_within),
+        claim_by: cmd.claim.then(|| now.engine + state.limits.claim_within),
         draft: false,
     };
     edit.add(lease.clone());
@@ -214,20 +242,31 @@ fn grant(
         finish::release_expired(&mut edit);
     }
     state.worker_room_mut(worker).record.idle_since = now.engine;
+    state.refile(worker);
     changes.worker(worker);
     state.close(edit, changes);
     lease
 }
 
-/// Virtual time is charged at the grant.
-fn charge(state: &mut State, changes: &mut Changes, project: ProjectId) {
+/// Virtual time is charged at the grant; the project's wait begins anew.
+fn charge(state: &mut State, changes: &mut Changes, project: ProjectId, runners_up: RunnersUp) {
     let room = state.project_room(project);
-    let (tenant, requester) = (room.project.tenant, room.project.requester);
-    let time = room.tally.virtual_time;
-    let rota = &mut state.tenant_mut(tenant).rota;
-    let time = rota.charge(requester, project, time);
-    state.project_room_mut(project).tally.virtual_time = time;
+    let (tenant, account) = (room.project.tenant, room.account());
+    let turn = state.turn_of(room);
+    let was = room.tally.requester_time;
+    let cost = |requester| fairness::cost(state.weight(requester));
+    let other = runners_up.requester.map(|(time, requester)| (time, cost(requester)));
+    let time = fairness::requester_time(turn.requester_time, cost(account.requester), other);
+    let accounts = &mut state.tenant_mut(tenant).accounts;
+    accounts.remove(account, was, project);
+    accounts.add(account, time, project);
+    let room = state.project_room_mut(project);
+    room.tally.requester_time = time;
+    room.tally.virtual_time = fairness::project_time(turn.project_time, runners_up.project);
+    room.tally.waiting_since = changes.now.engine;
+    room.passes = 0;
     changes.project(project);
+    state.pay(project, changes);
 }
 
 /// A granting call is found again by its request id: while one of its leases

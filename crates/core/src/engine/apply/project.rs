@@ -62,6 +62,8 @@ pub(super) fn create(
     changes.push(tenant, Change::ProjectTally(room.tally));
     changes.push(tenant, pinned(&project));
     state.projects.insert(id, room);
+    state.enroll(id);
+    state.throttle(id, changes);
     create_keys::remember(state, changes, tenant, Parent::Projects, key, vec![id.0]);
     Ok(Outcome::Project(Box::new(project)))
 }
@@ -168,9 +170,14 @@ fn sweep(state: &mut State, changes: &mut Changes, project: &Project) {
 }
 
 fn put(state: &mut State, changes: &mut Changes, project: &Project) {
-    state.project_room_mut(project.id).project = project.clone();
-    state.turn(project.id);
-    state.woken.all = true;
+    let room = state.project_room_mut(project.id);
+    let old = std::mem::replace(&mut room.project, project.clone());
+    let gone = project.state != old.state && project.state == ProjectState::Deleting;
+    if old.spec != project.spec || gone {
+        state.rules_change(project.id, &old.spec);
+    }
+    state.throttle(project.id, changes);
+    state.stir(project.id);
     changes.push(project.tenant, Change::Project(Box::new(project.clone())));
 }
 

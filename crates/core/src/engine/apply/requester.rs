@@ -18,7 +18,7 @@ pub(super) fn create(
         && let Ok(id) = state.requester(tenant, name)
     {
         let old = &state.requesters[&id];
-        if old.display_name != cmd.display_name || old.labels != cmd.labels {
+        if !is_what(old, cmd) {
             return Err(Refusal::NameTaken { kind: Kind::Requester, name: name.clone() }.into());
         }
         return Ok(Outcome::Requester(Box::new(old.clone())));
@@ -38,11 +38,17 @@ pub(super) fn create(
         name: cmd.name.clone().unwrap_or_else(|| create_keys::own_name(id.0)),
         display_name: cmd.display_name.clone(),
         labels: cmd.labels.clone(),
+        weight: cmd.weight,
+        tier_ceiling: cmd.tier_ceiling,
+        grants_per_minute: cmd.grants_per_minute,
+        blocked_workers: cmd.blocked_workers.clone(),
+        allowed_workers: cmd.allowed_workers.clone(),
         created: changes.now.wall,
         version: 1,
     };
     state.tenant_mut(tenant).requesters.insert(requester.name.clone(), id);
     state.requesters.insert(id, requester.clone());
+    state.requester_changes(tenant, id);
     create_keys::remember(state, changes, tenant, Parent::Requesters, key, vec![id.0]);
     changes.push(tenant, Change::Requester(Box::new(requester.clone())));
     Ok(Outcome::Requester(Box::new(requester)))
@@ -61,12 +67,38 @@ pub(super) fn update(
         let (name, is) = (requester.name, requester.version);
         return Err(Refusal::EtagMismatch { kind: Kind::Requester, name, sent, is }.into());
     }
-    requester.display_name = cmd.display_name.clone().unwrap_or(requester.display_name);
-    requester.labels = cmd.labels.clone().unwrap_or(requester.labels);
+    put(&mut requester.display_name, cmd.display_name.as_ref());
+    put(&mut requester.labels, cmd.labels.as_ref());
+    put(&mut requester.weight, cmd.weight.as_ref());
+    put(&mut requester.tier_ceiling, cmd.tier_ceiling.as_ref());
+    put(&mut requester.grants_per_minute, cmd.grants_per_minute.as_ref());
+    put(&mut requester.blocked_workers, cmd.blocked_workers.as_ref());
+    put(&mut requester.allowed_workers, cmd.allowed_workers.as_ref());
     if requester != state.requesters[&id] {
         requester.version += 1;
         state.requesters.insert(id, requester.clone());
+        state.requester_changes(tenant, id);
+        state.throttle_all(id, changes);
+        // Whom it no longer blocks may have been waiting for its work.
+        state.stir_all(id);
         changes.push(tenant, Change::Requester(Box::new(requester.clone())));
     }
     Ok(Outcome::Requester(Box::new(requester)))
+}
+
+/// Whether a requester has the content of a create.
+fn is_what(old: &Requester, cmd: &CreateRequester) -> bool {
+    old.display_name == cmd.display_name
+        && old.labels == cmd.labels
+        && old.weight == cmd.weight
+        && old.tier_ceiling == cmd.tier_ceiling
+        && old.grants_per_minute == cmd.grants_per_minute
+        && old.blocked_workers == cmd.blocked_workers
+        && old.allowed_workers == cmd.allowed_workers
+}
+
+fn put<T: Clone>(field: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        field.clone_from(value);
+    }
 }

@@ -10,5 +10,8 @@ pub(super) fn restarted(state: &mut State, changes: &mut Changes) -> Result<Outc
     let grace = if forgotten { Millis(0) } else { state.limits.restart_grace };
     state.partition.grace_until = changes.now.engine + grace;
     changes.partition();
+    // What only memory knows is forgotten, whether or not this engine lived through it.
+    state.projects.values_mut().for_each(|room| room.passes = 0);
+    state.forget_grants();
     Ok(Outcome::Restarted)
 }

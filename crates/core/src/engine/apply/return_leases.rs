@@ -94,6 +94,7 @@ fn note(state: &mut State, changes: &mut Changes, worker: WorkerId, reason: Retu
         }
     }
     changes.worker(worker);
+    state.refile(worker);
 }
 
 fn attempt(edit: &mut Edit, worker: WorkerId, reason: ReturnReason) {

@@ -11,6 +11,7 @@ use crate::engine::apply::tick::late_window;
 use crate::engine::{Changes, State, Stop, Task};
 use crate::event::What;
 use crate::lease::{Lease, LeaseState, Revocation, Submitted};
+use crate::pace;
 use crate::planted::{self, Mistake};
 use crate::project::LateExtra;
 use crate::schema::Choices;
@@ -180,8 +181,13 @@ fn take(
     record.declines_in_a_row = 0;
     let nth = record.answers;
     changes.worker(worker);
-    state.worker_room_mut(worker).tallies.entry(id.project).or_default().answers += 1;
+    let tally = state.worker_room_mut(worker).tallies.entry(id.project).or_default();
+    tally.answers += 1;
+    tally.p75_ms = pace::learn(tally.p75_ms, submitted.took.0);
     changes.tally(worker, id.project);
+    let tally = &mut state.project_room_mut(id.project).tally;
+    tally.p75_ms = pace::learn(tally.p75_ms, submitted.took.0);
+    changes.project(id.project);
 
     let receipt = receipt(&lease, &submitted, reward);
     let submission = Submission {

@@ -79,10 +79,15 @@ fn delete(state: &mut State, changes: &mut Changes, sweep: Sweep) -> Option<Task
     if sweep.next <= last_task {
         let step = u32::try_from(TIMERS_PER_TURN_MAX).unwrap_or(u32::MAX);
         let last = TaskNumber(sweep.next.0.saturating_add(step - 1)).min(last_task);
-        changes.push(tenant, Change::TasksGone { project: id, first: sweep.next, last });
         for number in sweep.next.0..=last.0 {
-            state.drop_task(TaskId { project: id, number: TaskNumber(number) });
+            let task = TaskId { project: id, number: TaskNumber(number) };
+            let leases = state.tasks.get(&task).into_iter().flat_map(|task| &task.leases);
+            for lease in leases.filter(|lease| lease.draft) {
+                changes.push(tenant, Change::DraftGone(lease.id));
+            }
+            state.drop_task(task);
         }
+        changes.push(tenant, Change::TasksGone { project: id, first: sweep.next, last });
         return Some(TaskNumber(last.0 + 1));
     }
     let through = room.tally.last_sequence;

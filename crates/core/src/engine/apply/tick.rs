@@ -14,7 +14,7 @@ use crate::limits::TIMERS_PER_TURN_MAX;
 use crate::planted::{self, Mistake};
 use crate::project::{Late, LeasePolicy};
 use crate::task::FailureCause;
-use crate::{LeaseId, Millis, Outcome, TaskId, WallTime};
+use crate::{LeaseId, Millis, Outcome, ProjectId, TaskId, WallTime};
 
 /// The longest that a place rests, however often it has lapsed.
 const REST_MAX: Millis = Millis::from_mins(10);
@@ -34,6 +34,8 @@ pub(super) fn tick(state: &mut State, changes: &mut Changes) -> Result<Outcome, 
             Timer::Rested(lease) => rested(state, changes, lease.task),
             Timer::WindowEnds(lease) => window_ends(state, changes, lease),
             Timer::CreateKey(id) => create_keys::forget(state, changes, *id),
+            Timer::Unthrottled(project) => unthrottled(state, changes, project),
+            Timer::Relaxed(project) => relaxed(state, changes, project),
             Timer::TaskDeadline(task) => task_deadline(state, changes, task, now.wall),
         }
     }
@@ -80,6 +82,7 @@ fn expire(state: &mut State, changes: &mut Changes, id: LeaseId) -> bool {
     record.expiries_in_a_row += 1;
     record.idle_since = now;
     changes.worker(worker);
+    state.refile(worker);
     finish::conclude(state, changes, &mut edit);
     state.close(edit, changes);
     true
@@ -101,7 +104,23 @@ fn rested(state: &mut State, changes: &mut Changes, id: TaskId) {
     if let Some(task) = state.tasks.get_mut(&id) {
         task.spot = to;
     }
-    state.turn(id.project);
+    state.turn(id.project, changes);
+}
+
+/// More workers may have some of a project's tasks.
+fn relaxed(state: &mut State, changes: &Changes, id: ProjectId) {
+    let Some(room) = state.projects.get_mut(&id) else { return };
+    room.relaxes = None;
+    state.await_relaxation(id, changes.now.engine);
+    state.stir(id);
+}
+
+/// A project's limits may allow a grant again.
+fn unthrottled(state: &mut State, changes: &mut Changes, id: ProjectId) {
+    if state.projects.contains_key(&id) {
+        state.throttle(id, changes);
+        state.stir(id);
+    }
 }
 
 /// Late answers are over: the lease takes no capacity any more, and its draft goes.
@@ -111,7 +130,7 @@ fn window_ends(state: &mut State, changes: &mut Changes, id: LeaseId) {
     let lease = task.lease(id.number).map(|l| (l.worker, l.draft, l.state.clone()));
     if let Some((worker, draft, LeaseState::Expired { window_ends, .. })) = lease {
         state.worker_room_mut(worker).lapsed.remove(&(window_ends, id));
-        state.woken.workers.insert(worker);
+        state.wake(worker);
         if draft {
             let mut edit = state.open(id.task);
             edit.lease(id.number);

@@ -90,7 +90,7 @@ pub(super) fn update(
     let mut worker = state.worker_room(id).worker.clone();
     if worker.spec.identity_cluster != spec.identity_cluster {
         // Rare, and true of every account of both clusters: nobody stands anywhere.
-        state.projects.values_mut().for_each(|room| room.order.cursors.clear());
+        state.projects.values_mut().for_each(|room| room.order.forget_cursors());
     }
     worker.spec = spec;
     put(state, changes, worker);
@@ -147,7 +147,8 @@ pub(super) fn put(state: &mut State, changes: &mut Changes, mut worker: Worker) 
     }
     worker.version += 1;
     room.worker = worker.clone();
-    state.woken.workers.insert(worker.id);
+    state.wake(worker.id);
+    state.stands_anew(worker.id);
     changes.push(worker.tenant, Change::Worker(Box::new(worker)));
 }
 

@@ -75,7 +75,7 @@ impl From<Failure> for End {
 
 /// Serves a stream until it ends.
 pub(crate) fn serve(house: Arc<House>, frames: Streaming<v1::WorkRequest>) -> Frames {
-    let (out, stream) = outgoing::channel();
+    let (out, stream) = outgoing::channel(outgoing::BEHIND_MAX);
     tokio::spawn(hello::open(house, frames, out));
     stream
 }

@@ -22,12 +22,13 @@ use crate::wire::status;
 /// Frames that wait for the transport; each is at most a message.
 const CHANNEL_FRAMES: usize = 8;
 /// How long a frame may wait for the client to read.
-pub(crate) const BEHIND_MAX: Duration = Duration::from_secs(30);
+pub(super) const BEHIND_MAX: Duration = Duration::from_secs(30);
 
 /// The stream's end of it.
 pub(super) struct Outgoing {
     to: mpsc::Sender<Frame>,
     last: Arc<Mutex<Last>>,
+    patience: Duration,
 }
 
 /// The transport's end of it.
@@ -44,10 +45,11 @@ struct Last {
     at_once: bool,
 }
 
-pub(super) fn channel() -> (Outgoing, Frames) {
+/// `patience`: how long a frame may wait for the client to read.
+pub(super) fn channel(patience: Duration) -> (Outgoing, Frames) {
     let (to, from) = mpsc::channel(CHANNEL_FRAMES);
     let last = Arc::new(Mutex::default());
-    (Outgoing { to, last: Arc::clone(&last) }, Frames { from, last })
+    (Outgoing { to, last: Arc::clone(&last), patience }, Frames { from, last })
 }
 
 impl Outgoing {
@@ -57,7 +59,7 @@ impl Outgoing {
             Err(TrySendError::Closed(_)) => return Err(End::Gone),
             Err(TrySendError::Full(frame)) => frame,
         };
-        match timeout(BEHIND_MAX, self.to.send(frame)).await {
+        match timeout(self.patience, self.to.send(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(End::Behind),
@@ -74,7 +76,7 @@ impl Outgoing {
         let (status, at_once) = match end {
             End::Orderly | End::Gone => (None, false),
             End::Failed(failure) => (Some(failure.into()), false),
-            End::Behind => (Some(status::reader_behind(BEHIND_MAX).into()), true),
+            End::Behind => (Some(status::reader_behind(self.patience).into()), true),
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Last { status, at_once };
     }
@@ -103,5 +105,48 @@ impl Stream for Frames {
                 Poll::Ready(last.status.take().map(Err))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use piecework_proto::v1::work_response::Ping;
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::wire::status;
+    use crate::writer::Unanswered;
+
+    fn ping(nonce: u64) -> Frame {
+        Frame::Ping(Ping { nonce })
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_does_not_read_is_cut_before_what_it_has_not_read() {
+        let (out, mut frames) = channel(Duration::from_millis(5));
+        for nonce in 0..CHANNEL_FRAMES {
+            out.send(ping(nonce as u64)).await.expect("there is room");
+        }
+        let end = out.send(ping(99)).await.expect_err("nobody reads");
+        assert!(matches!(end, End::Behind), "{end:?}");
+        out.end(end);
+        let last = frames.next().await.expect("the last word").expect_err("cut");
+        assert_eq!(last.code(), tonic::Code::ResourceExhausted);
+        assert!(frames.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn any_other_end_comes_after_what_was_said() {
+        let (out, mut frames) = channel(BEHIND_MAX);
+        out.send(ping(1)).await.expect("there is room");
+        out.end(status::unanswered(Unanswered::Draining).into());
+        assert!(frames.next().await.expect("a frame").is_ok());
+        let last = frames.next().await.expect("the last word").expect_err("the end");
+        assert_eq!(last.code(), tonic::Code::Unavailable);
+        assert!(frames.next().await.is_none());
+
+        let (out, frames) = channel(BEHIND_MAX);
+        drop(frames);
+        assert!(matches!(out.send(ping(1)).await, Err(End::Gone)));
     }
 }

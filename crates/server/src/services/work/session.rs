@@ -14,6 +14,7 @@ use std::time::Duration;
 use piecework_core::command::{LeaseTasks, ReturnItem, ReturnLeases};
 use piecework_core::lease::{Grant, ReturnReason, Revocation};
 use piecework_core::limits::ITEMS_PER_CALL_MAX;
+use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, Command, Fingerprint, LeaseId, Outcome, Request, WorkerId};
 use piecework_proto::v1;
 use piecework_proto::v1::work_request::Frame as Asked;
@@ -313,7 +314,7 @@ impl Session {
         let command = Command::Lease(LeaseTasks {
             worker: present.name.clone(),
             count,
-            projects: present.projects.clone(),
+            wishes: Wishes::among(present.projects.clone()),
             task: None,
             claim: true,
             request_id: None,

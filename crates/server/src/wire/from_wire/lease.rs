@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use piecework_core::command::{LeaseTasks, ReturnItem, SaveDraft, TaskRef};
 use piecework_core::lease::ReturnReason;
+use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, Fingerprint, LeaseId, Millis, limits};
 use piecework_proto::v1;
 
@@ -98,7 +99,7 @@ fn of(
     let mut lease = LeaseTasks {
         worker,
         count: next.count.max(1),
-        projects,
+        wishes: Wishes::among(projects),
         task,
         claim: false,
         request_id: names::optional_id(&at("request_id"), &next.request_id)?,
@@ -113,7 +114,7 @@ fn content_of(lease: &LeaseTasks) -> Fingerprint {
     let count = lease.count.to_le_bytes();
     let task = lease.task.as_ref().map(names::of_task_ref).unwrap_or_default();
     let mut parts = vec![lease.worker.as_str().as_bytes(), &count, task.as_bytes()];
-    parts.extend(lease.projects.iter().map(|project| project.as_str().as_bytes()));
+    parts.extend(lease.wishes.projects.iter().map(|project| project.as_str().as_bytes()));
     Fingerprint::of(&parts)
 }
 

@@ -138,6 +138,9 @@ fn blank() -> ProjectSpec {
         overlap: 1,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 0,
+        tier: limits::TIER_DEFAULT,
+        grants_per_minute: 0,
+        relaxation: Vec::new(),
         labels: BTreeMap::new(),
     }
 }

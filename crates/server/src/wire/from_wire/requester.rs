@@ -21,6 +21,7 @@ pub(crate) fn create(request: v1::CreateRequesterRequest) -> Result<CreateReques
         display_name: field::text("requester.display_name", requester.display_name)?,
         labels: field::labels("requester.labels", requester.labels)?,
         key,
+        ..CreateRequester::default()
     })
 }
 
@@ -29,10 +30,8 @@ pub(crate) fn update(request: v1::UpdateRequesterRequest) -> Result<UpdateReques
     let mask = Mask::new("update_mask", request.update_mask, &FIELDS, &FIXED)?;
     let message = request.requester.unwrap_or_default();
     let mut update = UpdateRequester {
-        requester: names::requester("requester.name", &message.name)?,
-        display_name: None,
-        labels: None,
         etag: etag::read("requester.etag", &message.etag)?,
+        ..UpdateRequester::of(names::requester("requester.name", &message.name)?)
     };
     if mask.has("display_name") {
         update.display_name = Some(field::text("requester.display_name", message.display_name)?);

@@ -29,6 +29,7 @@ pub(super) fn add(failure: Failure, refusal: &Refusal) -> Failure {
         | Refusal::ProjectCancelled { .. }
         | Refusal::SchemaChange { .. }
         | Refusal::ProjectNotDrained { .. }
+        | Refusal::Throttled { .. }
         | Refusal::ServerPicks { .. } => project_numbers(failure, refusal),
         Refusal::TooManyProjects { .. }
         | Refusal::TooManyTasks { .. }
@@ -57,6 +58,7 @@ pub(super) fn add(failure: Failure, refusal: &Refusal) -> Failure {
         | Refusal::RegionMismatch { .. }
         | Refusal::QuotaReached { .. }
         | Refusal::OwnRequester { .. }
+        | Refusal::WorkerBlocked { .. }
         | Refusal::AlreadyThere { .. }
         | Refusal::Barred { .. } => worker_numbers(failure, refusal),
     }
@@ -90,6 +92,9 @@ fn project_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         }
         Refusal::ServerPicks { project } => {
             of_project(failure, project).with("assignment", "SERVER_PICKS")
+        }
+        Refusal::Throttled { project, remaining } => {
+            retry(of_project(failure, project), *remaining)
         }
         _ => failure,
     }
@@ -174,9 +179,9 @@ fn worker_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         Refusal::CoolingDown { worker, declines, remaining } => {
             retry(of_worker(failure, worker).with("declines", declines), *remaining)
         }
-        Refusal::KindMismatch { project, worker } | Refusal::OwnRequester { project, worker } => {
-            of(failure, worker, project)
-        }
+        Refusal::KindMismatch { project, worker }
+        | Refusal::OwnRequester { project, worker }
+        | Refusal::WorkerBlocked { project, worker } => of(failure, worker, project),
         Refusal::SkillMissing { project, worker, skill, needed, has } => {
             of(failure, worker, project)
                 .with("skill", skill)

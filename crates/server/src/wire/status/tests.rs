@@ -78,6 +78,8 @@ fn every_refusal() -> Vec<Refusal> {
         RegionMismatch { project, worker, region: "FI".to_owned() },
         QuotaReached { project, worker, done: 4, quota: 4 },
         OwnRequester { project, worker },
+        WorkerBlocked { project, worker },
+        Throttled { project, remaining },
         AlreadyThere { project, worker, task, how: "answered" },
         Barred { project, worker, task, remaining },
     ]

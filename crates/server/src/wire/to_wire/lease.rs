@@ -117,8 +117,10 @@ fn line(why: NoWork, projects: u32) -> String {
         NoWork::Region => format!("{those} for other regions"),
         NoWork::Quota => format!("{those} where its quota is done"),
         NoWork::OwnRequester => format!("{those} of its own requester account"),
+        NoWork::Blocked => format!("{those} whose requester keeps it away"),
         NoWork::WorkerPicks => format!("{those} where workers name a task"),
         NoWork::NotGranting => format!("{those} paused or stopped"),
+        NoWork::Throttled => format!("{those} with no grant left in this minute"),
         NoWork::NothingReady => format!("{those} with no task that waits for it"),
     }
 }
@@ -134,8 +136,10 @@ fn cause(why: NoWork) -> v1::EmptyCause {
         NoWork::Region => v1::EmptyCause::RegionMismatch,
         NoWork::Quota => v1::EmptyCause::QuotaReached,
         NoWork::OwnRequester => v1::EmptyCause::OwnRequester,
+        NoWork::Blocked => v1::EmptyCause::Blocked,
         NoWork::WorkerPicks => v1::EmptyCause::WorkerPicks,
         NoWork::NotGranting => v1::EmptyCause::ProjectStopped,
+        NoWork::Throttled => v1::EmptyCause::Throttled,
         NoWork::NothingReady => v1::EmptyCause::NoTasks,
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use piecework_core::limits::TIER_DEFAULT;
 use piecework_core::project::{
     Assignment, Newcomers, Project, ProjectSpec, ProjectState, ProjectTally, Requirements, Sweep,
 };
+use piecework_core::relaxation::Relaxation;
 use piecework_core::{
-    EngineTime, ProjectId, RequesterId, Revision, Sequence, TaskNumber, TenantId, WallTime,
+    EngineTime, Millis, ProjectId, RequesterId, Revision, Sequence, TaskNumber, TenantId, WallTime,
 };
 use piecework_proto::storage::v1 as pb;
 
@@ -45,6 +47,9 @@ pub(crate) fn write_project(project: &Project) -> pb::Project {
         created_wall_ms: project.created.0,
         updated_wall_ms: project.updated.0,
         version: project.version,
+        tier: (spec.tier != TIER_DEFAULT).then(|| spec.tier.into()),
+        grants_per_minute: spec.grants_per_minute,
+        relaxation: spec.relaxation.iter().map(write_relaxation).collect(),
     }
 }
 
@@ -67,6 +72,7 @@ pub(crate) fn read_project(
         pb::ProjectState::Deleting => Some(ProjectState::Deleting),
         pb::ProjectState::Unspecified => None,
     };
+    let relaxation = message.relaxation.into_iter().map(read_relaxation);
     Ok(Project {
         id,
         tenant,
@@ -79,6 +85,9 @@ pub(crate) fn read_project(
             overlap: narrow("overlap", message.overlap)?,
             assignment: have("assignment", assignment)?,
             payload_bytes_max: message.payload_bytes_max,
+            tier: message.tier.map_or(Ok(TIER_DEFAULT), |tier| narrow("tier", tier))?,
+            grants_per_minute: message.grants_per_minute,
+            relaxation: relaxation.collect::<Result<_, _>>()?,
             labels: read_pairs(message.labels),
         },
         revision: Revision(message.revision),
@@ -93,6 +102,17 @@ pub(crate) fn read_project(
 pub(crate) fn read_project_name(key: &[u8], value: &Bytes) -> Result<String, Misread> {
     let message: pb::Project = parse(key, value)?;
     Ok(message.name)
+}
+
+fn write_relaxation(step: &Relaxation) -> pb::Relaxation {
+    let requirements = Some(write_requirements(&step.requirements));
+    pb::Relaxation { after_ms: step.after.0, requirements }
+}
+
+fn read_relaxation(message: pb::Relaxation) -> Result<Relaxation, Misread> {
+    let requirements = have("relaxation.requirements", message.requirements)?;
+    let requirements = read_requirements(requirements)?;
+    Ok(Relaxation { after: Millis(message.after_ms), requirements })
 }
 
 fn write_requirements(requirements: &Requirements) -> pb::Requirements {
@@ -157,6 +177,9 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         kept: tally.kept,
         payable_micros: tally.payable_micros,
         virtual_time: tally.virtual_time,
+        requester_time: tally.requester_time,
+        waiting_since_engine_ms: tally.waiting_since.0,
+        p75_ms: tally.p75_ms,
     }
 }
 
@@ -179,6 +202,9 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         kept: message.kept,
         payable_micros: message.payable_micros,
         virtual_time: message.virtual_time,
+        requester_time: message.requester_time,
+        waiting_since: EngineTime(message.waiting_since_engine_ms),
+        p75_ms: message.p75_ms,
     }
 }
 

@@ -14,7 +14,14 @@ fn write_order(order: &TaskOrder) -> pb::TaskOrder {
         deadline_wall_ms: order.deadline.map(|deadline| deadline.0),
         wanted: order.wanted.into(),
         ready_at_engine_ms: order.ready_at.0,
+        size_class: order.size_class.into(),
+        duration_class: order.duration_class.into(),
     }
+}
+
+/// A spec's order is written without its classes: payload and duration say them.
+fn write_spec_order(order: &TaskOrder) -> pb::TaskOrder {
+    write_order(&TaskOrder { size_class: 0, duration_class: 0, ..*order })
 }
 
 fn read_order(message: Option<pb::TaskOrder>) -> Result<TaskOrder, Misread> {
@@ -24,6 +31,16 @@ fn read_order(message: Option<pb::TaskOrder>) -> Result<TaskOrder, Misread> {
         deadline: message.deadline_wall_ms.map(WallTime),
         wanted: narrow("order.wanted", message.wanted)?,
         ready_at: EngineTime(message.ready_at_engine_ms),
+        size_class: narrow("order.size_class", message.size_class)?,
+        duration_class: narrow("order.duration_class", message.duration_class)?,
+    })
+}
+
+fn read_spec_order(message: &mut pb::TaskSpec) -> Result<TaskOrder, Misread> {
+    Ok(TaskOrder {
+        size_class: TaskOrder::size_class(message.payload.len()),
+        duration_class: TaskOrder::duration_class(message.expected_ms.map(Millis)),
+        ..read_order(message.order.take())?
     })
 }
 
@@ -35,14 +52,15 @@ pub(crate) fn write_spec(spec: &TaskSpec) -> pb::TaskSpec {
         content_type: spec.content_type.clone(),
         labels: write_pairs(&spec.labels),
         expected_ms: spec.expected.map(|expected| expected.0),
-        order: Some(write_order(&spec.order)),
+        order: Some(write_spec_order(&spec.order)),
         content_low,
         content_high,
         created_wall_ms: spec.created.0,
     }
 }
 
-pub(crate) fn read_spec(id: TaskId, message: pb::TaskSpec) -> Result<TaskSpec, Misread> {
+pub(crate) fn read_spec(id: TaskId, mut message: pb::TaskSpec) -> Result<TaskSpec, Misread> {
+    let order = read_spec_order(&mut message)?;
     Ok(TaskSpec {
         id,
         name: message.name.map(|name| client_id("name", &name)).transpose()?,
@@ -50,17 +68,18 @@ pub(crate) fn read_spec(id: TaskId, message: pb::TaskSpec) -> Result<TaskSpec, M
         content_type: message.content_type,
         labels: read_pairs(message.labels),
         expected: message.expected_ms.map(Millis),
-        order: read_order(message.order)?,
+        order,
         content: whole(message.content_low, message.content_high),
         created: WallTime(message.created_wall_ms),
     })
 }
 
 /// What the engine keeps of a spec: its name as the engine looks for it.
-pub(crate) fn read_spec_row(id: TaskId, message: pb::TaskSpec) -> Result<SpecRow, Misread> {
+pub(crate) fn read_spec_row(id: TaskId, mut message: pb::TaskSpec) -> Result<SpecRow, Misread> {
+    let order = read_spec_order(&mut message)?;
     let content = whole(message.content_low, message.content_high);
     let name = message.name.map(|name| (Fingerprint::of(&[name.as_bytes()]), content));
-    Ok(SpecRow { task: id, order: read_order(message.order)?, name })
+    Ok(SpecRow { task: id, order, name })
 }
 
 pub(crate) fn write_record(record: &TaskRecord) -> pb::TaskRecord {

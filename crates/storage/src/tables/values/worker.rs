@@ -169,7 +169,7 @@ pub(crate) fn read_lease_request(
 }
 
 pub(crate) fn write_work_tally(tally: WorkTally) -> pb::WorkTally {
-    pb::WorkTally { answers: tally.answers }
+    pb::WorkTally { answers: tally.answers, p75_ms: tally.p75_ms }
 }
 
 pub(crate) fn read_work_tally(
@@ -177,5 +177,5 @@ pub(crate) fn read_work_tally(
     worker: WorkerId,
     message: pb::WorkTally,
 ) -> WorkTally {
-    WorkTally { worker, project, answers: message.answers }
+    WorkTally { worker, project, answers: message.answers, p75_ms: message.p75_ms }
 }
