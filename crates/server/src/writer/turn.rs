@@ -207,8 +207,10 @@ impl<J: Journal> Writer<J> {
             self.warmed(&mut turn, warmed)?;
         }
         for waiting in std::mem::take(&mut self.unfinished) {
-            // A caller that has gone is never granted anything.
-            if !waiting.reply.is_closed() {
+            // A caller that has gone is never granted anything, and while the daemon ends nobody is.
+            if self.inbox.is_draining() {
+                let _ = waiting.reply.send(Err(Unanswered::Draining));
+            } else if !waiting.reply.is_closed() {
                 self.one(&mut turn, waiting, Vec::new());
             }
         }
