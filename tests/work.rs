@@ -4,6 +4,7 @@ mod bad_frames;
 mod claims;
 mod drafts;
 mod ending;
+mod idle;
 mod life_signs;
 mod order;
 mod owners;
