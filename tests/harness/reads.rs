@@ -125,7 +125,7 @@ impl Platform {
             let name = &project.name;
             show(name, format!("{project:?}"));
             let mut stats = self.stats(name).await;
-            stats.oldest_ready_age = None;
+            (stats.oldest_ready_age, stats.forecast) = (None, None);
             show(&format!("{name} stats"), format!("{stats:?}"));
             show(&format!("{name} results"), format!("{:?}", self.results(name).await));
             show(&format!("{name} events"), format!("{:?}", self.events(name).await));

@@ -74,9 +74,10 @@ impl Forecast {
         self.milli_per_minute(self.counted)
     }
 
+    /// Less than a minute is taken for one: what is learning tells no wild rates.
     fn milli_per_minute(&self, count: u64) -> u64 {
         let milli = u128::from(count) * 1_000 * u128::from(MINUTE_MS);
-        u64::try_from(milli / u128::from(self.over.0.max(1))).unwrap_or(u64::MAX)
+        u64::try_from(milli / u128::from(self.over.0.max(MINUTE_MS))).unwrap_or(u64::MAX)
     }
 }
 

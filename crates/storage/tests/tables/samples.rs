@@ -256,23 +256,20 @@ impl Dice {
     }
 
     pub(crate) fn spec(&mut self, id: TaskId) -> TaskSpec {
-        let (payload, expected) = (self.bytes(), self.maybe(Dice::millis));
-        let order = TaskOrder {
-            size_class: TaskOrder::size_class(payload.len()),
-            duration_class: TaskOrder::duration_class(expected),
-            ..self.order()
-        };
-        TaskSpec {
+        let mut spec = TaskSpec {
             id,
             name: self.maybe(|_| name("own", id.number.0)),
-            payload,
+            payload: self.bytes(),
             content_type: self.text(),
             labels: self.pairs(),
-            expected,
-            order,
+            expected: self.maybe(Dice::millis),
+            order: self.order(),
             content: self.fingerprint(),
             created: self.wall(),
-        }
+        };
+        spec.order.size_class = TaskOrder::size_class(spec.payload.len());
+        spec.order.duration_class = TaskOrder::duration_class(spec.expected);
+        spec
     }
 
     fn cause(&mut self) -> FailureCause {
@@ -529,7 +526,6 @@ impl Dice {
     }
 
     /// One change of any kind.
-    #[expect(clippy::too_many_lines, reason = "one arm per kind")]
     pub(crate) fn change(&mut self) -> Change {
         let mut later = self.later();
         let change = self.change_of_old();
@@ -544,6 +540,7 @@ impl Dice {
     }
 
     /// Of the kinds there were at first.
+    #[expect(clippy::too_many_lines, reason = "one arm per kind")]
     pub(crate) fn change_of_old(&mut self) -> Change {
         match self.below(24) {
             0 => Change::Requester(Box::new(self.requester())),
@@ -574,7 +571,6 @@ impl Dice {
             13 => Change::Worker(Box::new(self.worker())),
             14 => Change::WorkerRecord(self.worker_record()),
             15 => Change::LeaseRequest(Box::new(self.lease_request())),
-            // Of another lease each time: often what goes was there.
             16 => {
                 let LeaseRequest { worker, number, .. } = self.lease_request();
                 Change::LeaseRequestGone { worker, number }
