@@ -43,7 +43,7 @@ fn agree(first: u64) {
     at_least(&all, "restarts", all.restarts, 80);
     at_least(&all, "lost calls", all.lost, 800);
     at_least(&all, "cold tasks", all.fetched, 2_500);
-    for (what, least) in [("CountedLate", 80), ("KeptPayable", 4), ("KeptUnpaid", 4)] {
+    for (what, least) in [("CountedLate", 80), ("KeptPayable", 2), ("KeptUnpaid", 2)] {
         at_least(&all, what, times(&all.late, what), least);
     }
     for (what, least) in [

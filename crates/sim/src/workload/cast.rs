@@ -61,7 +61,7 @@ pub(super) fn tier(random: &mut Random, mix: &Mix) -> u8 {
 
 /// Grants a minute: few, or no limit.
 pub(super) fn rate(random: &mut Random, mix: &Mix) -> u32 {
-    if random.percent(mix.rates) { small(*random.pick(&[20, 45, 100, 300, 900])) } else { 0 }
+    if random.percent(mix.rates) { small(*random.pick(&[45, 100, 300, 900])) } else { 0 }
 }
 
 /// How a platform treats a requester.

@@ -147,7 +147,7 @@ impl Mix {
             waits: some(50, 5, 50),
             wishes: some(50, 10, 60),
             paces: some(60, 20, 80),
-            pushes: some(50, 10, 80),
+            pushes: some(40, 10, 50),
             favours: some(60, 20, 90),
             tiers: some(50, 20, 70),
             rates: some(40, 20, 80),
@@ -177,7 +177,7 @@ fn limits(random: &mut Random) -> Limits {
     let (restart_grace, expiry_bar) = (ms(500, 3_000), ms(1_000, 30_000));
     let (decline_within, decline_cooldown) = (ms(500, 3_000), ms(1_000, 8_000));
     let (create_keys_kept, service_gap) = (ms(5_000, 60_000), ms(500, 20_000));
-    let claim_within = ms(300, 4_000);
+    let claim_within = ms(500, 6_000);
     Limits {
         restart_grace,
         expiry_bar,
