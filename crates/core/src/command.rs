@@ -372,4 +372,3 @@ pub struct GrantSkill {
     /// From then on it does not count.
     pub expires: Option<WallTime>,
 }
-
