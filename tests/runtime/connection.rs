@@ -86,7 +86,8 @@ async fn daemons_that_go_in_the_middle_lose_nothing_and_each_task_is_done_once()
     let begun = begun.lock().unwrap().clone();
     assert!(begun.len() == TASKS && begun.values().all(|times| *times == 1), "{begun:?}");
     let stats = daemon.platform().stats(&project).await;
-    assert_eq!((stats.counted, stats.expiries, stats.returns), (TASKS as u64, 0, 0), "{stats:?}");
+    // A lease that was on its way when the daemon went may have come back unstarted.
+    assert_eq!((stats.counted, stats.expiries), (TASKS as u64, 0), "{stats:?}");
 }
 
 #[tokio::test]
