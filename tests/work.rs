@@ -4,7 +4,6 @@ mod bad_frames;
 mod claims;
 mod drafts;
 mod ending;
-mod idle;
 mod life_signs;
 mod order;
 mod owners;

@@ -207,28 +207,6 @@ impl Daemon {
         self.home.path().join("data")
     }
 
-    /// Memory that its process has.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        let statm = self.proc("statm");
-        let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-        pages.expect("pages") * rustix::param::page_size() as u64
-    }
-
-    /// What its process has taken of the processors so far.
-    pub(crate) fn cpu_time(&self) -> Duration {
-        let stat = self.proc("stat");
-        // The name may have blanks; after it come the state and numbers.
-        let (_, rest) = stat.rsplit_once(')').expect("a name");
-        let ticks = rest.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>());
-        let ticks: u64 = ticks.map(|n| n.expect("ticks")).sum();
-        Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
-    }
-
-    fn proc(&self, file: &str) -> String {
-        let pid = self.process.as_ref().and_then(|process| process.child.id()).expect("it runs");
-        std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("linux")
-    }
-
     /// A place for other files of the test.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
