@@ -160,26 +160,7 @@ impl Model {
     pub(super) fn tick(&mut self) -> Outcome {
         let (now, mut expired) = (self.now.engine, 0);
         if now >= self.partition.grace_until {
-            // A push that nobody claimed goes back before it can expire.
-            let mut due: Vec<(EngineTime, Due, LeaseId)> = Vec::new();
-            for lease in self.leases() {
-                let claim = lease.claim_by.filter(|_| lease.is_live());
-                let deadline = lease.is_live().then_some(lease.deadline);
-                let late = match lease.state {
-                    LeaseState::Expired { window_ends, .. } if lease.draft => Some(window_ends),
-                    _ => None,
-                };
-                due.extend(claim.map(|at| (at, Due::Claim, lease.id)));
-                due.extend(deadline.map(|at| (at, Due::Deadline, lease.id)));
-                due.extend(late.map(|at| (at, Due::Draft, lease.id)));
-            }
-            for (id, venture) in &self.projects {
-                let first =
-                    LeaseId { task: TaskId { project: *id, ..TaskId::default() }, number: 0 };
-                due.extend(venture.throttled.map(|at| (at, Due::Rate, first)));
-            }
-            due.retain(|(at, ..)| *at <= now);
-            due.sort();
+            let due = self.due();
             // A rest ends before or after an expiry of the same tick to the same effect:
             // an expiry looks at its task anew.
             for task in self.tasks.values_mut() {
@@ -230,6 +211,30 @@ impl Model {
             self.look_at_rota(task.project);
         }
         Outcome::Ticked { timers: 0, expired }
+    }
+
+    /// Leases and rates that are due, in the order in which they ring. A push that
+    /// nobody claimed goes back before it can expire.
+    fn due(&self) -> Vec<(EngineTime, Due, LeaseId)> {
+        let mut due = Vec::new();
+        for lease in self.leases() {
+            let claim = lease.claim_by.filter(|_| lease.is_live());
+            let deadline = lease.is_live().then_some(lease.deadline);
+            let late = match lease.state {
+                LeaseState::Expired { window_ends, .. } if lease.draft => Some(window_ends),
+                _ => None,
+            };
+            due.extend(claim.map(|at| (at, Due::Claim, lease.id)));
+            due.extend(deadline.map(|at| (at, Due::Deadline, lease.id)));
+            due.extend(late.map(|at| (at, Due::Draft, lease.id)));
+        }
+        for (id, venture) in &self.projects {
+            let first = LeaseId { task: TaskId { project: *id, ..TaskId::default() }, number: 0 };
+            due.extend(venture.throttled.map(|at| (at, Due::Rate, first)));
+        }
+        due.retain(|(at, ..)| *at <= self.now.engine);
+        due.sort();
+        due
     }
 
     /// `live → expired`: an attempt, one more lapse of the worker in a row, its idle
