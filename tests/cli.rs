@@ -274,6 +274,8 @@ async fn a_family_on_bad_connections_loses_no_finished_answer() {
     assert!(number("answers_in_bursts") > 50 && number("connections_dropped") > 5, "{report}");
     assert_eq!((number("offline_taken"), number("offline_returned")), (10, 2), "{report}");
     assert_eq!(number("offline_calls_failed"), 1, "there was a network on the train");
+    assert_eq!((number("box_asked_for"), number("box_granted")), (10, 3), "{report}");
+    assert!(number("box_ends_within_seconds") <= 8 * 60, "{report}");
     assert_eq!((number("drafts_taken_up"), number("drafts_shown_to_others")), (4, 0), "{report}");
     piecework(&["demo", "--scenario", "circus"]).await.ended(2).says(&["family"]);
 }

@@ -1,6 +1,6 @@
 //! `demo --scenario family`: people who work between other duties, on bad connections.
 //!
-//! Scenes against the real daemon, each in a file of its own. Time is scaled: a quarter
+//! Four scenes against the real daemon, each in a file of its own. Time is scaled: a quarter
 //! of an hour is about a second. Everything that a device finished is compared in the end
 //! with what the daemon has.
 
@@ -9,6 +9,7 @@ mod devices;
 mod notebook;
 mod offline;
 mod road;
+mod timebox;
 
 use std::time::Duration;
 
@@ -35,13 +36,15 @@ const CAPACITY: u32 = 20;
 const LEASE: Duration = Duration::from_secs(10 * 60);
 
 /// One project for each scene: its id, its tasks, how long one answer takes.
-const PROJECTS: [(&str, u32, Duration); 3] = [
+const PROJECTS: [(&str, u32, Duration); 4] = [
     (BURSTS, 2_000, Duration::from_secs(5)),
     (OFFLINE, 40, Duration::from_secs(5)),
+    (STORIES, 40, timebox::STORY),
     (LETTERS, 8, Duration::from_secs(60)),
 ];
 const BURSTS: &str = "projects/pictures";
 const OFFLINE: &str = "projects/album";
+const STORIES: &str = "projects/stories";
 const LETTERS: &str = "projects/letters";
 
 /// Everything, as data.
@@ -55,6 +58,10 @@ pub(super) struct Report {
     offline_taken: usize,
     offline_returned: usize,
     offline_calls_failed: u64,
+    box_minutes: u64,
+    box_asked_for: u32,
+    box_granted: usize,
+    box_ends_within_seconds: u64,
     drafts_saved: usize,
     drafts_taken_up: usize,
     drafts_shown_to_others: usize,
@@ -72,6 +79,8 @@ pub(super) async fn play(client: &Client, server: &str) -> Result<Report> {
     let parents: Vec<String> = PARENTS.iter().map(|parent| format!("workers/{parent}")).collect();
     set_up(client, &parents).await?;
     let notebook = Notebook::default();
+    say("seven minutes, and then dinner is ready");
+    let within = timebox::work(client, &notebook, STORIES, &parents[0]).await?;
     say("a bundle for the train, where there is no network");
     let train = Road::to(server).await?;
     let offline = offline::work(&train, &notebook, OFFLINE, &parents[1]).await?;
@@ -90,6 +99,10 @@ pub(super) async fn play(client: &Client, server: &str) -> Result<Report> {
         offline_taken: offline.taken,
         offline_returned: offline.returned,
         offline_calls_failed: offline.failed_calls,
+        box_minutes: timebox::BOX.as_secs() / 60,
+        box_asked_for: within.asked_for,
+        box_granted: within.granted,
+        box_ends_within_seconds: within.ends_within,
         drafts_saved: devices.saved,
         drafts_taken_up: devices.taken_up,
         drafts_shown_to_others: devices.leaked,
@@ -133,6 +146,9 @@ impl Report {
             ("offline bundle", format!("{} tasks", self.offline_leased)),
             ("  taken in one bulk submit", self.offline_taken.to_string()),
             ("  returned singly", self.offline_returned.to_string()),
+            ("time box", format!("{} minutes", self.box_minutes)),
+            ("  tasks that fit, of those asked for", of(&self.box_granted, &self.box_asked_for)),
+            ("  last deadline", format!("{} s", self.box_ends_within_seconds)),
             ("drafts taken up on another device", of(&self.drafts_taken_up, &self.drafts_saved)),
             ("  shown to another worker", self.drafts_shown_to_others.to_string()),
             ("answers finished on devices", self.answers_finished.to_string()),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use piecework_client::proto::v1::return_lease_result::Outcome as Returned;
 use piecework_client::proto::v1::submit_answer_result::Outcome as Taken;
+use piecework_client::proto::v1::work_request::PresentWorker;
 use piecework_client::proto::v1::{
     Answer, ErrorReason, Lease, LeaseRequest, LeaseReturn, LeaseState, ListLeasesRequest,
     ReturnLeasesRequest, ReturnReason, SubmitAnswersRequest,
@@ -100,6 +101,19 @@ impl Desk {
             ListLeasesRequest { worker: self.worker.clone(), page_size: 1, ..Default::default() };
         answer(self.client.dispatch().list_leases(request).await)?;
         Ok(())
+    }
+
+    /// The worker with its wishes, as a stream is told of them.
+    pub(super) fn presence(&self) -> PresentWorker {
+        PresentWorker {
+            worker: self.worker.clone(),
+            projects: vec![self.project.clone()],
+            except_projects: self.except.clone(),
+            max_payload_bytes: self.wishes.max_payload.unwrap_or_default(),
+            min_hourly: self.wishes.min_hourly(),
+            within: self.wishes.within.map(to_proto),
+            ..PresentWorker::default()
+        }
     }
 
     /// Asks for a lease, again and again for as long as `wait`.

@@ -15,8 +15,6 @@ use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
 use piecework_client::proto::v1::ReturnReason;
-use piecework_client::proto::v1::work_request::PresentWorker;
-use piecework_client::to_proto;
 use tokio::time::Instant;
 
 use self::desk::{Desk, Drawn, Held, Submitted};
@@ -94,15 +92,7 @@ impl Work {
             };
             let job = Job {
                 command,
-                wishes: PresentWorker {
-                    worker: desk.worker.clone(),
-                    projects: vec![desk.project.clone()],
-                    except_projects: desk.except.clone(),
-                    max_payload_bytes: desk.wishes.max_payload.unwrap_or_default(),
-                    min_hourly: desk.wishes.min_hourly(),
-                    within: desk.wishes.within.map(to_proto),
-                    ..PresentWorker::default()
-                },
+                wishes: desk.presence(),
                 concurrency: self.concurrency,
                 lease,
                 at_most: if self.once { Some(1) } else { self.count },

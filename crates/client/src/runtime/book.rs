@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::held::{Held, Sent, Stage};
 use super::replies::{Outcome, too_large};
 use super::task::{End, Ended, Finished, Task, Work};
-use crate::durations::from_proto;
+use crate::durations::{from_proto, to_proto};
 use crate::error::{CallError, Refused};
 use crate::retry::Retry;
 
@@ -393,6 +393,11 @@ impl Book {
     /// Since when the worker has had nothing to do, while connected.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         self.idle_since
+    }
+
+    /// The worker's time box has got shorter.
+    pub(super) fn stops_within(&mut self, left: Duration) {
+        self.terms.worker.within = Some(to_proto(left));
     }
 
     /// Who works.

@@ -83,6 +83,8 @@ pub(super) struct Session {
     /// Since when there has been no connection.
     away_since: Option<Instant>,
     draining_since: Option<Instant>,
+    /// When the worker's time box is over.
+    box_until: Option<Instant>,
 }
 
 /// A stream in both directions.
@@ -110,7 +112,9 @@ impl Session {
         told: mpsc::UnboundedSender<Told>,
     ) -> Session {
         let now = Instant::now();
+        let within = book.worker().within;
         Session {
+            box_until: within.map(|within| now + from_proto(Some(within))),
             client,
             book,
             patience,
@@ -206,6 +210,7 @@ impl Session {
             self.hurry_at(),
             self.untold_at(),
             self.give_up_at(),
+            self.box_until.filter(|_| !self.book.is_draining()),
         ];
         let far = Instant::now() + Duration::from_secs(3_600);
         times.into_iter().flatten().min().unwrap_or(far)
@@ -237,6 +242,9 @@ impl Session {
     fn time(&mut self) -> Option<Result<Stopped, WorkError>> {
         let now = Instant::now();
         self.book.tick(now);
+        if self.box_until.is_some_and(|until| until <= now) {
+            self.book.drain(now);
+        }
         let is_silent = |connection: &Connection| {
             connection.heard + self.book.heartbeat() * SILENT_HEARTBEATS <= now
         };
@@ -347,6 +355,9 @@ impl Session {
             return;
         }
         let (to, frames) = mpsc::unbounded_channel();
+        if let Some(until) = self.box_until {
+            self.book.stops_within(until.saturating_duration_since(Instant::now()));
+        }
         // The daemon may want to see it before it answers at all. We hold the other end.
         let _ = to.send(self.book.hello());
         let mut dispatch = self.client.dispatch();
