@@ -172,6 +172,9 @@ fn choose(
 ) -> Result<Option<(Turn, PlaceKey)>, Tired> {
     if let Stage::Ready(..) = at.stage {
         if let Some(normal) = next_ready(state, ask, candidates, spent, at, found)? {
+            // A grant is certain. Who is overdue is looked for with new strength: else
+            // those behind many places that the worker knows would never come up.
+            spent.looks = LOOKS_MAX;
             return Ok(Some(overdue(state, ask, candidates, spent, normal, found)));
         }
         at.stage = Stage::Resting(0, None);
