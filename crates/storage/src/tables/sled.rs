@@ -8,6 +8,7 @@
 //! sled's own damage checks find most, not all; rows and pages carry checksums.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use ::sled::{Config, Db, Error, IVec, Mode};
@@ -35,6 +36,7 @@ impl SledKeyValue {
     /// # Errors
     /// The directory cannot be used, or sled found it damaged.
     pub fn open(directory: &Path, cache_bytes: u64) -> Result<SledKeyValue, KeyValueError> {
+        wait_until_let_go(&directory.join(FILE))?;
         let db = Config::new()
             .path(directory)
             .mode(Mode::HighThroughput)
@@ -95,6 +97,18 @@ impl KeyValue for SledKeyValue {
 
     fn size_on_disk(&self) -> Result<u64, KeyValueError> {
         self.db.size_on_disk().map_err(|e| failed("measure", e))
+    }
+}
+
+/// After a handle was dropped, sled's threads may hold its file's lock for a moment, and
+/// sled itself does not wait for it. Nobody else holds it: the directory has a lock of its
+/// own.
+fn wait_until_let_go(file: &Path) -> Result<(), KeyValueError> {
+    let io = |source| KeyValueError::Io { doing: "lock", source };
+    match File::open(file) {
+        Ok(file) => file.lock().map_err(io),
+        Err(none) if none.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(io(source)),
     }
 }
 
