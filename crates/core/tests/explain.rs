@@ -10,7 +10,8 @@ use piecework_core::explanation::{
     Explanation, Offer, PaceSource, Question, TaskExplained, WorkerExplained,
 };
 use piecework_core::forecast::{Forecast, Outlook};
-use piecework_core::limits::{LEASE_DEFAULT, TIER_DEFAULT};
+use piecework_core::limits::{LEASE_DEFAULT, TIER_DEFAULT, WHY_NONE_MAX};
+use piecework_core::outcome::{Leased, NoWork};
 use piecework_core::project::{
     Aggregation, Assignment, LeasePolicy, ProjectSpec, Requirements, Terms,
 };
@@ -129,13 +130,27 @@ impl Hall {
         }
     }
 
+    fn ask(&mut self, worker: &str, wishes: Wishes, count: u32) -> Leased {
+        let ask = LeaseTasks { count, wishes, ..LeaseTasks::any(id(worker)) };
+        loop {
+            match self.act(Command::Lease(ask.clone())) {
+                Outcome::Leased(Leased { unfinished: true, .. }) => {}
+                Outcome::Leased(leased) => return leased,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// Asks for work, so that the worker is present; returns what it got.
     fn lease(&mut self, worker: &str, wishes: Wishes, count: u32) -> Vec<LeaseId> {
-        let ask = LeaseTasks { count, wishes, ..LeaseTasks::any(id(worker)) };
-        match self.act(Command::Lease(ask)) {
-            Outcome::Leased(leased) => leased.grants.iter().map(|g| g.lease.id).collect(),
-            other => panic!("{other:?}"),
-        }
+        self.ask(worker, wishes, count).grants.iter().map(|g| g.lease.id).collect()
+    }
+
+    /// Why a worker gets nothing.
+    fn nothing(&mut self, worker: &str, wishes: Wishes) -> Vec<(NoWork, u32)> {
+        let leased = self.ask(worker, wishes, 1);
+        assert_eq!(leased.grants, []);
+        leased.none_because
     }
 
     fn answer(&mut self, worker: &str, lease: LeaseId) {
@@ -296,6 +311,19 @@ fn wishes_choose_by_project_size_pay_and_what_is_left_of_the_box() {
     assert!((5..=7).contains(&minutes), "{got:?}");
     let none = Wishes { within: Some(Millis::from_secs(59)), ..Wishes::default() };
     assert_eq!(hall.lease("ann", none, 1), []);
+}
+
+#[test]
+fn an_empty_answer_counts_a_thousand_projects_and_those_asked_for_first() {
+    let mut hall = Hall::new();
+    hall.worker("ann", &[]);
+    hall.project("oldest", spec(&[("maps", 1)], None));
+    for n in 1..=WHY_NONE_MAX {
+        hall.project(&format!("p{n}"), spec(&[], None));
+    }
+    assert_eq!(hall.nothing("ann", Wishes::default()), [(NoWork::NothingReady, 1_000)]);
+    let wish = Wishes::among(vec![id("oldest")]);
+    assert_eq!(hall.nothing("ann", wish), [(NoWork::Skill, 1)]);
 }
 
 #[test]

@@ -49,6 +49,11 @@ impl Wanted {
         })
     }
 
+    /// The only projects that are asked for; empty: any.
+    pub(crate) fn projects(&self) -> &BTreeSet<ProjectId> {
+        &self.projects
+    }
+
     /// The projects to look at one by one, where there are few.
     pub(crate) fn few(&self) -> Option<&BTreeSet<ProjectId>> {
         (1..=FEW).contains(&self.projects.len()).then_some(&self.projects)

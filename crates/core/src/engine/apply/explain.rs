@@ -172,10 +172,12 @@ fn why_idle(state: &State, now: Now, worker: &WorkerRoom) -> WorkerExplained {
     told
 }
 
-/// Projects of a tenant that are neither cancelled nor on their way out.
+/// Projects of a tenant that are neither cancelled nor on their way out, those first
+/// whose rules changed last.
 fn open_projects(state: &State, tenant: TenantId) -> impl Iterator<Item = &ProjectRoom> {
-    let ours = state.projects.values().filter(move |room| room.project.tenant == tenant);
-    ours.filter(|room| !room.is_cancelled())
+    let tenant = state.tenants.get(&tenant).into_iter();
+    let ours = tenant.flat_map(|tenant| tenant.profiles.newest_first());
+    ours.map(|id| state.project_room(id)).filter(|room| !room.is_cancelled())
 }
 
 /// How old a task must be for the worker, or why it may have none at any age.

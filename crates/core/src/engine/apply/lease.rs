@@ -10,7 +10,7 @@ use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
 use crate::matching::fairness::{self, RunnersUp};
-use crate::matching::pick;
+use crate::matching::why_none::why_none;
 use crate::matching::wishes::{Wanted, pace};
 use crate::matching::{eligibility, explain};
 use crate::outcome::{Leased, NoWork};
@@ -52,7 +52,7 @@ pub(super) fn lease(
         return Ok(Outcome::Leased(Leased::default()));
     }
     if leases.is_empty() {
-        let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
+        let none_because = why_none(state, id, &wanted, changes.now);
         return Ok(Outcome::Leased(Leased { none_because, ..Leased::default() }));
     }
     let grants = leases.iter().map(|l| grant_view(state, l, changes.now)).collect();
