@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use piecework_client::from_proto;
 use piecework_client::proto::v1::{
-    CountedObstacle, ExplainTaskRequest, ExplainWorkerRequest, Obstacle, TaskExplanation,
-    WorkerExplanation,
+    CountedObstacle, EmptyCause, EmptyReason, ExplainTaskRequest, ExplainWorkerRequest, Obstacle,
+    TaskExplanation, WorkerExplanation,
 };
 
 use crate::failure::input;
@@ -147,6 +147,9 @@ fn worker_story(told: &WorkerExplanation) -> String {
     say(format!(
         "Of {projects} open projects, {could} have a task for it and {empty} have none waiting."
     ));
+    for unwished in &told.unwished {
+        say(wish_line(unwished));
+    }
     if told.truncated {
         say("There is more; not every project was looked at to its end.".to_owned());
     }
@@ -165,6 +168,18 @@ fn worker_story(told: &WorkerExplanation) -> String {
         }
     }
     story
+}
+
+/// `  2 × left out by its wish for pay: …`
+fn wish_line(unwished: &EmptyReason) -> String {
+    let (wish, change) = match unwished.cause() {
+        EmptyCause::LeftOut => ("certain projects", "ask for more of them, or use fewer --not"),
+        EmptyCause::PayloadTooLarge => ("small payloads", "raise --max-payload"),
+        EmptyCause::PayTooLow => ("pay", "lower --min-hourly, or declare how long tasks take"),
+        EmptyCause::TakesTooLong => ("time", "raise --within, or declare how long tasks take"),
+        _ => ("something else", "ask for less"),
+    };
+    format!("  {} × left out by its own wish for {wish}: {change}", unwished.projects)
 }
 
 /// `  12 × skill missing: …`
@@ -227,6 +242,17 @@ mod tests {
         assert!(story.contains("  12 × skill missing lang:fi: "), "{story}");
         assert!(story.contains("workers/ann has lang:fi 60, needed 70."), "{story}");
         assert!(story.contains("piecework worker grant ann lang:fi=70"), "{story}");
+    }
+
+    #[test]
+    fn a_wish_that_leaves_work_out_is_told_with_what_to_change() {
+        let unwished = vec![EmptyReason { cause: EmptyCause::PayTooLow.into(), projects: 3 }];
+        let told = WorkerExplanation { unwished, ..WorkerExplanation::default() };
+        let story = worker_story(&told);
+        assert!(
+            story.contains("3 × left out by its own wish for pay: lower --min-hourly"),
+            "{story}"
+        );
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! for, then those whose rules changed last. Of many projects that is a sample, the
 //! one in which most is still going on.
 //!
+//! Hard rules come first. Then a wish is the reason wherever it leaves out something
+//! that waits: "nothing ready" never hides one. A project that was not asked for
+//! counts only where the worker could have something of it.
+//!
 //! Not here: the pick that found nothing (`pick.rs`).
 
 use std::collections::BTreeMap;
@@ -34,14 +38,21 @@ pub(crate) fn why_none(
         // One that was asked for may be gone.
         let Some(project) = state.projects.get(&id) else { continue };
         let gone = project.project.state == ProjectState::Deleting;
-        if !gone && wanted.admits_project(id) {
-            *counts.entry(why(state, worker, project, now)).or_insert(0) += 1;
+        let why = why(state, worker, project, wanted, now);
+        if !gone && (wanted.admits_project(id) || why == NoWork::LeftOut) {
+            *counts.entry(why).or_insert(0) += 1;
         }
     }
     counts.into_iter().collect()
 }
 
-fn why(state: &State, worker: &WorkerRoom, project: &ProjectRoom, now: Now) -> NoWork {
+fn why(
+    state: &State,
+    worker: &WorkerRoom,
+    project: &ProjectRoom,
+    wanted: &Wanted,
+    now: Now,
+) -> NoWork {
     if project.project.spec.assignment == Assignment::WorkerPicks {
         return NoWork::WorkerPicks;
     }
@@ -49,6 +60,8 @@ fn why(state: &State, worker: &WorkerRoom, project: &ProjectRoom, now: Now) -> N
         let unfit = eligibility::fits(state, worker, project, now).err();
         return unfit.map_or(NoWork::NothingReady, Unfit::no_work);
     }
-    let throttled = state.free_at(project.project.id) > now.engine;
-    if throttled { NoWork::Throttled } else { NoWork::NothingReady }
+    if state.free_at(project.project.id) > now.engine {
+        return NoWork::Throttled;
+    }
+    wanted.leaves_out(worker, project).unwrap_or(NoWork::NothingReady)
 }

@@ -31,6 +31,10 @@ pub(super) fn lease(
     }
     let (id, wanted) = (worker.worker.id, Wanted::of(state, tenant, &cmd.wishes)?);
     let room = eligibility::room(worker, changes.now);
+    if cmd.task.is_none() {
+        state.asks(id, &wanted);
+    }
+    let worker = state.worker_room(id);
     let (leases, unfinished) = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);

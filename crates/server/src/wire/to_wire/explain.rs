@@ -11,7 +11,7 @@ use piecework_core::forecast::{Forecast, Outlook};
 use piecework_core::{ClientId, Millis, Refusal};
 use piecework_proto::v1;
 
-use crate::wire::to_wire::{duration, money, project, task};
+use crate::wire::to_wire::{duration, lease, money, project, task};
 use crate::wire::{names, status};
 
 /// One project as a worker finds it.
@@ -75,6 +75,7 @@ pub(crate) fn worker(name: &ClientId, told: &WorkerExplained) -> v1::WorkerExpla
         projects: told.projects,
         could_lease: told.could_lease,
         nothing_ready: told.nothing_ready,
+        unwished: told.unwished.iter().copied().map(lease::reason).collect(),
         obstacles,
         unlock,
         truncated: told.truncated,
