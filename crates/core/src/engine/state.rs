@@ -385,11 +385,6 @@ impl State {
         (project.project.tenant == tenant && known && touched && !gone).then_some(lease.task)
     }
 
-    /// A task whose rows are gone. It must be settled.
-    pub(crate) fn drop_task(&mut self, id: TaskId) {
-        self.tasks.remove(&id);
-    }
-
     /// A project whose rows are gone: nothing is left of it, its times included, so
     /// that a restart changes nobody's turn.
     pub(crate) fn drop_project(&mut self, id: ProjectId) {
