@@ -5,7 +5,9 @@ use piecework_core::command::{Steer, SteerProject, UpdateProject};
 use piecework_core::event::Log;
 use piecework_core::lease::Revocation;
 use piecework_core::project::{ProjectState, Sweep};
-use piecework_core::{Kind, LeaseId, Outcome, ProjectId, Refusal, Revision, TaskId, TaskNumber, TenantId};
+use piecework_core::{
+    Kind, LeaseId, Outcome, ProjectId, Refusal, Revision, TaskId, TaskNumber, TenantId,
+};
 
 use super::Model;
 use super::written::RowKey;
