@@ -206,5 +206,6 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         parked: false,
         asked: None,
         resume: None,
+        late: None,
     }
 }
