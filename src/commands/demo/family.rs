@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use self::notebook::Notebook;
 use self::road::Road;
+use super::images;
 use crate::failure::Failure;
 use crate::names::id;
 use crate::output::{Format, Output, print};
