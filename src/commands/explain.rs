@@ -11,7 +11,6 @@ use piecework_client::proto::v1::{
     TaskExplanation, WorkerExplanation,
 };
 
-use crate::failure::input;
 use crate::names;
 use crate::output::{Format, print};
 use crate::quantities::spoken;
@@ -51,7 +50,8 @@ impl Explain {
         match self {
             Self::Task(task) => {
                 let worker = task.worker.as_deref().map(names::worker).transpose()?;
-                let (name, worker) = (full(&task.task)?, worker.unwrap_or_default());
+                let ((_, name), worker) =
+                    (names::full_task(&task.task)?, worker.unwrap_or_default());
                 let request = ExplainTaskRequest { name, worker, min_position: String::new() };
                 let told = answer(session.client.tasks().explain_task(request).await)?;
                 let told = told.explanation.unwrap_or_default();
@@ -71,15 +71,6 @@ impl Explain {
                 }
             }
         }
-    }
-}
-
-/// `cats/tasks/7` is `projects/cats/tasks/7`.
-fn full(text: &str) -> Result<String> {
-    let name = text.strip_prefix("projects/").unwrap_or(text);
-    match name.split_once("/tasks/") {
-        Some((project, task)) => names::task(&names::project(project)?, task),
-        None => Err(input(format!("`{text}` is not a task; write `PROJECT/tasks/TASK`"))),
     }
 }
 
@@ -253,12 +244,5 @@ mod tests {
             story.contains("3 × left out by its own wish for pay: lower --min-hourly"),
             "{story}"
         );
-    }
-
-    #[test]
-    fn a_task_is_named_with_its_project() {
-        assert_eq!(full("cats/tasks/a").unwrap(), "projects/cats/tasks/a");
-        assert_eq!(full("projects/cats/tasks/~7").unwrap(), "projects/cats/tasks/~7");
-        assert!(full("a").is_err() && full("/tasks/a").is_err());
     }
 }

@@ -402,6 +402,28 @@ fn who_waits_for_work_is_present_for_as_long_as_that_takes() {
 }
 
 #[test]
+fn a_throttled_project_is_told_alike_by_every_answer() {
+    let mut hall = Hall::new();
+    hall.project("cats", ProjectSpec { grants_per_minute: 2, ..spec(&[], None) });
+    hall.tasks("cats", 3, 1);
+    hall.worker("ann", &[]);
+    assert_eq!(hall.lease("ann", Wishes::default(), 9).len(), 1);
+    assert_eq!(hall.nothing("ann", Wishes::default()), [(NoWork::Throttled, 1)]);
+    let cats = Refusal::Throttled { project: id("cats"), remaining: Millis::from_secs(30) };
+    assert_eq!(hall.why_waits("cats", 2).blocked, Some(cats.clone()));
+    assert_eq!(hall.offers("ann", Wishes::default())[0].lacks, Some(cats.clone()));
+    let idle = hall.why_idle("ann");
+    assert_eq!((idle.could_lease, idle.nothing_ready), (0, 0), "{idle:?}");
+    assert_eq!(idle.obstacles.iter().map(|o| &o.nearest).collect::<Vec<_>>(), [&cats]);
+    hall.wait(Millis::from_secs(30));
+    hall.act(Command::Tick);
+    assert_eq!(hall.why_waits("cats", 2).blocked, None);
+    assert_eq!(hall.offers("ann", Wishes::default())[0].lacks, None);
+    assert_eq!(hall.why_idle("ann").could_lease, 1);
+    assert_eq!(hall.lease("ann", Wishes::default(), 9).len(), 1);
+}
+
+#[test]
 fn a_forecast_follows_the_last_fifteen_minutes_of_engine_time() {
     let mut hall = Hall::new();
     hall.project("cats", spec(&[], None));

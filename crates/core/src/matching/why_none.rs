@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use crate::engine::{ProjectRoom, State, WorkerRoom};
 use crate::limits::WHY_NONE_MAX;
 use crate::matching::eligibility::{self, Unfit};
+use crate::matching::explain::throttled;
 use crate::matching::wishes::Wanted;
 use crate::outcome::NoWork;
 use crate::project::{Assignment, ProjectState};
@@ -60,7 +61,7 @@ fn why(
         let unfit = eligibility::fits(state, worker, project, now).err();
         return unfit.map_or(NoWork::NothingReady, Unfit::no_work);
     }
-    if state.free_at(project.project.id) > now.engine {
+    if throttled(state, project, now).is_some() {
         return NoWork::Throttled;
     }
     wanted.leaves_out(worker, project).unwrap_or(NoWork::NothingReady)

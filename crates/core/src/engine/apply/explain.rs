@@ -17,7 +17,7 @@ use crate::matching::explain::{self, Reasons};
 use crate::matching::order::{Class, Spot};
 use crate::matching::wishes::{self, Wanted};
 use crate::outcome::NoWork;
-use crate::project::{Assignment, ProjectState};
+use crate::project::Assignment;
 use crate::task::TaskState;
 use crate::wishes::Wishes;
 use crate::{
@@ -99,15 +99,6 @@ fn standing(state: &State, now: Now, id: TaskId, task: Option<&Task>, name: &str
         Spot::Ready(key) => room.order.ahead_of(key, EXPLAIN_MAX),
         Spot::Nowhere | Spot::Resting(_) => (0, false),
     };
-    let project = room.project.name.clone();
-    let blocked = match room.project.state {
-        ProjectState::Active | ProjectState::Closed => None,
-        ProjectState::Paused if room.grants() => None,
-        ProjectState::Paused => Some(Refusal::ProjectPaused { project }),
-        ProjectState::Cancelled { .. } | ProjectState::Deleting => {
-            Some(Refusal::ProjectCancelled { project })
-        }
-    };
     let free = task.map_or(Ok(()), |task| explain::is_free(state, room, task, name));
     TaskExplained {
         state: task.map_or(TaskState::Open, |task| task.record.state),
@@ -115,7 +106,7 @@ fn standing(state: &State, now: Now, id: TaskId, task: Option<&Task>, name: &str
         counted: task.map_or(0, Task::counted),
         live: task.map_or(0, Task::live),
         assignment: room.project.spec.assignment,
-        blocked: free.err().or(blocked),
+        blocked: free.err().or_else(|| explain::stands_still(state, room, now)),
         ready_for: ready.then(|| now.engine - order.ready_at),
         rests_for: rests,
         ahead,
@@ -213,7 +204,7 @@ fn open_projects(state: &State, tenant: TenantId) -> impl Iterator<Item = &Proje
     ours.map(|id| state.project_room(id)).filter(|room| !room.is_cancelled())
 }
 
-/// How old a task must be for the worker, or why it may have none at any age.
+/// How old a task must be for the worker, or why it may have none now at any age.
 fn lacks(
     state: &State,
     worker: &WorkerRoom,
@@ -221,7 +212,7 @@ fn lacks(
     now: Now,
 ) -> Result<Millis, Refusal> {
     if let Some(age) = explain::asks_age(state, worker, room, now) {
-        return Ok(age);
+        return explain::throttled(state, room, now).map_or(Ok(age), Err);
     }
     let fits = eligibility::fits(state, worker, room, now);
     fits.map(|()| Millis(0)).map_err(|unfit| unfit.refusal(&worker.worker.name, &room.project.name))
