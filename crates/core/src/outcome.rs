@@ -7,7 +7,7 @@ use crate::requester::Requester;
 use crate::submission::Receipt;
 use crate::task::TaskState;
 use crate::worker::{Worker, WorkerRecord};
-use crate::{ClientId, LeaseId, Millis, Refusal, TaskId};
+use crate::{ClientId, LeaseId, Millis, ProjectId, Refusal, TaskId};
 
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +113,9 @@ pub struct WorkerView {
 pub struct Leased {
     /// In the order of the pick.
     pub grants: Vec<Grant>,
+    /// Per grant of the pick: what it meant to who waits too long. Empty in a repeated
+    /// answer.
+    pub overdue: Vec<Overdue>,
     /// Why there are none: (reason, open projects it holds for), ascending.
     pub none_because: Vec<(NoWork, u32)>,
     /// Nothing so far, and more is to be looked at: the same command goes on.
@@ -126,6 +129,18 @@ pub struct Alive {
     pub named: Vec<Result<Grant, Refusal>>,
     /// The live leases of the workers named, in the order in which these came.
     pub held: Vec<Grant>,
+}
+
+/// What a grant meant to projects that wait longer than the bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overdue {
+    /// None was found.
+    #[default]
+    Nobody,
+    /// This one stood back for it once more.
+    StoodBack(ProjectId),
+    /// It went to this one, out of turn.
+    Served(ProjectId),
 }
 
 /// Why an open project has nothing for a worker.

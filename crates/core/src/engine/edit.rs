@@ -255,6 +255,13 @@ impl State {
         }
     }
 
+    /// A task of a project that is being deleted. Nothing waits for its leases any more:
+    /// a draft, for one, had a timer until its window ends.
+    pub(crate) fn drop_task(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.remove(&id) else { return };
+        task.leases.iter().for_each(|lease| self.unindex(lease));
+    }
+
     fn index_deadline(&mut self, id: TaskId, was: Option<WallTime>, is: Option<WallTime>) {
         if was == is {
             return;

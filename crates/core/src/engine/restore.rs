@@ -205,5 +205,6 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         standing: None,
         parked: false,
         resume: None,
+        late: None,
     }
 }

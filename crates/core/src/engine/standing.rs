@@ -156,7 +156,11 @@ impl State {
         for (project, key) in found.cursors.drain(..) {
             self.project_room_mut(project).order.stands(worker, key);
         }
-        self.worker_room_mut(worker).resume = found.resume.take();
+        let room = self.worker_room_mut(worker);
+        room.resume = found.resume.take();
+        if found.task.is_some() {
+            room.late = found.late.take();
+        }
         found
     }
 

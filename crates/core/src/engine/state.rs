@@ -19,6 +19,7 @@ use crate::lease::Lease;
 use crate::limits::TIER_DEFAULT;
 use crate::matching::fairness::{Account, Accounts, Turn};
 use crate::matching::order::{Order, Spot};
+use crate::matching::overdue::Late;
 use crate::matching::pick::Resume;
 use crate::matching::profile::ProfileId;
 use crate::matching::profiles::{Profiles, Standing};
@@ -155,6 +156,8 @@ pub(crate) struct WorkerRoom {
     pub(crate) parked: bool,
     /// Where a pick stopped that looked at as much as it may.
     pub(crate) resume: Option<Box<Resume>>,
+    /// Where its search for overdue projects goes on.
+    pub(crate) late: Option<Box<Late>>,
 }
 
 /// A worker's doings in one project.
@@ -383,11 +386,6 @@ impl State {
         let touched = project.order.untouched(lease.task.number).is_none();
         let gone = project.project.state == ProjectState::Deleting;
         (project.project.tenant == tenant && known && touched && !gone).then_some(lease.task)
-    }
-
-    /// A task whose rows are gone. It must be settled.
-    pub(crate) fn drop_task(&mut self, id: TaskId) {
-        self.tasks.remove(&id);
     }
 
     /// A project whose rows are gone: nothing is left of it, its times included, so

@@ -10,6 +10,7 @@ pub(crate) mod eligibility;
 pub(crate) mod explain;
 pub(crate) mod fairness;
 pub(crate) mod order;
+pub(crate) mod overdue;
 pub(crate) mod pick;
 pub(crate) mod places;
 pub(crate) mod profile;

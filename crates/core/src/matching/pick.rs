@@ -1,31 +1,31 @@
 //! One pick: the best place for one worker, or why there is none.
 //!
 //! Candidates in the order of their turns; the first that has a ready place for the
-//! worker is the normal choice. A project that has waited for longer than the bound
-//! is overdue: it stands back for nine grants of others and gets the tenth. Places
-//! that rest after an expiry are looked at only when no candidate has a ready one.
+//! worker is the normal choice, unless an overdue project gets the grant. Places that
+//! rest after an expiry are looked at only when no candidate has a ready one.
 //!
 //! A pick looks at so many projects and places at most; then it says where it stopped
 //! and goes on when it is asked again. It never says "nothing" before it has looked at
 //! everything.
 //!
 //! Not here: what a grant changes (`engine/apply/lease.rs`), where candidates come
-//! from (`candidates.rs`).
+//! from (`candidates.rs`), who is overdue (`overdue.rs`).
 
 use std::collections::BTreeMap;
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
-use crate::limits::{LOOKS_MAX, PASSES_MAX};
+use crate::limits::LOOKS_MAX;
 use crate::matching::candidates::Candidates;
 use crate::matching::eligibility::{self, Been};
 use crate::matching::fairness::{RunnersUp, Turn};
 use crate::matching::order::{Class, PlaceKey};
+use crate::matching::overdue::{self, Late};
 use crate::matching::places::Places;
 use crate::matching::profile::{Next, ProfileId, Spent, Walk};
 use crate::matching::wishes::Wanted;
-use crate::outcome::NoWork;
+use crate::outcome::{NoWork, Overdue};
 use crate::project::{Assignment, ProjectState};
-use crate::{EngineTime, Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
+use crate::{Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
 
 /// How often a pick that found nothing begins anew because something stirred meanwhile.
 const ROUNDS_MAX: u8 = 3;
@@ -37,8 +37,10 @@ pub(crate) struct Pick {
     /// Of that task: what it takes of a time box.
     pub(crate) duration_class: u8,
     pub(crate) runners_up: RunnersUp,
-    /// An overdue project that stood back once more.
-    pub(crate) passed: Option<ProjectId>,
+    /// Whether an overdue project got the grant, or stood back for it.
+    pub(crate) overdue: Overdue,
+    /// Where the search for overdue projects goes on at the worker's next pick.
+    pub(crate) late: Option<Box<Late>>,
     /// (project, everything before this is excluded for good)
     pub(crate) cursors: Vec<(ProjectId, PlaceKey)>,
     /// It is to be asked again.
@@ -86,7 +88,7 @@ impl Ask<'_> {
     }
 
     /// The step at which the worker may have something of a project now.
-    fn step(&self, state: &State, id: ProjectId, from: u8) -> Option<u8> {
+    pub(super) fn step(&self, state: &State, id: ProjectId, from: u8) -> Option<u8> {
         if !self.wanted.admits_project(id) {
             return None;
         }
@@ -95,7 +97,7 @@ impl Ask<'_> {
 }
 
 /// What became of looking for one place.
-enum Found {
+pub(super) enum Found {
     Place(PlaceKey),
     Nothing,
     /// No more may be looked at; everything up to this place was.
@@ -172,10 +174,9 @@ fn choose(
 ) -> Result<Option<(Turn, PlaceKey)>, Tired> {
     if let Stage::Ready(..) = at.stage {
         if let Some(normal) = next_ready(state, ask, candidates, spent, at, found)? {
-            // A grant is certain. Who is overdue is looked for with new strength: else
-            // those behind many places that the worker knows would never come up.
+            // A grant is certain. Who is overdue is looked for with new strength.
             spent.looks = LOOKS_MAX;
-            return Ok(Some(overdue(state, ask, candidates, spent, normal, found)));
+            return Ok(Some(overdue::or_overdue(state, ask, candidates, spent, normal, found)));
         }
         at.stage = Stage::Resting(0, None);
     }
@@ -240,36 +241,6 @@ fn next_ready(
     }
 }
 
-/// Whether an overdue project gets the grant instead of the normal choice.
-fn overdue(
-    state: &State,
-    ask: Ask<'_>,
-    candidates: &mut Candidates<'_>,
-    spent: &mut Spent,
-    normal: (Turn, PlaceKey),
-    found: &mut Pick,
-) -> (Turn, PlaceKey) {
-    let gap = state.limits.service_gap;
-    let Some(until) = ask.now.engine.0.checked_sub(gap.0).map(EngineTime) else { return normal };
-    let mut walk = None;
-    // Where this may look at no more, nobody is overdue this time.
-    while let Next::Turn(turn, hint) = candidates.next_overdue(state, until, &mut walk, spent) {
-        if turn.project == normal.0.project {
-            return normal;
-        }
-        let Some(step) = ask.step(state, turn.project, hint) else { continue };
-        let room = state.project_room(turn.project);
-        if let Found::Place(key) = ready(state, room, ask, step, None, spent, found) {
-            if room.passes >= PASSES_MAX {
-                return (turn, key);
-            }
-            found.passed = Some(turn.project);
-            return normal;
-        }
-    }
-    normal
-}
-
 /// Who else could have had the grant: the next other requester of the tier, and the
 /// requester's next other project.
 fn runners_up(
@@ -302,7 +273,7 @@ fn runners_up(
 }
 
 /// The first ready place of a project that the worker may have.
-fn ready(
+pub(super) fn ready(
     state: &State,
     project: &ProjectRoom,
     ask: Ask<'_>,

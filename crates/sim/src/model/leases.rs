@@ -5,7 +5,7 @@
 use piecework_core::command::{LeaseTasks, TaskRef};
 use piecework_core::lease::{Lease, LeaseState};
 use piecework_core::limits::LEASE_REQUESTS_KEPT;
-use piecework_core::outcome::{Leased, NoWork};
+use piecework_core::outcome::{Leased, NoWork, Overdue};
 use piecework_core::project::Assignment;
 use piecework_core::task::TaskState;
 use piecework_core::worker::LeaseRequest;
@@ -32,7 +32,8 @@ impl Model {
         }
         let mut wanted = self.wanted(tenant, &cmd.wishes)?;
         let room = self.room(who);
-        let (mut leases, mut unfinished) = (Vec::new(), false);
+        let (mut leases, mut overdue, mut unfinished) = (Vec::new(), Vec::new(), false);
+        self.believe(tenant);
         if let Some(task) = &cmd.task {
             let task = self.named_task(tenant, who, task, room)?;
             leases.push(self.grant(who, task, cmd, RunnersUp::default()));
@@ -55,10 +56,12 @@ impl Model {
                     unfinished = again;
                     break;
                 }
-                let Some(picked) = self.pick(tenant, who, &wanted) else { break };
-                if let Some(passed) = picked.passed {
-                    self.projects.get_mut(&passed).expect("a candidate").passes += 1;
+                let said = self.said.get(leases.len()).copied();
+                let Some(picked) = self.pick(tenant, who, &wanted, said) else { break };
+                if let Overdue::StoodBack(project) = picked.overdue {
+                    self.projects.get_mut(&project).expect("a candidate").passes += 1;
                 }
+                overdue.push(picked.overdue);
                 if let Some(left) = &mut wanted.left {
                     let order = self.tasks[&picked.task].record.order;
                     let expected = self.expected(who, picked.task.project, &order);
@@ -76,7 +79,7 @@ impl Model {
         }
         self.remember_request(who, cmd, leases.iter().map(|l| l.id).collect());
         let grants = leases.iter().map(|l| self.grant_of(l)).collect();
-        Ok(Outcome::Leased(Leased { grants, ..Leased::default() }))
+        Ok(Outcome::Leased(Leased { grants, overdue, ..Leased::default() }))
     }
 
     fn asked_before(

@@ -12,6 +12,7 @@ mod answers;
 mod claims;
 mod creates;
 mod ends;
+mod gap;
 mod leases;
 mod lookup;
 mod pick;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use piecework_core::change::{Change, CreateKeyId, CreateKeyRow, PartitionRow};
 use piecework_core::event::{ResultState, TaskResult};
 use piecework_core::lease::Lease;
+use piecework_core::outcome::Overdue;
 use piecework_core::project::{Project, ProjectTally, Sweep, Terms};
 use piecework_core::requester::Requester;
 use piecework_core::task::{TaskRecord, TaskSpec};
@@ -65,6 +67,10 @@ pub struct Model {
     next_grants: BTreeMap<Payer, u64>,
     /// Of the command at hand: leases that it got, and whether it is to be asked again.
     stopped: Option<(usize, bool)>,
+    /// Per grant, what the engine says of overdue projects.
+    said: Vec<Overdue>,
+    /// Tenants that had more than a pick looks at in one go.
+    much: BTreeSet<TenantId>,
     /// Of the command at hand: when, rows as they were, rows that only come.
     now: Now,
     before: BTreeMap<RowKey, Option<Change>>,
@@ -138,6 +144,8 @@ impl Model {
             drafts: BTreeMap::new(),
             next_grants: BTreeMap::new(),
             stopped: None,
+            said: Vec::new(),
+            much: BTreeSet::new(),
             now: Now::default(),
             before: BTreeMap::new(),
             new: BTreeMap::new(),
@@ -147,7 +155,8 @@ impl Model {
     /// Applies the next command of the journal's order and says what must come of it.
     ///
     /// `position`: what it gets if it changes anything. `outcome`: what the engine
-    /// said, of which only one thing counts: where a pick stopped to go on later.
+    /// said, of which two things count, where there is more than a pick looks at in one
+    /// go: where it stopped to go on later, and whom it found to be overdue.
     /// Refused commands and reads may be given, too: they change nothing.
     pub fn apply(
         &mut self,
@@ -160,6 +169,10 @@ impl Model {
         self.stopped = match outcome {
             Ok(Outcome::Leased(leased)) => Some((leased.grants.len(), leased.unfinished)),
             _ => None,
+        };
+        self.said = match outcome {
+            Ok(Outcome::Leased(leased)) => leased.overdue.clone(),
+            _ => Vec::new(),
         };
         let outcome = self.decide(request);
         self.tidy_leases();

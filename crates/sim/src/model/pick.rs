@@ -1,6 +1,6 @@
 //! The best place for a worker: by looking at every place there is.
 
-use piecework_core::outcome::NoWork;
+use piecework_core::outcome::{NoWork, Overdue};
 use piecework_core::project::{Assignment, ProjectState};
 use piecework_core::task::TaskOrder;
 use piecework_core::{EngineTime, ProjectId, Refusal, TaskId, TaskNumber, TenantId, WorkerId};
@@ -11,15 +11,13 @@ use super::wishes::Wanted;
 
 /// Projects and places that a pick looks at in one go.
 const LOOKS_MAX: usize = 256;
-/// Grants that an overdue project stands back for.
-const PASSES: u8 = 9;
 
 /// What a pick chose.
 pub(super) struct Picked {
     pub(super) task: TaskId,
     pub(super) runners_up: RunnersUp,
-    /// An overdue project that stood back.
-    pub(super) passed: Option<ProjectId>,
+    /// What it means to who waits too long.
+    pub(super) overdue: Overdue,
 }
 
 /// A place's rank inside its project.
@@ -34,9 +32,16 @@ fn rank(lapsed: bool, order: &TaskOrder, number: TaskNumber) -> Rank {
 
 impl Model {
     /// By turn the first candidate that has a ready place; where none has, the first
-    /// that has a resting one. But an overdue candidate that stood back nine times
-    /// gets the grant instead, the one that waits longest first.
-    pub(super) fn pick(&self, tenant: TenantId, who: WorkerId, wanted: &Wanted) -> Option<Picked> {
+    /// that has a resting one. But an overdue candidate may get the grant instead.
+    ///
+    /// `said`: what the engine says of overdue projects.
+    pub(super) fn pick(
+        &self,
+        tenant: TenantId,
+        who: WorkerId,
+        wanted: &Wanted,
+        said: Option<Overdue>,
+    ) -> Option<Picked> {
         let mut candidates = self.candidates(tenant, who, wanted);
         candidates.sort_by_key(|(turn, _)| *turn);
         let with = |rests: bool| {
@@ -45,28 +50,17 @@ impl Model {
             };
             candidates.iter().filter_map(best).collect::<Vec<_>>()
         };
-        let (ready, mut passed) = (with(false), None);
-        let (turn, task) = match ready.first() {
-            None => *with(true).first()?,
+        let ready = with(false);
+        let ((turn, task), overdue) = match ready.first() {
+            None => (*with(true).first()?, Overdue::Nobody),
             Some(normal) => {
-                let since = |turn: &Turn| self.projects[&turn.project].waiting_since;
-                let gap = self.limits.service_gap;
-                let overdue = ready.iter().filter(|(t, _)| self.now.engine - since(t) >= gap);
-                match overdue.min_by_key(|(t, _)| (since(t), t.project)) {
-                    Some(overdue) if overdue.0.project != normal.0.project => {
-                        if self.projects[&overdue.0.project].passes >= PASSES {
-                            *overdue
-                        } else {
-                            passed = Some(overdue.0.project);
-                            *normal
-                        }
-                    }
-                    _ => *normal,
-                }
+                let waited = self.overdue(&ready, normal.0.project);
+                let said = said.filter(|_| self.much.contains(&tenant));
+                self.with_gap(*normal, &waited, said)
             }
         };
         let turns: Vec<Turn> = candidates.iter().map(|(turn, _)| *turn).collect();
-        Some(Picked { task, runners_up: RunnersUp::of(&turn, &turns), passed })
+        Some(Picked { task, runners_up: RunnersUp::of(&turn, &turns), overdue })
     }
 
     /// Projects of the rota, where the daemon picks, that the wishes name and that the

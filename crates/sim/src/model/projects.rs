@@ -5,7 +5,9 @@ use piecework_core::command::{Steer, SteerProject, UpdateProject};
 use piecework_core::event::Log;
 use piecework_core::lease::Revocation;
 use piecework_core::project::{ProjectState, Sweep};
-use piecework_core::{Kind, Outcome, ProjectId, Refusal, Revision, TaskId, TaskNumber, TenantId};
+use piecework_core::{
+    Kind, LeaseId, Outcome, ProjectId, Refusal, Revision, TaskId, TaskNumber, TenantId,
+};
 
 use super::Model;
 use super::written::RowKey;
@@ -156,7 +158,12 @@ impl Model {
             for task in tasks {
                 self.tasks.remove(&task);
                 self.results.remove(&task);
-                self.drafts.retain(|lease, _| lease.task != task);
+            }
+            let drafts: Vec<LeaseId> =
+                self.drafts.keys().filter(|lease| lease.task.project == id).copied().collect();
+            for lease in drafts {
+                self.touch(RowKey::Draft(lease));
+                self.drafts.remove(&lease);
             }
             self.projects.get_mut(&id).expect("a project with a sweep").gone = counts;
             self.sweeps.insert(id, Sweep { next: TaskNumber(last.0 + 1), ..sweep });

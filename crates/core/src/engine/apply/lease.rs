@@ -13,7 +13,7 @@ use crate::matching::fairness::{self, RunnersUp};
 use crate::matching::pick;
 use crate::matching::wishes::{Wanted, pace};
 use crate::matching::{eligibility, explain};
-use crate::outcome::{Leased, NoWork};
+use crate::outcome::{Leased, NoWork, Overdue};
 use crate::planted::{self, Mistake};
 use crate::project::Assignment;
 use crate::worker::LeaseRequest;
@@ -31,11 +31,12 @@ pub(super) fn lease(
     }
     let (id, wanted) = (worker.worker.id, Wanted::of(state, tenant, &cmd.wishes)?);
     let room = eligibility::room(worker, changes.now);
-    let (leases, unfinished) = if let Some(reference) = &cmd.task {
+    let Picked { leases, overdue, unfinished } = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);
         let none = (task, RunnersUp::default());
-        (vec![grant(state, changes, id, none, request, cmd)], false)
+        let leases = vec![grant(state, changes, id, none, request, cmd)];
+        Picked { leases, ..Picked::default() }
     } else {
         let most = match room {
             Ok(most) => most,
@@ -57,7 +58,17 @@ pub(super) fn lease(
     }
     let grants = leases.iter().map(|l| grant_view(state, l, changes.now)).collect();
     remember(state, changes, id, cmd, leases.iter().map(|l| l.id).collect());
-    Ok(Outcome::Leased(Leased { grants, ..Leased::default() }))
+    Ok(Outcome::Leased(Leased { grants, overdue, ..Leased::default() }))
+}
+
+/// What was picked for one call.
+#[derive(Default)]
+struct Picked {
+    leases: Vec<Lease>,
+    /// Per lease.
+    overdue: Vec<Overdue>,
+    /// More is to be looked at.
+    unfinished: bool,
 }
 
 fn nothing(why: NoWork) -> Outcome {
@@ -112,7 +123,7 @@ fn named(
     Ok(id)
 }
 
-/// Up to `cmd.count` places by the daemon's order, and whether more is to be looked at.
+/// Up to `cmd.count` places by the daemon's order.
 fn picked(
     state: &mut State,
     changes: &mut Changes,
@@ -120,11 +131,11 @@ fn picked(
     wanted: &Wanted,
     cmd: &LeaseTasks,
     most: u32,
-) -> (Vec<Lease>, bool) {
-    let (mut leases, mut left, mut unfinished) = (Vec::new(), wanted.within(), false);
+) -> Picked {
+    let (mut all, mut left) = (Picked::default(), wanted.within());
     for _ in 0..cmd.count.min(most) {
         let found = state.pick(worker, wanted, left, changes.now);
-        unfinished = found.unfinished;
+        all.unfinished = found.unfinished;
         let Some(task) = found.task else { break };
         left = left.map(|left| {
             let project = state.project_room(task.project);
@@ -132,14 +143,15 @@ fn picked(
             let pace = pace.filter(|_| !planted::is(Mistake::BoxIgnored));
             Millis(left.0.saturating_sub(pace.map_or(0, |pace| pace.expected.0)))
         });
-        if let Some(passed) = found.passed.filter(|_| !planted::is(Mistake::GapIgnored)) {
-            state.project_room_mut(passed).passes += 1;
+        if let Overdue::StoodBack(project) = found.overdue {
+            state.project_room_mut(project).passes += u8::from(!planted::is(Mistake::GapIgnored));
         }
         let request = next_request(state, cmd, worker);
-        leases.push(grant(state, changes, worker, (task, found.runners_up), request, cmd));
+        all.leases.push(grant(state, changes, worker, (task, found.runners_up), request, cmd));
+        all.overdue.push(found.overdue);
     }
-    bundle(state, changes, wanted.within(), &mut leases);
-    (leases, unfinished)
+    bundle(state, changes, wanted.within(), &mut all.leases);
+    all
 }
 
 /// What is granted together has one deadline, since it is taken along together: that
