@@ -46,7 +46,36 @@ impl Candidates<'_> {
                 }
                 match turns.iter().find(|turn| walk.is_before(turn)) {
                     Some(turn) => {
-                        *walk = Walk::at(turn);
+                        walk.go_to(turn);
+                        Next::Turn(*turn, 0)
+                    }
+                    None => Next::End,
+                }
+            }
+        }
+    }
+
+    /// The next one in turn of the winner's own requester and tier.
+    pub(crate) fn next_own(
+        &mut self,
+        state: &State,
+        winner: &Turn,
+        after: &mut Option<(u64, ProjectId)>,
+        spent: &mut Spent,
+    ) -> Next {
+        match self {
+            Candidates::Profile(profile) => profile.next_own(state, winner, after, spent),
+            Candidates::Few { turns, .. } => {
+                if !spent.look() {
+                    return Next::Tired;
+                }
+                let own = |turn: &&Turn| {
+                    (turn.tier, turn.requester) == (winner.tier, winner.requester)
+                        && after.is_none_or(|at| (turn.project_time, turn.project) > at)
+                };
+                match turns.iter().find(own) {
+                    Some(turn) => {
+                        *after = Some((turn.project_time, turn.project));
                         Next::Turn(*turn, 0)
                     }
                     None => Next::End,

@@ -132,8 +132,6 @@ pub(crate) fn pick(
     let (turn, key) = chosen;
     found.task = Some(TaskId { project: turn.project, number: key.task });
     found.duration_class = key.class.duration;
-    // The grant is certain: who else could have had it is looked for with new strength.
-    spent.looks = LOOKS_MAX;
     found.runners_up = runners_up(state, ask, candidates, &turn, spent);
     found
 }
@@ -240,7 +238,7 @@ fn next_ready(
 }
 
 /// Who else could have had the grant: the next other requester of the tier, and the
-/// requester's next other project.
+/// requester's next other project. Each is looked for with new strength.
 fn runners_up(
     state: &State,
     ask: Ask<'_>,
@@ -249,22 +247,23 @@ fn runners_up(
     spent: &mut Spent,
 ) -> RunnersUp {
     let mut found = RunnersUp::default();
-    let mut walk = Walk::tier(winner.tier);
-    while found.requester.is_none() || found.project.is_none() {
-        let Next::Turn(turn, hint) = candidates.next_turn(state, &mut walk, spent) else { break };
+    spent.looks = LOOKS_MAX;
+    let mut walk = Walk::others(winner);
+    while let Next::Turn(turn, hint) = candidates.next_turn(state, &mut walk, spent) {
         if turn.tier != winner.tier {
             break;
         }
-        let own = turn.requester == winner.requester;
-        if own && found.project.is_some() || !own && found.requester.is_some() {
-            walk.next_requester();
-        } else if turn.project != winner.project && ask.step(state, turn.project, hint).is_some() {
-            if own {
-                found.project = Some(turn.project_time);
-            } else {
-                found.requester = Some((turn.requester_time, turn.requester));
-            }
-            walk.next_requester();
+        if ask.step(state, turn.project, hint).is_some() {
+            found.requester = Some((turn.requester_time, turn.requester));
+            break;
+        }
+    }
+    spent.looks = LOOKS_MAX;
+    let mut after = None;
+    while let Next::Turn(turn, hint) = candidates.next_own(state, winner, &mut after, spent) {
+        if turn.project != winner.project && ask.step(state, turn.project, hint).is_some() {
+            found.project = Some(turn.project_time);
+            break;
         }
     }
     found

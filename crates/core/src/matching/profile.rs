@@ -62,6 +62,8 @@ pub(crate) struct Walk {
     project: Option<(u64, ProjectId)>,
     /// Nothing is left of that requester.
     past: bool,
+    /// This requester is left out.
+    without: Option<RequesterId>,
 }
 
 /// What a step of a walk came to.
@@ -101,30 +103,30 @@ impl Spent {
 }
 
 impl Walk {
-    /// From the first requester of a tier on.
-    pub(crate) fn tier(tier: u8) -> Walk {
-        Walk { turn: Some((tier, 0, RequesterId(0))), project: None, past: false }
+    /// From the first requester of the winner's tier on, leaving out the winner's own.
+    pub(crate) fn others(winner: &Turn) -> Walk {
+        let turn = Some((winner.tier, 0, RequesterId(0)));
+        Walk { turn, without: Some(winner.requester), ..Walk::default() }
     }
 
-    /// At this project: what comes after it is next.
-    pub(crate) fn at(turn: &Turn) -> Walk {
-        let key = (turn.tier, turn.requester_time, turn.requester);
-        Walk { turn: Some(key), project: Some((turn.project_time, turn.project)), past: false }
+    /// Goes to this project: what comes after it is next.
+    pub(crate) fn go_to(&mut self, turn: &Turn) {
+        self.turn = Some((turn.tier, turn.requester_time, turn.requester));
+        self.project = Some((turn.project_time, turn.project));
+        self.past = false;
     }
 
     /// Whether a project is still to come.
     pub(crate) fn is_before(&self, turn: &Turn) -> bool {
+        if self.without == Some(turn.requester) {
+            return false;
+        }
         let key = (turn.tier, turn.requester_time, turn.requester);
         match self.turn {
             None => true,
             Some(at) if self.past => key > at,
             Some(at) => (key, Some((turn.project_time, turn.project))) > (at, self.project),
         }
-    }
-
-    /// Leaves out what is left of the requester that it stands at.
-    pub(crate) fn next_requester(&mut self) {
-        self.past = true;
     }
 }
 
@@ -235,7 +237,11 @@ impl Profile {
                 return Next::End;
             };
             if walk.past || walk.turn != Some(key) {
-                *walk = Walk { turn: Some(key), project: None, past: false };
+                let past = walk.without == Some(key.2);
+                *walk = Walk { turn: Some(key), project: None, past, ..*walk };
+                if past {
+                    continue;
+                }
             }
             let account = Account { tier: key.0, requester: key.2 };
             let Some(seat) = self.seats.get(&account) else { return Next::End };
@@ -260,6 +266,38 @@ impl Profile {
             } else {
                 walk.project = Some((time, id));
                 return Next::Turn(turn, self.entries[&id].step);
+            }
+        }
+        Next::Tired
+    }
+
+    /// The next project in turn of the winner's own requester and tier.
+    pub(crate) fn next_own(
+        &mut self,
+        state: &State,
+        winner: &Turn,
+        after: &mut Option<(u64, ProjectId)>,
+        spent: &mut Spent,
+    ) -> Next {
+        let account = Account { tier: winner.tier, requester: winner.requester };
+        while spent.look() {
+            let Some(seat) = self.seats.get(&account) else { return Next::End };
+            let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+            let Some((time, id)) = seat.projects.range(range).next().copied() else {
+                return Next::End;
+            };
+            let Some(room) = state.projects.get(&id) else {
+                self.remove(id);
+                continue;
+            };
+            if !room.in_rota {
+                self.take_out(id);
+                spent.absent.push(id);
+            } else if room.tally.virtual_time != time {
+                self.rekey(room);
+            } else {
+                *after = Some((time, id));
+                return Next::Turn(state.turn_of(room), self.entries[&id].step);
             }
         }
         Next::Tired
