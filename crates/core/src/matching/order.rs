@@ -68,6 +68,11 @@ impl PlaceKey {
         PlaceKey { ready_at, task, class, ..self }
     }
 
+    /// Right after this place, among those of its class.
+    pub(crate) fn next_of_class(self) -> PlaceKey {
+        PlaceKey { task: TaskNumber(self.task.0.saturating_add(1)), ..self }
+    }
+
     pub(crate) fn ready_at(&self) -> EngineTime {
         self.ready_at
     }
