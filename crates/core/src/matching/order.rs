@@ -237,15 +237,17 @@ impl Order {
     /// Takes an untouched task out of its run.
     pub(crate) fn touch(&mut self, number: TaskNumber) -> Option<TaskOrder> {
         let (first, run) = self.run_of(number)?;
-        self.untouched.remove(&first);
-        self.take(PlaceKey::new(first, &run.order, false));
-        self.untouched_tasks -= 1;
-        if first < number {
-            self.add_run(first, Run { last: TaskNumber(number.0 - 1), order: run.order });
-        }
+        // What is left first: most often it takes the place of what goes.
         if number < run.last {
             self.add_run(TaskNumber(number.0 + 1), run);
         }
+        if first < number {
+            self.untouched.insert(first, Run { last: TaskNumber(number.0 - 1), ..run });
+        } else {
+            self.untouched.remove(&first);
+            self.take(PlaceKey::new(first, &run.order, false));
+        }
+        self.untouched_tasks -= 1;
         Some(run.order)
     }
 

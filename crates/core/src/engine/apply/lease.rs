@@ -236,8 +236,8 @@ fn charge(
     let project_time = fairness::project_time(turn.project_time, runners_up.project);
     let profile = state.worker_room(worker).standing.map(|standing| standing.profile);
     let room = state.tenant_mut(tenant);
-    room.accounts.remove(account, was, project);
     room.accounts.add(account, time, project);
+    room.accounts.remove(account, was, project);
     if let Some(profile) = profile.and_then(|profile| room.profiles.get_mut(profile)) {
         profile.charged(&Turn { requester_time: time, project_time, ..turn });
     }
