@@ -32,6 +32,7 @@ pub(crate) fn counted<T>(step: impl FnOnce() -> T) -> T {
 }
 
 /// From here on steps count.
+#[inline(never)]
 pub(crate) fn prepared() {
     PREPARED.store(true, Ordering::Relaxed);
     dump();

@@ -40,6 +40,7 @@ pub(crate) fn answer(market: &mut Market, n: usize) -> Turns {
     let lease = lease.expect("there is work");
     market.submit(&worker, lease.id);
     market.forget();
+    market.wait(1);
     turns
 }
 

@@ -224,6 +224,9 @@ impl ProjectRoom {
     }
 
     pub(crate) fn terms(&self, revision: Revision) -> &Terms {
+        if revision == self.project.revision {
+            return &self.project.spec.terms;
+        }
         self.terms.get(&revision).map_or(&self.project.spec.terms, |terms| terms)
     }
 

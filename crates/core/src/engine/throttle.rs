@@ -29,7 +29,11 @@ impl State {
         let room = self.project_room_mut(id);
         let (requester, own) = (room.project.requester, room.project.spec.grants_per_minute);
         room.paid.grant(own, now);
+        let free = own == 0 && room.throttled_until.is_none();
         let shared = self.requesters[&requester].grants_per_minute;
+        if free && shared == 0 {
+            return;
+        }
         if shared == 0 {
             return self.throttle(id, changes);
         }

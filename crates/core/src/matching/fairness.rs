@@ -66,34 +66,44 @@ pub(crate) fn project_time(own: u64, runner_up: Option<u64>) -> u64 {
 /// The virtual times of one tenant's requesters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Accounts {
-    of: BTreeMap<Account, BTreeSet<(u64, ProjectId)>>,
+    of: BTreeMap<Account, Times>,
+}
+
+/// The times that the projects of an account remember, and the largest: every look at
+/// a project asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Times {
+    largest: u64,
+    projects: BTreeSet<(u64, ProjectId)>,
 }
 
 impl Accounts {
     /// A requester's time in a tier: its projects' largest; 0 without projects.
     pub(crate) fn time(&self, account: Account) -> u64 {
-        let projects = self.of.get(&account);
-        projects.and_then(|projects| projects.last()).map_or(0, |(time, _)| *time)
+        self.of.get(&account).map_or(0, |times| times.largest)
     }
 
     /// All projects of a requester.
     pub(crate) fn projects(&self, requester: RequesterId) -> impl Iterator<Item = ProjectId> + '_ {
         let tiers =
             (0..=TIER_MAX).filter_map(move |tier| self.of.get(&Account { tier, requester }));
-        tiers.flatten().map(|(_, project)| *project)
+        tiers.flat_map(|times| &times.projects).map(|(_, project)| *project)
     }
 
     /// A project stands in this tier and remembers this time.
     pub(crate) fn add(&mut self, account: Account, time: u64, project: ProjectId) {
-        self.of.entry(account).or_default().insert((time, project));
+        let times = self.of.entry(account).or_default();
+        times.projects.insert((time, project));
+        times.largest = times.largest.max(time);
     }
 
     /// A project stands there no more.
     pub(crate) fn remove(&mut self, account: Account, time: u64, project: ProjectId) {
-        let Some(projects) = self.of.get_mut(&account) else { return };
-        projects.remove(&(time, project));
-        if projects.is_empty() {
-            self.of.remove(&account);
+        let Some(times) = self.of.get_mut(&account) else { return };
+        times.projects.remove(&(time, project));
+        match times.projects.last() {
+            Some((largest, _)) => times.largest = *largest,
+            None => _ = self.of.remove(&account),
         }
     }
 }

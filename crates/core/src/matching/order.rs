@@ -68,6 +68,11 @@ impl PlaceKey {
         PlaceKey { ready_at, task, class, ..self }
     }
 
+    /// Right after this place, among those of its class.
+    pub(crate) fn next_of_class(self) -> PlaceKey {
+        PlaceKey { task: TaskNumber(self.task.0.saturating_add(1)), ..self }
+    }
+
     pub(crate) fn ready_at(&self) -> EngineTime {
         self.ready_at
     }
@@ -235,15 +240,17 @@ impl Order {
     /// Takes an untouched task out of its run.
     pub(crate) fn touch(&mut self, number: TaskNumber) -> Option<TaskOrder> {
         let (first, run) = self.run_of(number)?;
-        self.untouched.remove(&first);
-        self.take(PlaceKey::new(first, &run.order, false));
-        self.untouched_tasks -= 1;
-        if first < number {
-            self.add_run(first, Run { last: TaskNumber(number.0 - 1), order: run.order });
-        }
+        // What is left first: most often it takes the place of what goes.
         if number < run.last {
             self.add_run(TaskNumber(number.0 + 1), run);
         }
+        if first < number {
+            self.untouched.insert(first, Run { last: TaskNumber(number.0 - 1), ..run });
+        } else {
+            self.untouched.remove(&first);
+            self.take(PlaceKey::new(first, &run.order, false));
+        }
+        self.untouched_tasks -= 1;
         Some(run.order)
     }
 

@@ -14,7 +14,9 @@ use crate::matching::order::PlaceKey;
 /// Places of several classes, best first.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
-    lanes: Vec<Lane<'a>>,
+    /// Most projects have one class only.
+    first: Option<Lane<'a>>,
+    others: Vec<Lane<'a>>,
 }
 
 /// One class.
@@ -26,6 +28,7 @@ struct Lane<'a> {
     skips: usize,
     /// Everything so far is excluded for good.
     excluded: bool,
+    /// Everything before this is excluded for good.
     cursor: Option<PlaceKey>,
 }
 
@@ -34,30 +37,42 @@ impl<'a> Places<'a> {
     pub(crate) fn of(
         sets: impl Iterator<Item = (&'a BTreeSet<PlaceKey>, Option<PlaceKey>)>,
     ) -> Places<'a> {
-        let lanes = sets.map(|(set, from)| {
+        let mut lanes = sets.filter_map(|(set, from)| {
+            // A worker that has seen everything stands behind the last.
+            if from > set.last().copied() {
+                return None;
+            }
             let mut rest = match from {
                 Some(key) => set.range(key..),
                 None => set.range(..),
             };
             let head = rest.next().copied();
-            Lane { set, rest, head, skips: 0, excluded: true, cursor: None }
+            Some(Lane { set, rest, head, skips: 0, excluded: true, cursor: None })
         });
-        Places { lanes: lanes.collect() }
+        Places { first: lanes.next(), others: lanes.collect() }
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &Lane<'a>> {
+        self.first.iter().chain(&self.others)
+    }
+
+    /// Those that have a head.
+    fn heads(&mut self) -> impl Iterator<Item = &mut Lane<'a>> {
+        self.first.iter_mut().chain(&mut self.others).filter(|lane| lane.head.is_some())
     }
 
     /// The best place that was not passed yet.
     pub(crate) fn head(&self) -> Option<PlaceKey> {
-        self.lanes.iter().filter_map(|lane| lane.head).min()
+        self.lanes().filter_map(|lane| lane.head).min()
     }
 
     /// Passes the head. `for_good`: it is excluded for ever.
     pub(crate) fn pass(&mut self, for_good: bool) {
-        let lanes = self.lanes.iter_mut().filter(|lane| lane.head.is_some());
-        let Some(lane) = lanes.min_by_key(|lane| lane.head) else { return };
+        let Some(lane) = self.heads().min_by_key(|lane| lane.head) else { return };
         if for_good {
             lane.skips += 1;
             if lane.excluded {
-                lane.cursor = lane.head;
+                lane.cursor = lane.head.map(PlaceKey::next_of_class);
             }
         } else {
             // A lease or a bar ends: the cursor must not pass it.
@@ -69,8 +84,7 @@ impl<'a> Places<'a> {
     /// Passes the head and all that goes before younger places of its group: same
     /// priority, same deadline. They may be passed for now, not for good.
     pub(crate) fn pass_group(&mut self) {
-        let lanes = self.lanes.iter_mut().filter(|lane| lane.head.is_some());
-        let Some(lane) = lanes.min_by_key(|lane| lane.head) else { return };
+        let Some(lane) = self.heads().min_by_key(|lane| lane.head) else { return };
         if let Some(head) = lane.head {
             lane.go_after(head.end_of_group());
         }
@@ -78,13 +92,13 @@ impl<'a> Places<'a> {
 
     /// Goes on after this place, up to which everything was looked at before.
     pub(crate) fn go_after(&mut self, key: PlaceKey) {
-        let behind = self.lanes.iter_mut().filter(|lane| lane.head.is_some_and(|head| head <= key));
+        let behind = self.heads().filter(|lane| lane.head.is_some_and(|head| head <= key));
         behind.for_each(|lane| lane.go_after(key));
     }
 
     /// Where the worker's cursors may go, after enough skips.
     pub(crate) fn cursors(&self) -> impl Iterator<Item = PlaceKey> + '_ {
-        let worth = self.lanes.iter().filter(|lane| lane.skips > SKIPS_BEFORE_CURSOR);
+        let worth = self.lanes().filter(|lane| lane.skips > SKIPS_BEFORE_CURSOR);
         worth.filter_map(|lane| if lane.excluded { lane.head.or(lane.cursor) } else { lane.cursor })
     }
 }

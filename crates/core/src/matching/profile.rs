@@ -1,8 +1,9 @@
 //! What workers with the same traits may have: their projects, in turn.
 //!
-//! Two ordered sets per profile, kept lazily. Times only grow, so an entry whose true
-//! time is larger than its key is moved when it is met; a project that is met while
-//! it is out of the rota is taken out, and put back when it enters again.
+//! Two ordered sets per profile, kept lazily and each for itself. Times only grow, so
+//! an entry whose true time is larger than its key is moved when it is met; a project
+//! that is met while it is out of the rota is taken out, and put back when it enters
+//! again. Only the profile of the worker that got a grant learns of it at once.
 //!
 //! Invariant: every judged project that fits is an entry; an entry that is not in the
 //! sets is out of the rota and known to its room (`absent_from`); keys are never
@@ -206,36 +207,62 @@ impl Profile {
     /// A requester's time is another one, here and now: it may have sunk.
     pub(crate) fn reseat(&mut self, account: Account, time: u64) {
         let Some(seat) = self.seats.get_mut(&account) else { return };
+        if seat.time == time {
+            return;
+        }
         self.turns.remove(&(account.tier, seat.time, account.requester));
         seat.time = time;
         self.turns.insert((account.tier, time, account.requester));
     }
 
-    /// Moves an entry to its true keys.
-    fn rekey(&mut self, room: &ProjectRoom) {
-        let id = room.project.id;
-        let (time, since) = (room.tally.virtual_time, room.tally.waiting_since);
+    /// A project's time is another one: its entry moves in the order of turns.
+    fn move_in_turn(&mut self, id: ProjectId, time: u64) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let Some((old_time, old_since)) = entry.keys.replace((time, since)) else { return };
-        self.waiting.remove(&(old_since, id));
-        self.waiting.insert((since, id));
+        let Some(keys) = &mut entry.keys else { return };
+        let old = std::mem::replace(&mut keys.0, time);
         if let Some(seat) = self.seats.get_mut(&entry.account) {
-            seat.projects.remove(&(old_time, id));
+            seat.projects.remove(&(old, id));
             seat.projects.insert((time, id));
         }
+    }
+
+    /// A project waits since another time: its entry moves in the order of waiting.
+    fn move_in_waiting(&mut self, id: ProjectId, since: EngineTime) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(keys) = &mut entry.keys else { return };
+        let old = std::mem::replace(&mut keys.1, since);
+        self.waiting.remove(&(old, id));
+        self.waiting.insert((since, id));
+    }
+
+    /// A project got a grant and has these times now. Whoever walks next would find it
+    /// out of place: it is moved while it is at hand.
+    pub(crate) fn charged(&mut self, turn: &Turn) {
+        self.move_in_turn(turn.project, turn.project_time);
+        let account = Account { tier: turn.tier, requester: turn.requester };
+        self.reseat(account, turn.requester_time);
+    }
+
+    /// The requester that a walk stands at, or comes to next.
+    fn seated(&self, walk: &Walk) -> Option<TurnKey> {
+        let from = match walk.turn {
+            None => Bound::Unbounded,
+            Some(key) if walk.past => Bound::Excluded(key),
+            Some(key) => {
+                let seat = self.seats.get(&Account { tier: key.0, requester: key.2 });
+                if seat.is_some_and(|seat| seat.time == key.1) {
+                    return Some(key);
+                }
+                Bound::Included(key)
+            }
+        };
+        self.turns.range((from, Bound::Unbounded)).next().copied()
     }
 
     /// The next project in turn. Costs a look per entry met.
     pub(crate) fn next_turn(&mut self, state: &State, walk: &mut Walk, spent: &mut Spent) -> Next {
         while spent.look() {
-            let from = match walk.turn {
-                None => Bound::Unbounded,
-                Some(key) if walk.past => Bound::Excluded(key),
-                Some(key) => Bound::Included(key),
-            };
-            let Some(key) = self.turns.range((from, Bound::Unbounded)).next().copied() else {
-                return Next::End;
-            };
+            let Some(key) = self.seated(walk) else { return Next::End };
             if walk.past || walk.turn != Some(key) {
                 let past = walk.without == Some(key.2);
                 *walk = Walk { turn: Some(key), project: None, past, ..*walk };
@@ -262,7 +289,7 @@ impl Profile {
                 self.take_out(id);
                 spent.absent.push(id);
             } else if turn.project_time != time {
-                self.rekey(room);
+                self.move_in_turn(id, turn.project_time);
             } else {
                 walk.project = Some((time, id));
                 return Next::Turn(turn, self.entries[&id].step);
@@ -294,10 +321,11 @@ impl Profile {
                 self.take_out(id);
                 spent.absent.push(id);
             } else if room.tally.virtual_time != time {
-                self.rekey(room);
+                self.move_in_turn(id, room.tally.virtual_time);
             } else {
                 *after = Some((time, id));
-                return Next::Turn(state.turn_of(room), self.entries[&id].step);
+                let turn = Turn { project_time: time, project: id, ..*winner };
+                return Next::Turn(turn, self.entries[&id].step);
             }
         }
         Next::Tired
@@ -325,7 +353,7 @@ impl Profile {
                 self.take_out(id);
                 spent.absent.push(id);
             } else if room.tally.waiting_since != since {
-                self.rekey(room);
+                self.move_in_waiting(id, room.tally.waiting_since);
             } else {
                 *walk = Some((since, id));
                 return Next::Turn(state.turn_of(room), self.entries[&id].step);

@@ -9,7 +9,7 @@ use crate::engine::apply::finish;
 use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
-use crate::matching::fairness::{self, RunnersUp};
+use crate::matching::fairness::{self, RunnersUp, Turn};
 use crate::matching::why_none::why_none;
 use crate::matching::wishes::{Wanted, pace};
 use crate::matching::{eligibility, explain};
@@ -195,7 +195,7 @@ fn grant(
     cmd: &LeaseTasks,
 ) -> Lease {
     let now = changes.now;
-    charge(state, changes, task.project, runners_up);
+    charge(state, changes, (worker, task.project), runners_up);
     let mut edit = state.open(task);
     let room = state.project_room(task.project);
     let policy = room.project.spec.terms.lease;
@@ -224,7 +224,12 @@ fn grant(
 }
 
 /// Virtual time is charged at the grant; the project's wait begins anew.
-fn charge(state: &mut State, changes: &mut Changes, project: ProjectId, runners_up: RunnersUp) {
+fn charge(
+    state: &mut State,
+    changes: &mut Changes,
+    (worker, project): (WorkerId, ProjectId),
+    runners_up: RunnersUp,
+) {
     let room = state.project_room(project);
     let (tenant, account) = (room.project.tenant, room.account());
     let turn = state.turn_of(room);
@@ -232,12 +237,17 @@ fn charge(state: &mut State, changes: &mut Changes, project: ProjectId, runners_
     let cost = |requester| fairness::cost(state.weight(requester));
     let other = runners_up.requester.map(|(time, requester)| (time, cost(requester)));
     let time = fairness::requester_time(turn.requester_time, cost(account.requester), other);
-    let accounts = &mut state.tenant_mut(tenant).accounts;
-    accounts.remove(account, was, project);
-    accounts.add(account, time, project);
+    let project_time = fairness::project_time(turn.project_time, runners_up.project);
+    let profile = state.worker_room(worker).standing.map(|standing| standing.profile);
+    let room = state.tenant_mut(tenant);
+    room.accounts.add(account, time, project);
+    room.accounts.remove(account, was, project);
+    if let Some(profile) = profile.and_then(|profile| room.profiles.get_mut(profile)) {
+        profile.charged(&Turn { requester_time: time, project_time, ..turn });
+    }
     let room = state.project_room_mut(project);
     room.tally.requester_time = time;
-    room.tally.virtual_time = fairness::project_time(turn.project_time, runners_up.project);
+    room.tally.virtual_time = project_time;
     room.tally.waiting_since = changes.now.engine;
     room.passes = 0;
     changes.project(project);
