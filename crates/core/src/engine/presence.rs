@@ -31,13 +31,18 @@ impl Present {
         here.map(|(_, worker)| *worker)
     }
 
-    /// Whether it holds exactly these, but for those who left.
-    pub(crate) fn is_sound<'a>(&self, ours: impl Iterator<Item = &'a WorkerRoom>) -> bool {
-        let Some((latest, _)) = self.seen.last().copied() else { return true };
-        let rests = ours.filter(|room| !room.parked);
-        let seen = rests.filter_map(|room| Some((room.seen?, room.worker.id)));
-        let seen: BTreeSet<_> = seen.filter(|(at, _)| latest - *at <= PRESENT_FOR).collect();
-        seen == self.seen
+    /// Whether it holds whoever of these is present and does not wait, as last seen, and
+    /// of the others none but those who left.
+    pub(crate) fn is_sound<'a>(
+        &self,
+        ours: impl Iterator<Item = &'a WorkerRoom>,
+        now: EngineTime,
+    ) -> bool {
+        let rest = ours.filter(|room| !room.parked);
+        let seen = rest.filter_map(|room| Some((room.seen?, room.worker.id)));
+        let seen: BTreeSet<_> = seen.collect();
+        let mut here = seen.iter().filter(|(at, _)| now - *at <= PRESENT_FOR);
+        here.all(|entry| self.seen.contains(entry)) && self.seen.is_subset(&seen)
     }
 
     fn take_gone(&mut self, now: EngineTime) -> Vec<WorkerId> {
