@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     admin, completions, demo, explain, offers, project, replay, requester, restore, serve,
-    snapshot, submit, verify, watch, work, worker,
+    snapshot, submit, task, verify, watch, work, worker,
 };
 use crate::output::Format;
 
@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// What is asked
     #[command(subcommand)]
     Project(project::Projects),
+    /// One piece of work
+    #[command(subcommand)]
+    Task(task::Tasks),
     /// Those who answer
     #[command(subcommand)]
     Worker(worker::Workers),

@@ -34,6 +34,17 @@ pub(crate) fn task(project: &str, text: &str) -> Result<String> {
     Ok(format!("{project}/tasks/{text}"))
 }
 
+/// `cats/tasks/7` is `projects/cats/tasks/7`: the project's full name and the task's.
+pub(crate) fn full_task(text: &str) -> Result<(String, String)> {
+    let name = text.strip_prefix("projects/").unwrap_or(text);
+    let Some((project, id)) = name.split_once("/tasks/") else {
+        return Err(input(format!("`{text}` is not a task; write `PROJECT/tasks/TASK`")));
+    };
+    let project = self::project(project)?;
+    let task = task(&project, id)?;
+    Ok((project, task))
+}
+
 /// The last part of a name: what the requester calls it.
 pub(crate) fn id(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
@@ -74,6 +85,14 @@ mod tests {
             "projects/cats/tasks/7"
         );
         assert_eq!(id("projects/cats"), "cats");
+    }
+
+    #[test]
+    fn a_task_is_named_with_its_project() {
+        assert_eq!(full_task("cats/tasks/a").unwrap().1, "projects/cats/tasks/a");
+        let full = ("projects/cats".to_owned(), "projects/cats/tasks/~7".to_owned());
+        assert_eq!(full_task("projects/cats/tasks/~7").unwrap(), full);
+        assert!(full_task("a").is_err() && full_task("/tasks/a").is_err());
     }
 
     #[test]

@@ -8,8 +8,9 @@ use anyhow::Result;
 use jiff::Timestamp;
 use piecework_client::from_proto;
 use piecework_client::proto::v1::{
-    DrainResponse, Forecast, ForecastOutlook, Obstacle, Offer, Project, ProjectStats, Rating,
-    Receipt, Requester, Result as TaskResult, Snapshot, TaskExplanation, Worker, WorkerExplanation,
+    ChangedTask, DrainResponse, Forecast, ForecastOutlook, Obstacle, Offer, Project, ProjectStats,
+    Rating, Receipt, Requester, Result as TaskResult, Snapshot, TaskExplanation, Worker,
+    WorkerExplanation,
 };
 use prost::Message;
 use serde_json::Value;
@@ -142,6 +143,21 @@ impl Shown for ProjectStats {
         cells.push(spoken_money(self.payable.as_ref()));
         cells.push(outlook(self.forecast.as_ref()));
         cells
+    }
+}
+
+impl Shown for ChangedTask {
+    const MESSAGE: &'static str = "ChangedTask";
+    const COLUMNS: &'static [&'static str] = &["task", "number", "state", "overlap", "counted"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.number.to_string(),
+            plain(self.state().as_str_name(), "TASK_STATE_"),
+            self.overlap.to_string(),
+            self.counted.to_string(),
+        ]
     }
 }
 

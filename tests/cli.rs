@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use piecework_client::proto::v1::{LeaseReturn, ReturnLeasesRequest, ReturnReason};
+
 use crate::harness::{Daemon, label_of, piecework, piecework_at};
 
 fn shown(path: &Path) -> &str {
@@ -260,6 +262,71 @@ async fn explain_and_offers_tell_a_person_what_is_missing_and_what_helps() {
     stats.prints(&["not known yet"]);
     at(&["explain", "task", "maps"]).await.ended(2).says(&["PROJECT/tasks/TASK"]);
     at(&["offers", "--worker", "nobody"]).await.ended(1).says(&["WORKER_NOT_FOUND"]);
+}
+
+#[tokio::test]
+async fn the_command_that_is_advised_is_the_one_that_helps() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let at = async |args: &[&str]| piecework_at(&daemon.server(), args).await;
+    let explain = async |project: &str| {
+        let task = format!("{project}/tasks/~1");
+        let args = ["-o", "json", "explain", "task", &task, "--worker", "ann"];
+        at(&args).await.ended(0).json()
+    };
+    at(&["requester", "create", "acme", "--block", "ann"]).await.ended(0);
+    let create = ["project", "create", "cats", "--requester", "acme", "--region", "SE"];
+    let relax = ["--relax", "1h:region=SE,region=NO", "--relax", "2h"];
+    at(&[&create[..], &relax].concat()).await.ended(0);
+    platform.numbered_tasks("projects/cats", 2).await;
+    at(&["worker", "create", "ann", "--region", "FI", "--capacity", "1"]).await.ended(0);
+    // One thing after the other stands in the way, and each advice is followed.
+    for (reason, advice) in [
+        ("WORKER_BLOCKED", "piecework requester update acme --unblock ann"),
+        ("REGION_MISMATCH", "piecework project update cats --region FI"),
+    ] {
+        let told = explain("cats").await;
+        let nearest = &told["obstacles"][0]["nearest"];
+        assert_eq!(nearest["reason"], format!("ERROR_REASON_{reason}"), "{told}");
+        assert_eq!(nearest["remedy"], advice, "{told}");
+        let args: Vec<&str> = advice.split(' ').skip(1).collect();
+        at(&args).await.ended(0);
+    }
+    assert_eq!(explain("cats").await["couldLease"], 1);
+    let shown = at(&["-o", "json", "project", "get", "cats"]).await.ended(0).json();
+    let regions = |step: &serde_json::Value| step["requirements"]["regions"].to_string();
+    assert_eq!(regions(&shown), r#"["SE","FI"]"#);
+    assert_eq!(regions(&shown["relaxation"][0]), r#"["SE","NO","FI"]"#);
+    let nothing = ["project", "update", "cats"];
+    at(&nothing).await.ended(2).says(&["--region"]);
+
+    let lease = platform.lease("workers/ann", "projects/cats").await;
+    let told = at(&["explain", "worker", "ann"]).await.ended(0);
+    told.prints(&["piecework worker update ann --capacity 2"]);
+    at(&["worker", "update", "ann", "--capacity", "2"]).await.ended(0);
+    let told = at(&["-o", "json", "explain", "worker", "ann"]).await.ended(0).json();
+    assert!(told.get("blocked").is_none(), "{told}");
+    at(&["worker", "update", "ann"]).await.ended(2).says(&["--capacity"]);
+
+    // Three say that a task is broken; the advice mends that, too.
+    let report = async |worker: &str, lease: String| {
+        let reason = ReturnReason::BrokenTask.into();
+        let comment = String::new();
+        let returns = vec![LeaseReturn { lease, reason, comment }];
+        let request = ReturnLeasesRequest { worker: worker.to_owned(), returns };
+        platform.client.dispatch().return_leases(request).await.expect("an answer");
+    };
+    report("workers/ann", lease.name).await;
+    for worker in ["bob", "cid"] {
+        at(&["worker", "create", worker, "--region", "FI"]).await.ended(0);
+        let worker = format!("workers/{worker}");
+        let lease = platform.lease(&worker, "projects/cats").await;
+        report(&worker, lease.name).await;
+    }
+    let told = at(&["explain", "task", "cats/tasks/~1"]).await.ended(0);
+    told.prints(&["Nobody gets it", "piecework task requeue cats/tasks/~1"]);
+    at(&["task", "requeue", "cats/tasks/~1"]).await.ended(0).prints(&["OPEN"]);
+    at(&["task", "requeue", "cats/tasks/~1"]).await.ended(1).says(&["TASK_NOT_FAILED"]);
 }
 
 #[tokio::test]

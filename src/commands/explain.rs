@@ -7,11 +7,10 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use piecework_client::from_proto;
 use piecework_client::proto::v1::{
-    CountedObstacle, ExplainTaskRequest, ExplainWorkerRequest, Obstacle, TaskExplanation,
-    WorkerExplanation,
+    CountedObstacle, EmptyCause, EmptyReason, ExplainTaskRequest, ExplainWorkerRequest, Obstacle,
+    TaskExplanation, WorkerExplanation,
 };
 
-use crate::failure::input;
 use crate::names;
 use crate::output::{Format, print};
 use crate::quantities::spoken;
@@ -51,7 +50,8 @@ impl Explain {
         match self {
             Self::Task(task) => {
                 let worker = task.worker.as_deref().map(names::worker).transpose()?;
-                let (name, worker) = (full(&task.task)?, worker.unwrap_or_default());
+                let ((_, name), worker) =
+                    (names::full_task(&task.task)?, worker.unwrap_or_default());
                 let request = ExplainTaskRequest { name, worker, min_position: String::new() };
                 let told = answer(session.client.tasks().explain_task(request).await)?;
                 let told = told.explanation.unwrap_or_default();
@@ -71,15 +71,6 @@ impl Explain {
                 }
             }
         }
-    }
-}
-
-/// `cats/tasks/7` is `projects/cats/tasks/7`.
-fn full(text: &str) -> Result<String> {
-    let name = text.strip_prefix("projects/").unwrap_or(text);
-    match name.split_once("/tasks/") {
-        Some((project, task)) => names::task(&names::project(project)?, task),
-        None => Err(input(format!("`{text}` is not a task; write `PROJECT/tasks/TASK`"))),
     }
 }
 
@@ -147,6 +138,9 @@ fn worker_story(told: &WorkerExplanation) -> String {
     say(format!(
         "Of {projects} open projects, {could} have a task for it and {empty} have none waiting."
     ));
+    for unwished in &told.unwished {
+        say(wish_line(unwished));
+    }
     if told.truncated {
         say("There is more; not every project was looked at to its end.".to_owned());
     }
@@ -165,6 +159,18 @@ fn worker_story(told: &WorkerExplanation) -> String {
         }
     }
     story
+}
+
+/// `  2 × left out by its wish for pay: …`
+fn wish_line(unwished: &EmptyReason) -> String {
+    let (wish, change) = match unwished.cause() {
+        EmptyCause::LeftOut => ("certain projects", "ask for more of them, or use fewer --not"),
+        EmptyCause::PayloadTooLarge => ("small payloads", "raise --max-payload"),
+        EmptyCause::PayTooLow => ("pay", "lower --min-hourly, or declare how long tasks take"),
+        EmptyCause::TakesTooLong => ("time", "raise --within, or declare how long tasks take"),
+        _ => ("something else", "ask for less"),
+    };
+    format!("  {} × left out by its own wish for {wish}: {change}", unwished.projects)
 }
 
 /// `  12 × skill missing: …`
@@ -230,9 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_named_with_its_project() {
-        assert_eq!(full("cats/tasks/a").unwrap(), "projects/cats/tasks/a");
-        assert_eq!(full("projects/cats/tasks/~7").unwrap(), "projects/cats/tasks/~7");
-        assert!(full("a").is_err() && full("/tasks/a").is_err());
+    fn a_wish_that_leaves_work_out_is_told_with_what_to_change() {
+        let unwished = vec![EmptyReason { cause: EmptyCause::PayTooLow.into(), projects: 3 }];
+        let told = WorkerExplanation { unwished, ..WorkerExplanation::default() };
+        let story = worker_story(&told);
+        assert!(
+            story.contains("3 × left out by its own wish for pay: lower --min-hourly"),
+            "{story}"
+        );
     }
 }

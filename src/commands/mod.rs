@@ -12,6 +12,7 @@ pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod submit;
+pub(crate) mod task;
 pub(crate) mod verify;
 pub(crate) mod watch;
 pub(crate) mod work;
@@ -31,6 +32,7 @@ pub(crate) async fn run(cli: Cli) -> Result<()> {
         Command::Demo(command) => command.run(&connection).await,
         Command::Requester(command) => command.run(&session()?).await,
         Command::Project(command) => command.run(&session()?).await,
+        Command::Task(command) => command.run(&session()?).await,
         Command::Worker(command) => command.run(&session()?).await,
         Command::Submit(command) => command.run(&session()?).await,
         Command::Work(command) => command.run(&session()?).await,

@@ -1,4 +1,4 @@
-//! `worker create | get | list | grant | revoke | suspend | reinstate | rating`.
+//! `worker create | update | get | list | grant | revoke | suspend | reinstate | rating`.
 
 use std::time::Duration;
 
@@ -6,10 +6,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use piecework_client::proto::v1::{
     CreateWorkerRequest, GetRatingRequest, GetWorkerRequest, GrantSkillRequest, ListWorkersRequest,
-    ReinstateWorkerRequest, RevokeSkillRequest, SuspendWorkerRequest, Worker, WorkerKind,
+    ReinstateWorkerRequest, RevokeSkillRequest, SuspendWorkerRequest, UpdateWorkerRequest, Worker,
+    WorkerKind,
 };
 use piecework_client::to_proto;
+use prost_types::FieldMask;
 
+use crate::failure::input;
 use crate::names;
 use crate::quantities::{duration, pair, skill};
 use crate::session::{Session, answer};
@@ -19,6 +22,8 @@ use crate::session::{Session, answer};
 pub(crate) enum Workers {
     /// Create a worker
     Create(Create),
+    /// Change how much a worker may hold, or where it is
+    Update(Update),
     /// Show one worker
     Get {
         /// Its id
@@ -80,6 +85,19 @@ pub(crate) struct Create {
     labels: Vec<(String, String)>,
 }
 
+/// Change how much a worker may hold, or where it is
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// Its id
+    worker: String,
+    /// Leases it may hold at a time; 0: 3, or 1 for a newcomer
+    #[arg(long, value_name = "N")]
+    capacity: Option<u32>,
+    /// Where it is, such as `FI`
+    #[arg(long)]
+    region: Option<String>,
+}
+
 /// List workers
 #[derive(Debug, Args)]
 pub(crate) struct List {
@@ -138,6 +156,9 @@ impl Workers {
             Self::Create(create) => {
                 answer(workers.create_worker(create.into_request()?).await)?.worker
             }
+            Self::Update(update) => {
+                answer(workers.update_worker(update.into_request()?).await)?.worker
+            }
             Self::Get { worker } => {
                 let name = names::worker(&worker)?;
                 let request = GetWorkerRequest { name, min_position: String::new() };
@@ -176,6 +197,27 @@ impl Create {
                 labels: self.labels.into_iter().collect(),
                 ..Worker::default()
             }),
+        })
+    }
+}
+
+impl Update {
+    fn into_request(self) -> Result<UpdateWorkerRequest> {
+        let said = [("capacity", self.capacity.is_some()), ("region", self.region.is_some())];
+        let paths = said.into_iter().filter(|(_, said)| *said).map(|(path, _)| path.to_owned());
+        let paths: Vec<String> = paths.collect();
+        if paths.is_empty() {
+            return Err(input("nothing to change; say --capacity or --region"));
+        }
+        Ok(UpdateWorkerRequest {
+            worker: Some(Worker {
+                name: names::worker(&self.worker)?,
+                capacity: self.capacity.unwrap_or_default(),
+                region: self.region.unwrap_or_default(),
+                ..Worker::default()
+            }),
+            update_mask: Some(FieldMask { paths }),
+            allow_missing: false,
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Offers, wishes, explanations and forecasts through the daemon.
 
 use piecework_client::proto::v1::{
-    ErrorReason, ExplainTaskRequest, ExplainWorkerRequest, ForecastOutlook, GetProjectStatsRequest,
-    GrantSkillRequest, LeaseRequest, ListOffersRequest, Money, PaceSource, Project, Requirements,
-    SkillRequirement,
+    EmptyCause, ErrorReason, ExplainTaskRequest, ExplainWorkerRequest, ForecastOutlook,
+    GetProjectStatsRequest, GrantSkillRequest, LeaseRequest, ListOffersRequest, Money, PaceSource,
+    Project, Requirements, SkillRequirement,
 };
 
 use crate::harness::{Daemon, Platform};
@@ -109,4 +109,49 @@ async fn a_waiting_task_is_explained_until_the_advice_is_followed() {
     let stats = platform.client.projects().get_project_stats(request).await.expect("stats");
     let forecast = stats.into_inner().stats.and_then(|s| s.forecast).expect("a forecast");
     assert_eq!((forecast.outlook(), forecast.places), (ForecastOutlook::Learning, 1));
+}
+
+#[tokio::test]
+async fn an_empty_answer_names_the_wish_that_leaves_work_out() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let cats = paid(&platform, "cats", None).await;
+    let dogs = paid(&platform, "dogs", None).await;
+    let none = paid(&platform, "none", None).await;
+    platform.numbered_tasks(&cats, 3).await;
+    platform.numbered_tasks(&dogs, 3).await;
+    let ann = platform.worker("ann").await;
+    // 0.05 for 18 s are 10 an hour; the smallest payloads are two bytes.
+    let any = LeaseRequest { worker: ann.clone(), ..LeaseRequest::default() };
+    let min_hourly = Some(Money { micros: 10_000_001, currency: String::new() });
+    let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    let cases = [
+        (LeaseRequest { min_hourly, ..any.clone() }, EmptyCause::PayTooLow, "lower"),
+        (LeaseRequest { within: seconds(17), ..any.clone() }, EmptyCause::TakesTooLong, "more"),
+        (
+            LeaseRequest { max_payload_bytes: 1, ..any.clone() },
+            EmptyCause::PayloadTooLarge,
+            "raise",
+        ),
+        (
+            LeaseRequest { except_projects: vec![cats.clone(), dogs.clone()], ..any.clone() },
+            EmptyCause::LeftOut,
+            "fewer",
+        ),
+        (LeaseRequest { projects: vec![none], ..any }, EmptyCause::LeftOut, "other projects"),
+    ];
+    for (request, cause, advice) in cases {
+        let reply = platform.client.dispatch().lease(request).await.expect("an answer");
+        let reply = reply.into_inner();
+        let told = |cause| reply.empty_reasons.iter().find(|r| r.cause() == cause);
+        assert_eq!(told(cause).map(|r| r.projects), Some(2), "{reply:?}");
+        assert_eq!(told(EmptyCause::NoTasks).map(|r| r.projects), Some(1), "{reply:?}");
+        assert!(reply.empty_reason.contains(advice), "{}", reply.empty_reason);
+        let request = ExplainWorkerRequest { name: ann.clone(), ..Default::default() };
+        let idle = platform.client.workers().explain_worker(request).await.expect("explained");
+        let idle = idle.into_inner().explanation.expect("an explanation");
+        let wishes: Vec<_> = idle.unwished.iter().map(|r| (r.cause(), r.projects)).collect();
+        assert_eq!((wishes, idle.could_lease), (vec![(cause, 2)], 0), "{idle:?}");
+        assert_eq!(idle.nothing_ready, 1);
+    }
 }

@@ -10,7 +10,7 @@ use piecework_client::proto::v1::{
 };
 use tonic::Code;
 
-use crate::harness::{Daemon, refused};
+use crate::harness::{Daemon, get, refused, wait_until};
 
 #[tokio::test]
 async fn a_lease_that_ends_elsewhere_is_told_at_once_with_its_reason() {
@@ -110,4 +110,23 @@ async fn a_client_that_answers_no_ping_is_let_go_and_its_leases_stay() {
     });
     refused(ended, Code::Unavailable, Reason::StreamSilent, "");
     assert_eq!(platform.leases(&ann).await[0].name, lease.name);
+}
+
+/// A platform whose streams break and come back leaves nothing behind that waits.
+#[tokio::test]
+async fn what_a_dropped_stream_asked_for_waits_no_longer() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let [ann, ben] = platform.workers(["ann", "ben"]).await;
+    let waiting = async |calls: f64| {
+        wait_until("so many calls wait", async || {
+            let page = get(daemon.metrics(), "/metrics").await;
+            (page.value("piecework_waiting_lease_calls") == calls).then_some(())
+        })
+        .await;
+    };
+    let work = platform.synced_work(&[(&ann, 1), (&ben, 1)]).await;
+    waiting(2.0).await;
+    drop(work);
+    waiting(0.0).await;
 }

@@ -7,6 +7,7 @@
 
 use crate::command::TaskRef;
 use crate::forecast::Forecast;
+use crate::outcome::NoWork;
 use crate::project::Assignment;
 use crate::task::TaskState;
 use crate::wishes::Wishes;
@@ -105,7 +106,7 @@ pub struct TaskExplained {
 /// Why a worker is idle, or where it could work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerExplained {
-    /// Whether it showed life within the last minute.
+    /// Whether it waits for work, or showed life within the last minute.
     pub present: bool,
     /// Leases that take its capacity.
     pub holds: u32,
@@ -119,6 +120,9 @@ pub struct WorkerExplained {
     pub could_lease: u32,
     /// Of these, how many would take it and have nothing that waits for it.
     pub nothing_ready: u32,
+    /// Of these, how many it may have and leaves out by a wish of its last call for
+    /// work, ascending.
+    pub unwished: Vec<(NoWork, u32)>,
     /// Why the others have not, most projects first.
     pub obstacles: Vec<Obstacle>,
     /// Not every project was looked at.

@@ -65,6 +65,8 @@ pub const PACE_ANSWERS_PROJECT: u64 = 20;
 pub const EXPLAIN_MAX: usize = 10_000;
 /// Places of one project that an explanation looks at for one worker.
 pub const OFFER_LOOKS_MAX: usize = 256;
+/// Projects that an empty answer looks at for its reasons.
+pub const WHY_NONE_MAX: usize = 1_000;
 /// A worker is present for so long after its last command.
 pub const PRESENT_FOR: Millis = Millis::from_secs(60);
 /// Request ids of `Lease` remembered per worker.

@@ -172,6 +172,14 @@ pub enum NoWork {
     NotGranting,
     /// It has had its grants of this minute.
     Throttled,
+    /// The worker's wishes leave the project out, and something waits there.
+    LeftOut,
+    /// A payload that waits is larger than the worker wishes.
+    TooLarge,
+    /// What waits pays less an hour than the worker wishes, or nobody knows how much.
+    PaysLess,
+    /// What waits takes longer than the worker's time box, or nobody knows how long.
+    TakesLonger,
     /// Every place is taken or the worker has been there.
     NothingReady,
 }

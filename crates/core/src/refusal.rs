@@ -91,8 +91,8 @@ pub enum Refusal {
 
     #[error("worker {worker} is suspended: {reason}")]
     WorkerSuspended { worker: ClientId, reason: String },
-    #[error("worker {worker} holds {holds} leases, its capacity is {capacity}")]
-    CapacityReached { worker: ClientId, holds: u32, capacity: u32 },
+    #[error("worker {worker} holds {holds} leases, its capacity is {capacity}{}", until(*lowered))]
+    CapacityReached { worker: ClientId, holds: u32, capacity: u32, lowered: bool },
     #[error(
         "worker {worker} declined {declines} leases in a row; it gets work again in {remaining}"
     )]
@@ -124,8 +124,11 @@ pub enum Refusal {
     QuotaReached { project: ClientId, worker: ClientId, done: u32, quota: u32 },
     #[error("project {project} belongs to the requester account of worker {worker}")]
     OwnRequester { project: ClientId, worker: ClientId },
-    #[error("worker {worker} is kept away from project {project} by its requester's lists")]
-    WorkerBlocked { project: ClientId, worker: ClientId },
+    #[error(
+        "worker {worker} is kept away from project {project}: its requester {requester} {}",
+        if *blocked { "blocks it" } else { "allows only others" }
+    )]
+    WorkerBlocked { project: ClientId, worker: ClientId, requester: ClientId, blocked: bool },
     #[error("project {project} has had its grants of this minute; it grants again in {remaining}")]
     Throttled { project: ClientId, remaining: Millis },
     #[error(
@@ -136,6 +139,11 @@ pub enum Refusal {
         "worker {worker} let its lease on task {task} of project {project} expire; it gets the task again in {remaining}"
     )]
     Barred { project: ClientId, worker: ClientId, task: String, remaining: Millis },
+}
+
+/// Why a capacity may be lower than the worker's record says.
+fn until(lowered: bool) -> &'static str {
+    if lowered { " until it submits, since two leases in a row expired" } else { "" }
 }
 
 /// What kind of object a refusal is about.

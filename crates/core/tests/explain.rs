@@ -10,7 +10,8 @@ use piecework_core::explanation::{
     Explanation, Offer, PaceSource, Question, TaskExplained, WorkerExplained,
 };
 use piecework_core::forecast::{Forecast, Outlook};
-use piecework_core::limits::{LEASE_DEFAULT, TIER_DEFAULT};
+use piecework_core::limits::{LEASE_DEFAULT, TIER_DEFAULT, WHY_NONE_MAX};
+use piecework_core::outcome::{Leased, NoWork};
 use piecework_core::project::{
     Aggregation, Assignment, LeasePolicy, ProjectSpec, Requirements, Terms,
 };
@@ -129,13 +130,27 @@ impl Hall {
         }
     }
 
+    fn ask(&mut self, worker: &str, wishes: Wishes, count: u32) -> Leased {
+        let ask = LeaseTasks { count, wishes, ..LeaseTasks::any(id(worker)) };
+        loop {
+            match self.act(Command::Lease(ask.clone())) {
+                Outcome::Leased(Leased { unfinished: true, .. }) => {}
+                Outcome::Leased(leased) => return leased,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// Asks for work, so that the worker is present; returns what it got.
     fn lease(&mut self, worker: &str, wishes: Wishes, count: u32) -> Vec<LeaseId> {
-        let ask = LeaseTasks { count, wishes, ..LeaseTasks::any(id(worker)) };
-        match self.act(Command::Lease(ask)) {
-            Outcome::Leased(leased) => leased.grants.iter().map(|g| g.lease.id).collect(),
-            other => panic!("{other:?}"),
-        }
+        self.ask(worker, wishes, count).grants.iter().map(|g| g.lease.id).collect()
+    }
+
+    /// Why a worker gets nothing.
+    fn nothing(&mut self, worker: &str, wishes: Wishes) -> Vec<(NoWork, u32)> {
+        let leased = self.ask(worker, wishes, 1);
+        assert_eq!(leased.grants, []);
+        leased.none_because
     }
 
     fn answer(&mut self, worker: &str, lease: LeaseId) {
@@ -296,6 +311,116 @@ fn wishes_choose_by_project_size_pay_and_what_is_left_of_the_box() {
     assert!((5..=7).contains(&minutes), "{got:?}");
     let none = Wishes { within: Some(Millis::from_secs(59)), ..Wishes::default() };
     assert_eq!(hall.lease("ann", none, 1), []);
+}
+
+#[test]
+fn an_empty_answer_counts_a_thousand_projects_and_those_asked_for_first() {
+    let mut hall = Hall::new();
+    hall.worker("ann", &[]);
+    hall.project("oldest", spec(&[("maps", 1)], None));
+    for n in 1..=WHY_NONE_MAX {
+        hall.project(&format!("p{n}"), spec(&[], None));
+    }
+    assert_eq!(hall.nothing("ann", Wishes::default()), [(NoWork::NothingReady, 1_000)]);
+    let wish = Wishes::among(vec![id("oldest")]);
+    assert_eq!(hall.nothing("ann", wish), [(NoWork::Skill, 1)]);
+}
+
+#[test]
+fn no_wish_hides_behind_nothing_ready() {
+    let mut hall = Hall::new();
+    hall.project("quick", spec(&[], Some(60)));
+    hall.project("slow", spec(&[], Some(600)));
+    hall.project("unknown", spec(&[], None));
+    hall.project("empty", spec(&[], Some(60)));
+    hall.project("skilled", spec(&[("maps", 1)], Some(60)));
+    for (project, payload) in [("quick", 900), ("slow", 10), ("unknown", 10), ("skilled", 10)] {
+        hall.tasks(project, 1, payload);
+    }
+    hall.worker("ann", &[]);
+    let told = |wishes: Wishes, hall: &mut Hall| {
+        let none = hall.nothing("ann", wishes);
+        let idle = hall.why_idle("ann");
+        let wishes: Vec<_> = none.iter().copied().filter(|(why, _)| idle_tells(*why)).collect();
+        assert_eq!(idle.unwished, wishes, "{none:?}");
+        assert_eq!((idle.could_lease, idle.obstacles.len()), (0, 1), "{idle:?}");
+        none
+    };
+    let small = Wishes { max_payload_bytes: Some(8), ..Wishes::default() };
+    let large = (NoWork::TooLarge, 3);
+    let (skill, nothing) = ((NoWork::Skill, 1), (NoWork::NothingReady, 1));
+    assert_eq!(told(small, &mut hall), [skill, large, nothing]);
+    let paid = Wishes { min_hourly_micros: Some(5_000_000), ..Wishes::default() };
+    assert_eq!(told(paid, &mut hall), [skill, (NoWork::PaysLess, 3), nothing]);
+    let boxed = Wishes { within: Some(Millis::from_secs(59)), ..Wishes::default() };
+    assert_eq!(told(boxed, &mut hall), [skill, (NoWork::TakesLonger, 3), nothing]);
+    let except = Wishes { except: vec![id("quick"), id("slow")], ..Wishes::default() };
+    let except = Wishes { max_payload_bytes: Some(8), ..except };
+    let some = [skill, (NoWork::LeftOut, 2), (NoWork::TooLarge, 1), nothing];
+    assert_eq!(told(except, &mut hall), some);
+    let among = Wishes::among(vec![id("empty")]);
+    assert_eq!(told(among, &mut hall), [(NoWork::LeftOut, 3), nothing]);
+    // Of a project that waits with small and large, the large is told.
+    hall.tasks("quick", 1, 4);
+    let small = Wishes { max_payload_bytes: Some(8), ..Wishes::default() };
+    assert_eq!(hall.lease("ann", small.clone(), 9).len(), 1);
+    assert_eq!(told(small, &mut hall), [skill, large, nothing]);
+    // After a minute of absence nobody knows what it wished.
+    hall.wait(Millis::from_secs(61));
+    hall.worker("bob", &[]);
+    hall.lease("bob", Wishes::among(vec![id("empty")]), 1);
+    let idle = hall.why_idle("ann");
+    assert_eq!((idle.unwished, idle.could_lease), (vec![], 3));
+}
+
+fn idle_tells(why: NoWork) -> bool {
+    use NoWork::{LeftOut, PaysLess, TakesLonger, TooLarge};
+    matches!(why, LeftOut | TooLarge | PaysLess | TakesLonger)
+}
+
+#[test]
+fn who_waits_for_work_is_present_for_as_long_as_that_takes() {
+    let mut hall = Hall::new();
+    hall.project("cats", spec(&[("maps", 1)], None));
+    hall.tasks("cats", 1, 1);
+    for worker in ["ann", "bob"] {
+        hall.worker(worker, &[]);
+        hall.nothing(worker, Wishes::default());
+    }
+    let ann = hall.engine.park(hall.now, TenantId::DEFAULT, &id("ann")).expect("a worker");
+    assert_eq!(hall.why_waits("cats", 1).workers, 2, "nobody twice");
+    hall.wait(Millis::from_mins(9));
+    assert_eq!(hall.why_waits("cats", 1).workers, 1);
+    assert!(hall.why_idle("ann").present && !hall.why_idle("bob").present);
+    hall.nothing("ann", Wishes::default());
+    assert_eq!(hall.why_waits("cats", 1).workers, 1, "it asks while it waits");
+    hall.engine.unpark(hall.now, ann);
+    hall.nothing("ann", Wishes::default());
+    assert_eq!(hall.why_waits("cats", 1).workers, 1, "nobody twice");
+    hall.wait(Millis::from_secs(61));
+    assert_eq!(hall.why_waits("cats", 1).workers, 0);
+}
+
+#[test]
+fn a_throttled_project_is_told_alike_by_every_answer() {
+    let mut hall = Hall::new();
+    hall.project("cats", ProjectSpec { grants_per_minute: 2, ..spec(&[], None) });
+    hall.tasks("cats", 3, 1);
+    hall.worker("ann", &[]);
+    assert_eq!(hall.lease("ann", Wishes::default(), 9).len(), 1);
+    assert_eq!(hall.nothing("ann", Wishes::default()), [(NoWork::Throttled, 1)]);
+    let cats = Refusal::Throttled { project: id("cats"), remaining: Millis::from_secs(30) };
+    assert_eq!(hall.why_waits("cats", 2).blocked, Some(cats.clone()));
+    assert_eq!(hall.offers("ann", Wishes::default())[0].lacks, Some(cats.clone()));
+    let idle = hall.why_idle("ann");
+    assert_eq!((idle.could_lease, idle.nothing_ready), (0, 0), "{idle:?}");
+    assert_eq!(idle.obstacles.iter().map(|o| &o.nearest).collect::<Vec<_>>(), [&cats]);
+    hall.wait(Millis::from_secs(30));
+    hall.act(Command::Tick);
+    assert_eq!(hall.why_waits("cats", 2).blocked, None);
+    assert_eq!(hall.offers("ann", Wishes::default())[0].lacks, None);
+    assert_eq!(hall.why_idle("ann").could_lease, 1);
+    assert_eq!(hall.lease("ann", Wishes::default(), 9).len(), 1);
 }
 
 #[test]

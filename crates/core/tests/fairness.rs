@@ -131,6 +131,36 @@ fn the_gap_is_bounded_while_the_backlog_is_older_than_any_bound() {
     assert!(out_of_turn <= 1_000, "{out_of_turn} of 10,000: more than one in ten");
 }
 
+#[test]
+fn who_is_overdue_comes_up_behind_hundreds_of_places_that_the_worker_knows() {
+    let mut market = Market::new(Limits { service_gap: Millis(30_000), ..Limits::default() });
+    market.requester("r", 100);
+    market.project("first", "r", spec(0));
+    market.project("known", "r", ProjectSpec { overlap: 2, ..spec(4) });
+    market.worker("w");
+    market.tasks("known", 1_000, 0);
+    // What it declined bars it for a while only, so no cursor ever passes it.
+    let declined = market.ask("w", &["known"]).expect("there is work");
+    market.give_back("w", declined.id, ReturnReason::Declined);
+    for _ in 1..1_000 {
+        let lease = market.ask("w", &["known"]).expect("there is work");
+        market.submit("w", lease.id);
+    }
+    market.wait(1);
+    let late = market.project("late", "r", spec(4));
+    market.tasks("late", 1, 0);
+    market.tasks("first", 100, 0);
+    market.wait(30_000);
+    // Four picks to get past a thousand places, ten for the grant, and one to begin.
+    let served = (1..=15).find(|_| {
+        let lease = market.ask("w", &[]).expect("there is work");
+        market.submit("w", lease.id);
+        lease.id.task.project == late
+    });
+    assert!(served.is_some_and(|nth| nth > 10), "served at grant {served:?}");
+    market.check();
+}
+
 /// A random history, each grant and what it charges held against the naive rules.
 struct Court {
     market: Market,

@@ -13,18 +13,18 @@ mod timebox;
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use piecework_client::proto::v1::{
     AnswerField, AnswerFieldKind, AnswerSchema, CreateProjectRequest, CreateRequesterRequest,
-    CreateWorkerRequest, LeasePolicy, NewTask, Project, Requester, Worker, WorkerKind,
+    CreateWorkerRequest, LeasePolicy, Project, Requester, Worker, WorkerKind,
 };
-use piecework_client::{Client, Import, Retry, TaskOutcome, to_proto};
+use piecework_client::{Client, to_proto};
 use serde::Serialize;
 
 use self::notebook::Notebook;
 use self::road::Road;
 use super::images;
-use crate::failure::{Failure, one_line};
+use crate::failure::Failure;
 use crate::names::id;
 use crate::output::{Format, Output, print};
 use crate::progress::say;
@@ -177,7 +177,7 @@ async fn set_up(client: &Client, parents: &[String]) -> Result<()> {
     }
     for (project, tasks, takes) in PROJECTS {
         set_up_project(client, project, takes).await?;
-        import(client, project, tasks).await?;
+        super::import(client, project, tasks).await?;
     }
     Ok(())
 }
@@ -204,29 +204,5 @@ async fn set_up_project(client: &Client, project: &str, takes: Duration) -> Resu
         request_id: String::new(),
     };
     answer(client.projects().create_project(request).await)?;
-    Ok(())
-}
-
-async fn import(client: &Client, project: &str, tasks: u32) -> Result<()> {
-    let retry = Retry::within(Duration::from_secs(5));
-    let mut import = Import::new(client.clone(), project.to_owned(), retry);
-    let mut chunks = Vec::new();
-    for image in 0..tasks {
-        let task = NewTask {
-            task_id: images::task_id(image),
-            payload: images::payload(image),
-            content_type: "application/json".into(),
-            ..NewTask::default()
-        };
-        chunks.extend(import.push(task).await?);
-    }
-    while let Some(chunk) = import.finish().await? {
-        chunks.push(chunk);
-    }
-    for outcome in chunks.iter().flat_map(|chunk| &chunk.outcomes) {
-        if let TaskOutcome::Refused(refused) = outcome {
-            bail!("a task was refused: {}", one_line(refused));
-        }
-    }
     Ok(())
 }

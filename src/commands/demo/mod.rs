@@ -121,7 +121,7 @@ impl Demo {
 async fn play(client: &Client) -> Result<report::Report> {
     let members = crowd::members();
     set_up(client, &members).await?;
-    import(client).await?;
+    import(client, PROJECT, images::IMAGES).await?;
 
     let bar = progress::bar(u64::from(images::IMAGES), "results");
     let (finished, done) = watch::channel(false);
@@ -207,11 +207,12 @@ async fn set_up(client: &Client, members: &[Member]) -> Result<()> {
     Ok(())
 }
 
-async fn import(client: &Client) -> Result<()> {
+/// The first so many of the demo's images, as tasks of a project.
+async fn import(client: &Client, project: &str, images: u32) -> Result<()> {
     let retry = Retry::within(Duration::from_secs(5));
-    let mut import = Import::new(client.clone(), PROJECT.to_owned(), retry);
+    let mut import = Import::new(client.clone(), project.to_owned(), retry);
     let mut chunks = Vec::new();
-    for image in 0..images::IMAGES {
+    for image in 0..images {
         let task = NewTask {
             task_id: images::task_id(image),
             payload: images::payload(image),

@@ -17,9 +17,27 @@ pub(crate) struct Update {
     project: String,
     #[command(flatten)]
     fairness: Fairness,
+    /// A region in which workers may be from now on, too; several times
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<String>,
     /// Loosen nothing any more
     #[arg(long, conflicts_with = "relax")]
     no_relax: bool,
+}
+
+/// Adds regions to what is asked at first and at every step that asks for regions: no
+/// step may be stricter than the one before. False: nothing asks for any.
+fn widen(project: &mut Project, regions: &[String]) -> bool {
+    let first = project.requirements.as_mut();
+    let steps = project.relaxation.iter_mut().filter_map(|step| step.requirements.as_mut());
+    let mut asks = false;
+    for needs in first.into_iter().chain(steps).filter(|needs| !needs.regions.is_empty()) {
+        asks = true;
+        let new = regions.iter().filter(|region| !needs.regions.contains(region));
+        let new: Vec<String> = new.cloned().collect();
+        needs.regions.extend(new);
+    }
+    asks
 }
 
 impl Update {
@@ -35,8 +53,18 @@ impl Update {
             project.relaxation.clear();
             said.push("relaxation");
         }
+        if !self.regions.is_empty() {
+            if !widen(&mut project, &self.regions) {
+                return Err(input("every region is allowed already; --region would add nothing"));
+            }
+            said.push("requirements");
+            if !said.contains(&"relaxation") {
+                said.push("relaxation");
+            }
+        }
         if said.is_empty() {
-            return Err(input("nothing to change; say --tier, --grants-per-minute or --relax"));
+            let flags = "--tier, --grants-per-minute, --region or --relax";
+            return Err(input(format!("nothing to change; say {flags}")));
         }
         let paths = said.into_iter().map(str::to_owned).collect();
         let request =

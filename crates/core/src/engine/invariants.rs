@@ -167,6 +167,10 @@ fn check_accounts(state: &State) -> Result<(), Broken> {
         if tenant.accounts != accounts.remove(id).unwrap_or_default() {
             return Err(Broken::Index { index: "accounts" });
         }
+        let ours = state.workers.values().filter(|w| w.worker.tenant == *id);
+        if !tenant.present.is_sound(ours) {
+            return Err(Broken::Index { index: "present workers" });
+        }
         if !tenant.parked.is_sound() {
             return Err(Broken::Index { index: "waiting workers" });
         }

@@ -92,6 +92,11 @@ impl Parked {
         Ok(None)
     }
 
+    /// Everybody, longest idle first.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = WorkerId> + '_ {
+        self.by_idle.iter().map(|(_, worker)| *worker)
+    }
+
     /// Whether the three orders agree.
     pub(crate) fn is_sound(&self) -> bool {
         let mut again = Parked::default();
@@ -105,6 +110,7 @@ impl State {
     pub(crate) fn park(&mut self, worker: WorkerId, now: Now) {
         self.profile_of(worker, now);
         self.worker_room_mut(worker).parked = true;
+        self.seen(worker, now.engine);
         self.refile(worker);
     }
 
@@ -112,8 +118,8 @@ impl State {
     pub(crate) fn unpark(&mut self, worker: WorkerId, now: EngineTime) {
         let Some(room) = self.workers.get_mut(&worker).filter(|room| room.parked) else { return };
         room.parked = false;
-        room.seen = Some(now);
         let tenant = room.worker.tenant;
+        self.seen(worker, now);
         self.tenant_mut(tenant).parked.take(worker);
         self.own.remove(&worker);
         if self.tenants.values().all(|tenant| tenant.parked.of.is_empty()) {

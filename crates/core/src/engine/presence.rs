@@ -1,38 +1,52 @@
-//! Who is here: a worker is present for a minute after each of its commands.
+//! Who is here: a worker is present while a call of its waits for work, and for a
+//! minute after each of its commands.
 //!
 //! Known in this run of the daemon only; no row says it. A refused command shows life
 //! like any other, so this is noted before a command is decided.
 //!
-//! Not here: idle time itself (`WorkerRecord::idle_since`), who waits parked.
+//! Invariant: a worker that does not wait stands in its tenant's `Present` under the
+//! time it was last seen, until a later command finds that it has left.
+//!
+//! Not here: idle time itself (`WorkerRecord::idle_since`), who waits (`parked.rs`).
 
 use std::collections::BTreeSet;
 
 use crate::engine::State;
 use crate::engine::state::WorkerRoom;
 use crate::limits::PRESENT_FOR;
-use crate::{ClientId, Command, EngineTime, Request, WorkerId};
+use crate::matching::wishes::Wanted;
+use crate::{ClientId, Command, EngineTime, Request, TenantId, WorkerId};
 
-/// Workers by when they were last seen; those who left go with the next command.
+/// Workers of a tenant that do not wait, by when they were last seen; those who left
+/// go with the next command.
 #[derive(Debug, Default)]
 pub(crate) struct Present {
     seen: BTreeSet<(EngineTime, WorkerId)>,
 }
 
 impl Present {
-    /// Who is present now, last seen first.
-    pub(crate) fn workers(&self, now: EngineTime) -> impl Iterator<Item = WorkerId> + '_ {
+    /// Who was seen within the last minute, the last one first.
+    fn workers(&self, now: EngineTime) -> impl Iterator<Item = WorkerId> + '_ {
         let here = self.seen.iter().rev().take_while(move |(seen, _)| now - *seen <= PRESENT_FOR);
         here.map(|(_, worker)| *worker)
     }
 
-    fn note(&mut self, worker: WorkerId, before: Option<EngineTime>, now: EngineTime) {
-        if let Some(before) = before {
-            self.seen.remove(&(before, worker));
-        }
-        self.seen.insert((now, worker));
-        while self.seen.first().is_some_and(|(seen, _)| now - *seen > PRESENT_FOR) {
+    /// Whether it holds exactly these, but for those who left.
+    pub(crate) fn is_sound<'a>(&self, ours: impl Iterator<Item = &'a WorkerRoom>) -> bool {
+        let Some((latest, _)) = self.seen.last().copied() else { return true };
+        let rests = ours.filter(|room| !room.parked);
+        let seen = rests.filter_map(|room| Some((room.seen?, room.worker.id)));
+        let seen: BTreeSet<_> = seen.filter(|(at, _)| latest - *at <= PRESENT_FOR).collect();
+        seen == self.seen
+    }
+
+    fn take_gone(&mut self, now: EngineTime) -> Vec<WorkerId> {
+        let mut gone = Vec::new();
+        while let Some(first) = self.seen.first().filter(|(seen, _)| now - *seen > PRESENT_FOR) {
+            gone.push(first.1);
             self.seen.pop_first();
         }
+        gone
     }
 }
 
@@ -60,12 +74,48 @@ fn see(state: &mut State, now: EngineTime, request: &Request, worker: &ClientId)
     if !room.is_present(now) {
         room.present_since = now;
     }
-    let before = room.seen.replace(now);
-    state.present.note(id, before, now);
+    state.seen(id, now);
+}
+
+impl State {
+    /// A worker is here now, waiting or not.
+    pub(crate) fn seen(&mut self, worker: WorkerId, now: EngineTime) {
+        let room = self.worker_room_mut(worker);
+        let (before, parked, tenant) = (room.seen.replace(now), room.parked, room.worker.tenant);
+        let present = &mut self.tenant_mut(tenant).present;
+        before.into_iter().for_each(|before| _ = present.seen.remove(&(before, worker)));
+        if !parked {
+            present.seen.insert((now, worker));
+        }
+        for gone in present.take_gone(now) {
+            self.worker_room_mut(gone).asked = None;
+        }
+    }
+
+    /// Everybody of a tenant who is present: first those who wait, longest idle first,
+    /// then the others, last seen first.
+    pub(crate) fn present(
+        &self,
+        tenant: TenantId,
+        now: EngineTime,
+    ) -> impl Iterator<Item = &WorkerRoom> {
+        let room = self.tenants.get(&tenant).into_iter();
+        let present = room.flat_map(move |r| r.parked.workers().chain(r.present.workers(now)));
+        present.map(|id| self.worker_room(id))
+    }
+
+    /// What a worker asks for, until it has left.
+    pub(crate) fn asks(&mut self, worker: WorkerId, wanted: &Wanted) {
+        let room = self.worker_room_mut(worker);
+        if room.asked.as_deref() != Some(wanted) {
+            let any = *wanted == Wanted::default();
+            room.asked = (!any).then(|| Box::new(wanted.clone()));
+        }
+    }
 }
 
 impl WorkerRoom {
-    /// Whether it gave a command within the last minute.
+    /// Whether it waits for work, or gave a command within the last minute.
     pub(crate) fn is_present(&self, now: EngineTime) -> bool {
         self.parked || self.seen.is_some_and(|seen| now - seen <= PRESENT_FOR)
     }

@@ -204,6 +204,7 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         present_since: EngineTime(0),
         standing: None,
         parked: false,
+        asked: None,
         resume: None,
         late: None,
     }

@@ -24,6 +24,7 @@ use crate::matching::pick::Resume;
 use crate::matching::profile::ProfileId;
 use crate::matching::profiles::{Profiles, Standing};
 use crate::matching::rate::Paid;
+use crate::matching::wishes::Wanted;
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally, Requirements, Sweep, Terms};
 use crate::requester::Requester;
@@ -52,8 +53,6 @@ pub(crate) struct State {
     pub(crate) settled: VecDeque<(Position, TaskId)>,
     /// Tasks that a cold command waits for: they stay once they are here.
     pub(crate) pins: BTreeMap<TaskId, u32>,
-    /// Who is present now, by their last command.
-    pub(crate) present: Present,
     /// Requesters' grants against their limits.
     pub(crate) paid: BTreeMap<RequesterId, Paid>,
     /// Projects in which waiting workers may find something new.
@@ -97,6 +96,7 @@ pub(crate) struct TenantRoom {
     pub(crate) workers: BTreeMap<ClientId, WorkerId>,
     pub(crate) accounts: Accounts,
     pub(crate) profiles: Profiles,
+    pub(crate) present: Present,
     pub(crate) parked: Parked,
     /// Grows whenever somebody may find what was not there before.
     pub(crate) stirs: u64,
@@ -154,6 +154,8 @@ pub(crate) struct WorkerRoom {
     pub(crate) standing: Option<Standing>,
     /// Whether it waits for work.
     pub(crate) parked: bool,
+    /// The wishes of its last call for work, while it is present.
+    pub(crate) asked: Option<Box<Wanted>>,
     /// Where a pick stopped that looked at as much as it may.
     pub(crate) resume: Option<Box<Resume>>,
     /// Where its search for overdue projects goes on.

@@ -20,7 +20,7 @@ pub(crate) enum Unfit<'a> {
     Cancelled,
     Kind,
     OwnRequester,
-    Blocked,
+    Blocked { requester: &'a ClientId, blocked: bool },
     Region(&'a str),
     Skill { skill: &'a str, needed: u8, has: u8 },
     Rating { needed: u8, has: u8 },
@@ -41,7 +41,7 @@ pub(crate) enum Been {
 
 /// Checks everything between a worker and a project, by the project's own requirements.
 pub(crate) fn fits<'a>(
-    state: &State,
+    state: &'a State,
     worker: &'a WorkerRoom,
     project: &'a ProjectRoom,
     now: Now,
@@ -69,7 +69,7 @@ pub(crate) fn step(
 }
 
 fn meets<'a>(
-    state: &State,
+    state: &'a State,
     worker: &'a WorkerRoom,
     project: &'a ProjectRoom,
     needs: &'a Requirements,
@@ -88,8 +88,10 @@ fn meets<'a>(
     if spec.requester == Some(project.project.requester) {
         return Err(Unfit::OwnRequester);
     }
-    if state.requesters[&project.project.requester].blocks(&worker.worker.name) {
-        return Err(Unfit::Blocked);
+    let requester = &state.requesters[&project.project.requester];
+    if requester.blocks(&worker.worker.name) {
+        let blocked = requester.blocked_workers.contains(&worker.worker.name);
+        return Err(Unfit::Blocked { requester: &requester.name, blocked });
     }
     if !needs.regions.is_empty() && !needs.regions.contains(&spec.region) {
         return Err(Unfit::Region(&spec.region));
@@ -146,14 +148,15 @@ pub(crate) fn room(worker: &WorkerRoom, now: Now) -> Result<u32, Refusal> {
     let (holds, capacity) = (worker.holds(now.engine), capacity(worker));
     let capacity = capacity + u32::from(planted::is(Mistake::CapacityIgnored));
     if holds >= capacity {
-        return Err(Refusal::CapacityReached { worker: name(), holds, capacity });
+        let lowered = is_lowered(worker);
+        return Err(Refusal::CapacityReached { worker: name(), holds, capacity, lowered });
     }
     Ok(capacity - holds)
 }
 
 /// How many leases a worker may hold now.
 pub(crate) fn capacity(worker: &WorkerRoom) -> u32 {
-    if worker.record.expiries_in_a_row >= 2 {
+    if is_lowered(worker) {
         return 1;
     }
     worker.worker.spec.capacity.unwrap_or({
@@ -163,6 +166,11 @@ pub(crate) fn capacity(worker: &WorkerRoom) -> u32 {
             limits::CAPACITY_DEFAULT
         }
     })
+}
+
+/// Two expiries in a row leave room for one, until the worker submits.
+fn is_lowered(worker: &WorkerRoom) -> bool {
+    worker.record.expiries_in_a_row >= 2
 }
 
 /// Rule 10 and the bars, for a touched task. Cost: its leases.
@@ -223,7 +231,7 @@ impl Unfit<'_> {
             Unfit::Paused | Unfit::Cancelled => NoWork::NotGranting,
             Unfit::Kind => NoWork::Kind,
             Unfit::OwnRequester => NoWork::OwnRequester,
-            Unfit::Blocked => NoWork::Blocked,
+            Unfit::Blocked { .. } => NoWork::Blocked,
             Unfit::Region(_) => NoWork::Region,
             Unfit::Skill { .. } => NoWork::Skill,
             Unfit::Rating { .. } => NoWork::Rating,
@@ -240,7 +248,10 @@ impl Unfit<'_> {
             Unfit::Cancelled => Refusal::ProjectCancelled { project },
             Unfit::Kind => Refusal::KindMismatch { project, worker },
             Unfit::OwnRequester => Refusal::OwnRequester { project, worker },
-            Unfit::Blocked => Refusal::WorkerBlocked { project, worker },
+            Unfit::Blocked { requester, blocked } => {
+                let requester = requester.clone();
+                Refusal::WorkerBlocked { project, worker, requester, blocked }
+            }
             Unfit::Region(region) => {
                 Refusal::RegionMismatch { project, worker, region: region.to_owned() }
             }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::engine::{ProjectRoom, State, Task, WorkerRoom};
 use crate::explanation::Obstacle;
 use crate::matching::eligibility;
+use crate::project::ProjectState;
 use crate::task::TaskState;
 use crate::{Millis, Now, Refusal, TaskId};
 
@@ -38,12 +39,28 @@ pub(crate) fn hinders(
         eligibility::fits(state, worker, project, now).map_err(|unfit| unfit.refusal(who, what))?;
     }
     eligibility::room(worker, now)?;
-    let free_at = state.free_at(id.project);
-    if free_at > now.engine {
-        let remaining = free_at - now.engine;
-        return Err(Refusal::Throttled { project: what.clone(), remaining });
+    throttled(state, project, now).map_or(Ok(()), Err)
+}
+
+/// Whether a project, or its requester, has had its grants of this minute.
+pub(crate) fn throttled(state: &State, project: &ProjectRoom, now: Now) -> Option<Refusal> {
+    let (project, free_at) = (&project.project, state.free_at(project.project.id));
+    let remaining = (free_at > now.engine).then(|| free_at - now.engine)?;
+    Some(Refusal::Throttled { project: project.name.clone(), remaining })
+}
+
+/// What keeps a project's tasks from everybody now.
+pub(crate) fn stands_still(state: &State, room: &ProjectRoom, now: Now) -> Option<Refusal> {
+    let project = room.project.name.clone();
+    match room.project.state {
+        ProjectState::Paused if !room.grants() => Some(Refusal::ProjectPaused { project }),
+        ProjectState::Active | ProjectState::Closed | ProjectState::Paused => {
+            throttled(state, room, now)
+        }
+        ProjectState::Cancelled { .. } | ProjectState::Deleting => {
+            Some(Refusal::ProjectCancelled { project })
+        }
     }
-    Ok(())
 }
 
 /// How old a task must be for a worker, by the first step of the relaxation that it
@@ -154,7 +171,9 @@ fn missing(refusal: &Refusal) -> Option<u32> {
 /// The same, or how long is left: comparable between cases of one kind.
 fn distance(refusal: &Refusal) -> u64 {
     match refusal {
-        Refusal::CoolingDown { remaining, .. } | Refusal::Barred { remaining, .. } => remaining.0,
+        Refusal::CoolingDown { remaining, .. }
+        | Refusal::Barred { remaining, .. }
+        | Refusal::Throttled { remaining, .. } => remaining.0,
         refusal => missing(refusal).map_or(0, u64::from),
     }
 }

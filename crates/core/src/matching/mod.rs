@@ -17,4 +17,5 @@ pub(crate) mod profile;
 pub(crate) mod profiles;
 pub(crate) mod rate;
 pub(crate) mod traits;
+pub(crate) mod why_none;
 pub(crate) mod wishes;

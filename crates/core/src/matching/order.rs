@@ -125,6 +125,11 @@ impl Order {
         !self.shelves.is_empty()
     }
 
+    /// Classes of which something waits, ready or resting.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = Class> + '_ {
+        self.shelves.keys().copied()
+    }
+
     /// Whether places rest here.
     pub(crate) fn has_resting(&self) -> bool {
         self.shelves.values().any(|shelf| !shelf.resting.is_empty())

@@ -1,4 +1,4 @@
-//! One pick: the best place for one worker, or why there is none.
+//! One pick: the best place for one worker.
 //!
 //! Candidates in the order of their turns; the first that has a ready place for the
 //! worker is the normal choice, unless an overdue project gets the grant. Places that
@@ -9,9 +9,8 @@
 //! everything.
 //!
 //! Not here: what a grant changes (`engine/apply/lease.rs`), where candidates come
-//! from (`candidates.rs`), who is overdue (`overdue.rs`).
-
-use std::collections::BTreeMap;
+//! from (`candidates.rs`), who is overdue (`overdue.rs`), why there is nothing
+//! (`why_none.rs`).
 
 use crate::engine::{ProjectRoom, State, WorkerRoom};
 use crate::limits::LOOKS_MAX;
@@ -23,9 +22,8 @@ use crate::matching::overdue::{self, Late};
 use crate::matching::places::Places;
 use crate::matching::profile::{Next, ProfileId, Spent, Walk};
 use crate::matching::wishes::Wanted;
-use crate::outcome::{NoWork, Overdue};
-use crate::project::{Assignment, ProjectState};
-use crate::{Millis, Now, ProjectId, TaskId, TenantId, WorkerId};
+use crate::outcome::Overdue;
+use crate::{Millis, Now, ProjectId, TaskId};
 
 /// How often a pick that found nothing begins anew because something stirred meanwhile.
 const ROUNDS_MAX: u8 = 3;
@@ -322,35 +320,4 @@ fn may(state: &State, project: &ProjectRoom, ask: Ask<'_>, key: PlaceKey) -> Res
         Some(task) => eligibility::been(state, ask.worker, task, ask.now.engine),
         None => Ok(()),
     }
-}
-
-/// Why no project has anything for this worker: counted over the open projects.
-pub(crate) fn why_none(
-    state: &State,
-    tenant: TenantId,
-    worker: WorkerId,
-    wanted: &Wanted,
-    now: Now,
-) -> Vec<(NoWork, u32)> {
-    let mut counts = BTreeMap::new();
-    let Some(worker) = state.workers.get(&worker) else { return Vec::new() };
-    for project in state.projects.values() {
-        let ours = project.project.tenant == tenant;
-        let asked = wanted.admits_project(project.project.id);
-        let gone = project.project.state == ProjectState::Deleting;
-        if !ours || !asked || gone {
-            continue;
-        }
-        let why = if project.project.spec.assignment == Assignment::WorkerPicks {
-            NoWork::WorkerPicks
-        } else if eligibility::step(state, worker, project, now, 0).is_some() {
-            let throttled = state.free_at(project.project.id) > now.engine;
-            if throttled { NoWork::Throttled } else { NoWork::NothingReady }
-        } else {
-            let unfit = eligibility::fits(state, worker, project, now).err();
-            unfit.map_or(NoWork::NothingReady, eligibility::Unfit::no_work)
-        };
-        *counts.entry(why).or_insert(0) += 1;
-    }
-    counts.into_iter().collect()
 }

@@ -74,6 +74,11 @@ impl Profiles {
         self.stamps.range(seen + 1..).map(|(stamp, project)| (*stamp, *project))
     }
 
+    /// All projects of the tenant, those first whose rules changed last.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = ProjectId> + '_ {
+        self.stamps.values().rev().copied()
+    }
+
     /// Nothing is left of a project.
     pub(crate) fn drop_project(&mut self, stamp: u64, project: ProjectId) {
         self.stamps.remove(&stamp);

@@ -11,6 +11,7 @@ use crate::engine::{ProjectRoom, State, WorkerRoom};
 use crate::explanation::{Pace, PaceSource};
 use crate::limits::{PACE_ANSWERS_PROJECT, PACE_ANSWERS_WORKER};
 use crate::matching::order::Class;
+use crate::outcome::NoWork;
 use crate::task::TaskOrder;
 use crate::wishes::Wishes;
 use crate::{ClientId, Millis, Money, ProjectId, Refusal, TenantId};
@@ -49,6 +50,11 @@ impl Wanted {
         })
     }
 
+    /// The only projects that are asked for; empty: any.
+    pub(crate) fn projects(&self) -> &BTreeSet<ProjectId> {
+        &self.projects
+    }
+
     /// The projects to look at one by one, where there are few.
     pub(crate) fn few(&self) -> Option<&BTreeSet<ProjectId>> {
         (1..=FEW).contains(&self.projects.len()).then_some(&self.projects)
@@ -64,17 +70,37 @@ impl Wanted {
         self.max_payload_bytes.is_none_or(|max| TaskOrder::class_most(size_class) <= u64::from(max))
     }
 
-    /// Whether work for this reward at this pace may be given, with so much left of the
-    /// time box (`None`: no box).
-    pub(crate) fn admits_pace(
+    /// The wish that keeps work for this reward at this pace from being given, with so
+    /// much left of the time box (`None`: no box).
+    pub(crate) fn against_pace(
         &self,
         reward: Money,
         pace: Option<Pace>,
         left: Option<Millis>,
-    ) -> bool {
+    ) -> Option<NoWork> {
         let pays = |min| pace.is_some_and(|pace| hourly(reward, pace.expected) >= i128::from(min));
-        self.min_hourly_micros.is_none_or(pays)
-            && left.is_none_or(|left| pace.is_some_and(|pace| pace.expected <= left))
+        if !self.min_hourly_micros.is_none_or(pays) {
+            return Some(NoWork::PaysLess);
+        }
+        let fits = left.is_none_or(|left| pace.is_some_and(|pace| pace.expected <= left));
+        (!fits).then_some(NoWork::TakesLonger)
+    }
+
+    /// The first wish that keeps tasks of this class of a project from this worker.
+    fn against(
+        &self,
+        worker: &WorkerRoom,
+        project: &ProjectRoom,
+        class: Class,
+        left: Option<Millis>,
+    ) -> Option<NoWork> {
+        if !self.admits_size(class.size) {
+            return Some(NoWork::TooLarge);
+        }
+        let asks_pace = self.min_hourly_micros.is_some() || left.is_some();
+        let reward = project.project.spec.terms.reward;
+        let pace = || pace(worker, project, class.duration);
+        asks_pace.then(|| self.against_pace(reward, pace(), left)).flatten()
     }
 
     /// Whether tasks of this class of a project may be given to this worker.
@@ -85,10 +111,17 @@ impl Wanted {
         class: Class,
         left: Option<Millis>,
     ) -> bool {
-        let reward = project.project.spec.terms.reward;
-        let asks_pace = self.min_hourly_micros.is_some() || left.is_some();
-        self.admits_size(class.size)
-            && (!asks_pace || self.admits_pace(reward, pace(worker, project, class.duration), left))
+        self.against(worker, project, class, left).is_none()
+    }
+
+    /// The first wish that leaves out something that waits in a project; `None`: all
+    /// that waits there is admitted. Cost: one look per class.
+    pub(crate) fn leaves_out(&self, worker: &WorkerRoom, project: &ProjectRoom) -> Option<NoWork> {
+        let mut classes = project.order.classes();
+        if !self.admits_project(project.project.id) {
+            return classes.next().map(|_| NoWork::LeftOut);
+        }
+        classes.filter_map(|class| self.against(worker, project, class, self.within)).min()
     }
 
     /// The time box, before anything was granted in it.
@@ -146,14 +179,15 @@ mod tests {
     fn pay_and_time_are_measured_by_what_is_expected() {
         let paid = Wanted { min_hourly_micros: Some(9_500_000), ..Wanted::default() };
         // 50,000 micros for 18 s are 10 an hour; for 19 s they are 9.47.
-        assert!(paid.admits_pace(euro(50_000), seconds(18), None));
-        assert!(!paid.admits_pace(euro(50_000), seconds(19), None));
-        assert!(!paid.admits_pace(euro(50_000), None, None), "unknown");
+        assert_eq!(paid.against_pace(euro(50_000), seconds(18), None), None);
+        let less = Some(NoWork::PaysLess);
+        assert_eq!(paid.against_pace(euro(50_000), seconds(19), None), less);
+        assert_eq!(paid.against_pace(euro(50_000), None, None), less, "unknown");
         let left = Some(Millis::from_secs(420));
-        let boxed = Wanted { within: left, ..Wanted::default() };
-        assert!(boxed.admits_pace(euro(0), seconds(420), left));
-        assert!(!boxed.admits_pace(euro(0), seconds(421), left));
-        assert!(!boxed.admits_pace(euro(0), None, left), "unknown");
-        assert!(Wanted::default().admits_pace(euro(0), None, None));
+        let (boxed, longer) = (Wanted { within: left, ..Wanted::default() }, NoWork::TakesLonger);
+        assert_eq!(boxed.against_pace(euro(0), seconds(420), left), None);
+        assert_eq!(boxed.against_pace(euro(0), seconds(421), left), Some(longer));
+        assert_eq!(boxed.against_pace(euro(0), None, left), Some(longer), "unknown");
+        assert_eq!(Wanted::default().against_pace(euro(0), None, None), None);
     }
 }

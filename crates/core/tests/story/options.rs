@@ -134,6 +134,7 @@ pub(crate) fn project(
     match word {
         "title" => spec.title = value()?.into(),
         "overlap" => spec.overlap = number(value()?)?,
+        "expected" => spec.terms.expected = Some(length(value()?)?),
         "reward" => {
             let currency = Currency::USD;
             spec.terms.reward = Money { micros: number(value()?)?, currency };

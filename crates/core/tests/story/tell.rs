@@ -205,6 +205,10 @@ fn no_work(why: NoWork) -> &'static str {
         NoWork::WorkerPicks => "WORKER_PICKS",
         NoWork::NotGranting => "NOT_GRANTING",
         NoWork::Throttled => "THROTTLED",
+        NoWork::LeftOut => "LEFT_OUT",
+        NoWork::TooLarge => "TOO_LARGE",
+        NoWork::PaysLess => "PAYS_LESS",
+        NoWork::TakesLonger => "TAKES_LONGER",
         NoWork::NothingReady => "NOTHING_READY",
     }
 }

@@ -371,7 +371,7 @@ fn grant(worker: &str, skill: &str, level: &str, until: Option<&str>) -> Result<
 fn lease(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
     let worker = id(words.need("worker")?)?;
     let (mut count, mut projects, mut task, mut request_id) = (1, Vec::new(), None, None);
-    let mut claim = false;
+    let (mut claim, mut within) = (false, None);
     while let Some(word) = words.next() {
         if word == "push" {
             claim = true;
@@ -382,12 +382,13 @@ fn lease(story: &Story, words: &mut Words<'_>) -> Result<Command, String> {
             "count" => count = number(value)?,
             "from" => projects = value.split(',').map(id).collect::<Result<_, _>>()?,
             "task" => task = Some(story.task_ref(value)?),
+            "within" => within = Some(length(value)?),
             "request" => request_id = Some(id(value)?),
             other => return Err(format!("no option {other}")),
         }
     }
-    let content = Fingerprint::of(&[format!("{count} {projects:?} {task:?}").as_bytes()]);
-    let wishes = Wishes::among(projects);
+    let wishes = Wishes { within, ..Wishes::among(projects) };
+    let content = Fingerprint::of(&[format!("{count} {wishes:?} {task:?}").as_bytes()]);
     Ok(Command::Lease(LeaseTasks { worker, count, wishes, task, claim, request_id, content }))
 }
 

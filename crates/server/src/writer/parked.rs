@@ -28,6 +28,8 @@ pub(crate) struct Lot {
     of: BTreeMap<WorkerId, BTreeSet<u64>>,
     ends: BTreeSet<(EngineTime, u64)>,
     arrivals: u64,
+    /// The next call of which it is asked whether its caller has gone.
+    asking: u64,
 }
 
 impl Lot {
@@ -55,6 +57,20 @@ impl Lot {
     pub(crate) fn over(&mut self, now: EngineTime) -> Option<Parked> {
         let (until, call) = *self.ends.first()?;
         if until > now { None } else { self.take(call) }
+    }
+
+    /// Takes those of the next `most` calls whose callers have gone: what nobody waits
+    /// for is not kept to its end, nor its worker taken for present.
+    pub(crate) fn left_behind(&mut self, most: usize) -> Vec<Parked> {
+        let asked = self.calls.range(self.asking..).take(most);
+        let asked: Vec<_> =
+            asked.map(|(call, parked)| (*call, parked.waiting.reply.is_closed())).collect();
+        self.asking = asked.last().filter(|_| asked.len() == most).map_or(0, |(last, _)| last + 1);
+        asked
+            .into_iter()
+            .filter(|(_, gone)| *gone)
+            .filter_map(|(call, _)| self.take(call))
+            .collect()
     }
 
     /// The calls of a worker, in the order of arrival.

@@ -118,7 +118,7 @@ impl Model {
         for (id, venture) in &self.projects {
             let about = &venture.project;
             let gone = about.state == ProjectState::Deleting;
-            if about.tenant != tenant || !wanted.names(*id) || gone {
+            if about.tenant != tenant || gone {
                 continue;
             }
             let why = if about.spec.assignment == Assignment::WorkerPicks {
@@ -127,9 +127,13 @@ impl Model {
                 match self.step(who, *id) {
                     Err((why, _)) => why,
                     Ok(_) if self.throttled_until(*id).is_some() => NoWork::Throttled,
-                    Ok(_) => NoWork::NothingReady,
+                    Ok(_) => self.unwanted(wanted, who, *id).unwrap_or(NoWork::NothingReady),
                 }
             };
+            // Of what was not asked for, only what could be had without the wish.
+            if !wanted.names(*id) && why != NoWork::LeftOut {
+                continue;
+            }
             *counts.entry(why).or_insert(0) += 1;
         }
         counts.into_iter().collect()

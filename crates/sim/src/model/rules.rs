@@ -45,8 +45,11 @@ impl Model {
         let payer = &self.requesters[&about.requester];
         let all = payer.allowed_workers.is_empty();
         let allowed = all || payer.allowed_workers.contains(&worker);
-        if !allowed || payer.blocked_workers.contains(&worker) {
-            return Some((NoWork::Blocked, Refusal::WorkerBlocked { project, worker }));
+        let blocked = payer.blocked_workers.contains(&worker);
+        if !allowed || blocked {
+            let requester = payer.name.clone();
+            let why = Refusal::WorkerBlocked { project, worker, requester, blocked };
+            return Some((NoWork::Blocked, why));
         }
         if !needs.regions.is_empty() && !needs.regions.contains(&spec.region) {
             let region = spec.region.clone();
@@ -139,7 +142,8 @@ impl Model {
         });
         let holds = u32::try_from(holds.count()).expect("few leases");
         if holds >= capacity {
-            return Err(Refusal::CapacityReached { worker, holds, capacity });
+            let lowered = record.expiries_in_a_row >= 2;
+            return Err(Refusal::CapacityReached { worker, holds, capacity, lowered });
         }
         Ok(capacity - holds)
     }

@@ -1,8 +1,9 @@
 //! What a worker asks of its work, and how long that is expected to take.
 
+use piecework_core::outcome::NoWork;
 use piecework_core::task::TaskOrder;
 use piecework_core::wishes::Wishes;
-use piecework_core::{Millis, ProjectId, Refusal, TenantId, WorkerId};
+use piecework_core::{Millis, ProjectId, Refusal, TaskId, TenantId, WorkerId};
 
 use super::Model;
 
@@ -11,7 +12,8 @@ const OWN_ANSWERS: u32 = 5;
 /// The same for everybody's.
 const ALL_ANSWERS: u64 = 20;
 
-/// Wishes with their names looked up.
+/// Wishes with their names looked up; the default wishes nothing.
+#[derive(Default)]
 pub(super) struct Wanted {
     only: Vec<ProjectId>,
     except: Vec<ProjectId>,
@@ -72,6 +74,30 @@ impl Model {
             return Some(Millis(largest(order.duration_class)));
         }
         venture.project.spec.terms.expected.filter(|expected| expected.0 > 0)
+    }
+
+    /// The wish because of which a project, or something that waits in it, is left out:
+    /// of several the first in the order projects, size, pay, time.
+    pub(super) fn unwanted(
+        &self,
+        wanted: &Wanted,
+        who: WorkerId,
+        project: ProjectId,
+    ) -> Option<NoWork> {
+        let waits = |(id, _): &(TaskId, _)| self.place(*id).is_some();
+        let orders = self.tasks_of(project).filter(waits).map(|(_, facts)| facts.record.order);
+        let orders: Vec<TaskOrder> = orders.collect();
+        if !wanted.names(project) {
+            return (!orders.is_empty()).then_some(NoWork::LeftOut);
+        }
+        let none = Wanted::default;
+        let wishes = [
+            (NoWork::TooLarge, Wanted { max_payload_bytes: wanted.max_payload_bytes, ..none() }),
+            (NoWork::PaysLess, Wanted { min_hourly_micros: wanted.min_hourly_micros, ..none() }),
+            (NoWork::TakesLonger, Wanted { left: wanted.left, ..none() }),
+        ];
+        let hides = |wish: &Wanted| orders.iter().any(|o| !self.admits(wish, who, project, o));
+        wishes.into_iter().find_map(|(why, wish)| hides(&wish).then_some(why))
     }
 
     /// Whether the wishes admit a task: its payload's class lies below the wish, its

@@ -3,6 +3,8 @@
 //! Work is bounded: at most ten thousand workers, projects or places are looked at in
 //! one answer, which then says so.
 
+use std::collections::BTreeMap;
+
 use crate::command::TaskRef;
 use crate::engine::{ProjectRoom, State, Stop, Task, WorkerRoom, text};
 use crate::explanation::{
@@ -14,7 +16,8 @@ use crate::matching::eligibility;
 use crate::matching::explain::{self, Reasons};
 use crate::matching::order::{Class, Spot};
 use crate::matching::wishes::{self, Wanted};
-use crate::project::{Assignment, ProjectState};
+use crate::outcome::NoWork;
+use crate::project::Assignment;
 use crate::task::TaskState;
 use crate::wishes::Wishes;
 use crate::{
@@ -71,10 +74,9 @@ fn why_waits(
     match only {
         Some(worker) => look(worker),
         None => {
-            let present = state.present.workers(now.engine).map(|id| state.worker_room(id));
-            let mut ours = present.filter(|room| room.worker.tenant == tenant);
-            ours.by_ref().take(EXPLAIN_MAX).for_each(look);
-            told.truncated = ours.next().is_some();
+            let mut present = state.present(tenant, now.engine);
+            present.by_ref().take(EXPLAIN_MAX).for_each(look);
+            told.truncated = present.next().is_some();
         }
     }
     told.obstacles = reasons.counted();
@@ -97,15 +99,6 @@ fn standing(state: &State, now: Now, id: TaskId, task: Option<&Task>, name: &str
         Spot::Ready(key) => room.order.ahead_of(key, EXPLAIN_MAX),
         Spot::Nowhere | Spot::Resting(_) => (0, false),
     };
-    let project = room.project.name.clone();
-    let blocked = match room.project.state {
-        ProjectState::Active | ProjectState::Closed => None,
-        ProjectState::Paused if room.grants() => None,
-        ProjectState::Paused => Some(Refusal::ProjectPaused { project }),
-        ProjectState::Cancelled { .. } | ProjectState::Deleting => {
-            Some(Refusal::ProjectCancelled { project })
-        }
-    };
     let free = task.map_or(Ok(()), |task| explain::is_free(state, room, task, name));
     TaskExplained {
         state: task.map_or(TaskState::Open, |task| task.record.state),
@@ -113,7 +106,7 @@ fn standing(state: &State, now: Now, id: TaskId, task: Option<&Task>, name: &str
         counted: task.map_or(0, Task::counted),
         live: task.map_or(0, Task::live),
         assignment: room.project.spec.assignment,
-        blocked: free.err().or(blocked),
+        blocked: free.err().or_else(|| explain::stands_still(state, room, now)),
         ready_for: ready.then(|| now.engine - order.ready_at),
         rests_for: rests,
         ahead,
@@ -152,33 +145,66 @@ fn why_idle(state: &State, now: Now, worker: &WorkerRoom) -> WorkerExplained {
         projects: 0,
         could_lease: 0,
         nothing_ready: 0,
+        unwished: Vec::new(),
         obstacles: Vec::new(),
         truncated: false,
     };
     let (mut reasons, mut looks) = (Reasons::default(), EXPLAIN_MAX);
+    let (any, mut unwished) = (Wanted::default(), BTreeMap::new());
+    let wanted = worker.asked.as_deref().unwrap_or(&any);
     let mut rooms = open_projects(state, worker.worker.tenant);
     for room in rooms.by_ref().take(EXPLAIN_MAX) {
         told.projects += 1;
         match lacks(state, worker, room, now) {
             Err(refusal) => reasons.add(refusal, room.order.waiting()),
-            Ok(age) => match first_class(state, worker, (room, age), now, |_| true, &mut looks) {
-                Some(_) => told.could_lease += 1,
-                None => told.nothing_ready += 1,
-            },
+            Ok(age) => {
+                let wish = wish_against(worker, room, wanted);
+                let asked = |class| admits(worker, room, wanted, class);
+                let could = wish != Some(NoWork::LeftOut)
+                    && has_place(state, worker, (room, age), now, asked, &mut looks);
+                let would = wish.filter(|_| {
+                    !could && has_place(state, worker, (room, age), now, |_| true, &mut looks)
+                });
+                match would {
+                    _ if could => told.could_lease += 1,
+                    Some(wish) => *unwished.entry(wish).or_insert(0) += 1,
+                    None => told.nothing_ready += 1,
+                }
+            }
         }
     }
     told.truncated = rooms.next().is_some() || looks == 0;
     told.obstacles = reasons.counted();
+    told.unwished = unwished.into_iter().collect();
     told
 }
 
-/// Projects of a tenant that are neither cancelled nor on their way out.
-fn open_projects(state: &State, tenant: TenantId) -> impl Iterator<Item = &ProjectRoom> {
-    let ours = state.projects.values().filter(move |room| room.project.tenant == tenant);
-    ours.filter(|room| !room.is_cancelled())
+/// The wish that leaves out something that waits where the daemon picks.
+fn wish_against(worker: &WorkerRoom, room: &ProjectRoom, wanted: &Wanted) -> Option<NoWork> {
+    match room.project.spec.assignment {
+        Assignment::ServerPicks => wanted.leaves_out(worker, room),
+        Assignment::WorkerPicks => None,
+    }
 }
 
-/// How old a task must be for the worker, or why it may have none at any age.
+/// Whether the wishes admit tasks of this class. Whoever names the task judges it by
+/// itself.
+fn admits(worker: &WorkerRoom, room: &ProjectRoom, wanted: &Wanted, class: Class) -> bool {
+    match room.project.spec.assignment {
+        Assignment::ServerPicks => wanted.admits_class(worker, room, class, wanted.within()),
+        Assignment::WorkerPicks => true,
+    }
+}
+
+/// Projects of a tenant that are neither cancelled nor on their way out, those first
+/// whose rules changed last.
+fn open_projects(state: &State, tenant: TenantId) -> impl Iterator<Item = &ProjectRoom> {
+    let tenant = state.tenants.get(&tenant).into_iter();
+    let ours = tenant.flat_map(|tenant| tenant.profiles.newest_first());
+    ours.map(|id| state.project_room(id)).filter(|room| !room.is_cancelled())
+}
+
+/// How old a task must be for the worker, or why it may have none now at any age.
 fn lacks(
     state: &State,
     worker: &WorkerRoom,
@@ -186,10 +212,21 @@ fn lacks(
     now: Now,
 ) -> Result<Millis, Refusal> {
     if let Some(age) = explain::asks_age(state, worker, room, now) {
-        return Ok(age);
+        return explain::throttled(state, room, now).map_or(Ok(age), Err);
     }
     let fits = eligibility::fits(state, worker, room, now);
     fits.map(|()| Millis(0)).map_err(|unfit| unfit.refusal(&worker.worker.name, &room.project.name))
+}
+
+fn has_place(
+    state: &State,
+    worker: &WorkerRoom,
+    here: (&ProjectRoom, Millis),
+    now: Now,
+    admits: impl Fn(Class) -> bool,
+    looks: &mut usize,
+) -> bool {
+    first_class(state, worker, here, now, admits, looks).is_some()
 }
 
 /// The class of the first place that a worker may have, ready or resting; `looks`:
@@ -257,11 +294,7 @@ fn offer(
         Ok(age) => (None, age),
         Err(refusal) => (Some(refusal), Millis(0)),
     };
-    let admits = |class| match assignment {
-        Assignment::ServerPicks => wanted.admits_class(worker, room, class, wanted.within()),
-        // Whoever names the task judges it by itself.
-        Assignment::WorkerPicks => true,
-    };
+    let admits = |class| admits(worker, room, wanted, class);
     let first = first_class(state, worker, (room, age), now, admits, looks);
     let pace = wishes::pace(worker, room, first.map_or(0, |class| class.duration));
     let hourly = pace.filter(|_| reward.micros > 0).map(|pace| {

@@ -10,7 +10,7 @@ use crate::engine::{Changes, State, Stop, WorkerRoom, text};
 use crate::lease::{Grant, Lease, LeaseState};
 use crate::limits::LEASE_REQUESTS_KEPT;
 use crate::matching::fairness::{self, RunnersUp, Turn};
-use crate::matching::pick;
+use crate::matching::why_none::why_none;
 use crate::matching::wishes::{Wanted, pace};
 use crate::matching::{eligibility, explain};
 use crate::outcome::{Leased, NoWork, Overdue};
@@ -31,6 +31,10 @@ pub(super) fn lease(
     }
     let (id, wanted) = (worker.worker.id, Wanted::of(state, tenant, &cmd.wishes)?);
     let room = eligibility::room(worker, changes.now);
+    if cmd.task.is_none() {
+        state.asks(id, &wanted);
+    }
+    let worker = state.worker_room(id);
     let Picked { leases, overdue, unfinished } = if let Some(reference) = &cmd.task {
         let task = named(state, changes.now, tenant, worker, reference)?;
         let request = next_request(state, cmd, id);
@@ -53,7 +57,7 @@ pub(super) fn lease(
         return Ok(Outcome::Leased(Leased::default()));
     }
     if leases.is_empty() {
-        let none_because = pick::why_none(state, tenant, id, &wanted, changes.now);
+        let none_because = why_none(state, id, &wanted, changes.now);
         return Ok(Outcome::Leased(Leased { none_because, ..Leased::default() }));
     }
     let grants = leases.iter().map(|l| grant_view(state, l, changes.now)).collect();

@@ -173,7 +173,7 @@ fn worker_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         Refusal::WorkerSuspended { worker, reason } => {
             of_worker(failure, worker).with("suspend_reason", reason)
         }
-        Refusal::CapacityReached { worker, holds, capacity } => {
+        Refusal::CapacityReached { worker, holds, capacity, .. } => {
             of_worker(failure, worker).with("held", holds).with("capacity", capacity)
         }
         Refusal::CoolingDown { worker, declines, remaining } => {
@@ -181,7 +181,7 @@ fn worker_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         }
         Refusal::KindMismatch { project, worker }
         | Refusal::OwnRequester { project, worker }
-        | Refusal::WorkerBlocked { project, worker } => of(failure, worker, project),
+        | Refusal::WorkerBlocked { project, worker, .. } => of(failure, worker, project),
         Refusal::SkillMissing { project, worker, skill, needed, has } => {
             of(failure, worker, project)
                 .with("skill", skill)

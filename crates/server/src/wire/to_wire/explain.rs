@@ -8,10 +8,11 @@ use piecework_core::explanation::{
     Obstacle, Offer, PaceSource, TaskExplained, WorkerExplained, rounded,
 };
 use piecework_core::forecast::{Forecast, Outlook};
+use piecework_core::limits::CAPACITY_HUMAN_MAX;
 use piecework_core::{ClientId, Millis, Refusal};
 use piecework_proto::v1;
 
-use crate::wire::to_wire::{duration, money, project, task};
+use crate::wire::to_wire::{duration, lease, money, project, task};
 use crate::wire::{names, status};
 
 /// One project as a worker finds it.
@@ -75,6 +76,7 @@ pub(crate) fn worker(name: &ClientId, told: &WorkerExplained) -> v1::WorkerExpla
         projects: told.projects,
         could_lease: told.could_lease,
         nothing_ready: told.nothing_ready,
+        unwished: told.unwished.iter().copied().map(lease::reason).collect(),
         obstacles,
         unlock,
         truncated: told.truncated,
@@ -163,11 +165,12 @@ impl Facts<'_> {
             Refusal::KindMismatch { project, worker }
             | Refusal::RegionMismatch { project, worker, .. }
             | Refusal::OwnRequester { project, worker }
+            | Refusal::WorkerBlocked { project, worker, .. }
             | Refusal::AlreadyThere { project, worker, .. } => about(worker, project),
             Refusal::Barred { project, worker, remaining, .. } => {
                 Facts { remaining: Some(*remaining), ..about(worker, project) }
             }
-            Refusal::CapacityReached { worker, holds, capacity } => Facts {
+            Refusal::CapacityReached { worker, holds, capacity, .. } => Facts {
                 worker: Some(worker),
                 numbers: numbers(*capacity, *holds),
                 ..Facts::default()
@@ -178,6 +181,10 @@ impl Facts<'_> {
             }
             Refusal::WorkerSuspended { worker, .. } => {
                 Facts { worker: Some(worker), ..Facts::default() }
+            }
+            Refusal::Throttled { project, remaining } => {
+                let (project, remaining) = (Some(project), Some(*remaining));
+                Facts { project, remaining, ..Facts::default() }
             }
             Refusal::ProjectPaused { project }
             | Refusal::ProjectCancelled { project }
@@ -200,8 +207,35 @@ fn remedy(refusal: &Refusal) -> String {
         }
         Refusal::ProjectPaused { project } => format!("piecework project resume {project}"),
         Refusal::WorkerSuspended { worker, .. } => format!("piecework worker reinstate {worker}"),
+        Refusal::WorkerBlocked { worker, requester, blocked: true, .. } => {
+            format!("piecework requester update {requester} --unblock {worker}")
+        }
+        Refusal::WorkerBlocked { worker, requester, blocked: false, .. } => {
+            format!("piecework requester update {requester} --allow {worker}")
+        }
+        // Where somebody is, is no rule: the project's list is.
+        Refusal::RegionMismatch { project, region, .. } if !region.is_empty() => {
+            format!("piecework project update {project} --region {}", quoted(region))
+        }
+        Refusal::RegionMismatch { worker, .. } => {
+            format!("piecework worker update {worker} --region REGION")
+        }
+        Refusal::CapacityReached { worker, holds, lowered: false, .. }
+            if *holds < CAPACITY_HUMAN_MAX =>
+        {
+            format!("piecework worker update {worker} --capacity {}", holds + 1)
+        }
+        Refusal::TaskFailed { project, task } => {
+            format!("piecework task requeue {project}/tasks/{task}")
+        }
         _ => String::new(),
     }
+}
+
+/// For a shell.
+fn quoted(text: &str) -> String {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn source(source: PaceSource) -> v1::PaceSource {
@@ -242,6 +276,41 @@ mod tests {
         let paused = obstacle(&Refusal::ProjectPaused { project: id("cats") });
         assert_eq!((paused.project.as_str(), paused.needed), ("projects/cats", None));
         assert_eq!(paused.remedy, "piecework project resume cats");
+    }
+
+    #[test]
+    fn what_one_command_would_take_away_comes_with_it() {
+        let (project, worker, requester, task) =
+            (id("cats"), id("ann"), id("acme"), "~7".to_owned());
+        let region = |region: &str| {
+            let (project, worker) = (project.clone(), worker.clone());
+            Refusal::RegionMismatch { project, worker, region: region.to_owned() }
+        };
+        let blocked = |blocked| {
+            let (project, worker) = (project.clone(), worker.clone());
+            Refusal::WorkerBlocked { project, worker, requester: requester.clone(), blocked }
+        };
+        let full = |holds, lowered| {
+            let capacity = if lowered { 1 } else { holds };
+            Refusal::CapacityReached { worker: worker.clone(), holds, capacity, lowered }
+        };
+        let cases = [
+            (blocked(true), "requester update acme --unblock ann"),
+            (blocked(false), "requester update acme --allow ann"),
+            (region("FI"), "project update cats --region FI"),
+            (region("Ra's al"), r"project update cats --region 'Ra'\''s al'"),
+            (region(""), "worker update ann --region REGION"),
+            (full(3, false), "worker update ann --capacity 4"),
+            (Refusal::TaskFailed { project: project.clone(), task }, "task requeue cats/tasks/~7"),
+        ];
+        for (refusal, remedy) in cases {
+            assert_eq!(obstacle(&refusal).remedy, format!("piecework {remedy}"));
+        }
+        // More than a person may hold, or lowered until it submits: no command helps.
+        assert_eq!(obstacle(&full(100, false)).remedy, "");
+        assert_eq!(obstacle(&full(2, true)).remedy, "");
+        let throttled = Refusal::Throttled { project, remaining: Millis(500) };
+        assert_eq!(obstacle(&throttled).remaining, Some(duration(Millis(500))));
     }
 
     #[test]

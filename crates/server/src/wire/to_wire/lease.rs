@@ -1,5 +1,7 @@
 //! Leases as their worker sees them, and why there are none.
 
+use std::cmp::Reverse;
+
 use piecework_core::lease::{Grant, LeaseState};
 use piecework_core::outcome::NoWork;
 use piecework_core::project::Terms;
@@ -67,19 +69,24 @@ pub(crate) fn extension(grant: &Grant, now: WallTime) -> v1::LeaseExtension {
     }
 }
 
-/// Why there are no leases: one counted line, and its parts, most projects first.
+/// Why there are no leases: one counted line, and its parts, most projects first; those
+/// that were not asked for come last.
 pub(crate) fn empty(reasons: &[(NoWork, u32)]) -> (String, Vec<v1::EmptyReason>) {
     let mut reasons = reasons.to_vec();
     // Stable: equal counts stay in the order of the causes.
-    reasons.sort_by_key(|(_, projects)| std::cmp::Reverse(*projects));
+    reasons.sort_by_key(|(why, projects)| (*why == NoWork::LeftOut, Reverse(*projects)));
     let say = |(why, projects): &(NoWork, u32)| line(*why, *projects);
     let text: Vec<String> = reasons.iter().map(say).collect();
-    let part = |(why, projects)| v1::EmptyReason { cause: cause(why).into(), projects };
     let text = match text.is_empty() {
         true => "no project is open".to_owned(),
         false => text.join(", "),
     };
-    (text, reasons.into_iter().map(part).collect())
+    (text, reasons.into_iter().map(reason).collect())
+}
+
+/// One reason, counted.
+pub(crate) fn reason((why, projects): (NoWork, u32)) -> v1::EmptyReason {
+    v1::EmptyReason { cause: cause(why).into(), projects }
 }
 
 /// Why a call that waited for work got none: the daemon is ending.
@@ -121,6 +128,21 @@ fn line(why: NoWork, projects: u32) -> String {
         NoWork::WorkerPicks => format!("{those} where workers name a task"),
         NoWork::NotGranting => format!("{those} paused or stopped"),
         NoWork::Throttled => format!("{those} with no grant left in this minute"),
+        NoWork::LeftOut => {
+            let widen = "ask for other projects, or leave out fewer";
+            format!("{those} with work for it that its wishes leave out ({widen})")
+        }
+        NoWork::TooLarge => {
+            format!("{those} with payloads larger than it wishes (raise the maximum payload)")
+        }
+        NoWork::PaysLess => {
+            let lower = "lower the minimum pay per hour";
+            format!("{those} that pay less an hour than it wishes, or nobody knows what ({lower})")
+        }
+        NoWork::TakesLonger => {
+            let more = "take more time";
+            format!("{those} whose tasks outlast its time box, or nobody knows ({more})")
+        }
         NoWork::NothingReady => format!("{those} with no task that waits for it"),
     }
 }
@@ -140,6 +162,10 @@ fn cause(why: NoWork) -> v1::EmptyCause {
         NoWork::WorkerPicks => v1::EmptyCause::WorkerPicks,
         NoWork::NotGranting => v1::EmptyCause::ProjectStopped,
         NoWork::Throttled => v1::EmptyCause::Throttled,
+        NoWork::LeftOut => v1::EmptyCause::LeftOut,
+        NoWork::TooLarge => v1::EmptyCause::PayloadTooLarge,
+        NoWork::PaysLess => v1::EmptyCause::PayTooLow,
+        NoWork::TakesLonger => v1::EmptyCause::TakesTooLong,
         NoWork::NothingReady => v1::EmptyCause::NoTasks,
     }
 }
@@ -154,5 +180,15 @@ mod tests {
         assert!(line.starts_with("3 projects with no task"), "{line}");
         assert_eq!(parts[1].cause(), v1::EmptyCause::SkillMissing);
         assert_eq!(empty(&[]).0, "no project is open");
+    }
+
+    #[test]
+    fn a_wish_is_told_with_what_to_change_and_others_projects_last() {
+        let (line, parts) = empty(&[(NoWork::LeftOut, 9), (NoWork::PaysLess, 2)]);
+        assert!(line.starts_with("2 projects that pay less an hour"), "{line}");
+        assert!(line.contains("lower the minimum pay per hour"), "{line}");
+        assert!(line.contains("ask for other projects"), "{line}");
+        let told = parts.iter().map(|part| (part.cause(), part.projects)).collect::<Vec<_>>();
+        assert_eq!(told, [(v1::EmptyCause::PayTooLow, 2), (v1::EmptyCause::LeftOut, 9)]);
     }
 }

@@ -13,6 +13,8 @@ use crate::writer::release::Reply;
 
 /// Waiting workers tried in one turn; the next ones follow in the next.
 const WOKEN_PER_TURN_MAX: usize = 256;
+/// Waiting calls of which one turn asks whether their callers have gone.
+const ASKED_PER_TURN: usize = 64;
 
 impl<J: Journal> Writer<J> {
     /// A call that found nothing waits.
@@ -40,6 +42,9 @@ impl<J: Journal> Writer<J> {
         while let Some(parked) = self.lot.over(turn.now.engine) {
             self.gone(turn, parked.worker);
             self.one(turn, parked.waiting, Vec::new());
+        }
+        for parked in self.lot.left_behind(ASKED_PER_TURN) {
+            self.gone(turn, parked.worker);
         }
         for worker in std::mem::take(&mut self.going_on) {
             self.again(turn, worker);
