@@ -117,6 +117,7 @@ impl Shown for ProjectStats {
         "expiries",
         "returns",
         "oldest ready",
+        "relaxation",
         "payable",
         "forecast",
     ];
@@ -140,6 +141,10 @@ impl Shown for ProjectStats {
         ];
         cells.extend(counts.map(|count| count.to_string()));
         cells.push(oldest.map(|age| spoken(from_proto(Some(age)))).unwrap_or_default());
+        cells.push(match self.relaxation_step {
+            0 => String::new(),
+            step => format!("step {step}"),
+        });
         cells.push(spoken_money(self.payable.as_ref()));
         cells.push(outlook(self.forecast.as_ref()));
         cells

@@ -234,6 +234,9 @@ async fn a_share_that_is_set_is_a_share_that_is_shown() {
     assert_eq!(shown["tier"], 0);
     let wrong = ["project", "update", "cats", "--relax", "10m:rating=90"];
     run(&wrong).await.ended(1).says(&["project.relaxation[0].requirements.min_rating"]);
+    let shown = json(&[&wrong[..], &["--min-rating", "95"]].concat()).await;
+    assert_eq!(shown["requirements"]["minRating"], 95);
+    assert_eq!(shown["relaxation"][0]["requirements"]["minRating"], 90);
 }
 
 #[tokio::test]

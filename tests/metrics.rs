@@ -1,13 +1,15 @@
 //! The metrics port: counts that move, labels that stay few, health.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use piecework_client::proto::v1::GetProjectRequest;
+use piecework_client::proto::v1::{GetProjectRequest, Project, Relaxation, Requirements};
 
-use crate::harness::{Daemon, Page, get, wait_until};
+use crate::harness::{Daemon, Page, get, wait_until, wire};
 
-const LABELS: [&str; 10] = [
-    "version", "service", "method", "code", "state", "verdict", "command", "from", "le", "quantile",
+const LABELS: [&str; 11] = [
+    "version", "service", "method", "code", "state", "verdict", "command", "from", "step", "le",
+    "quantile",
 ];
 
 async fn scrape(daemon: &Daemon) -> Page {
@@ -82,6 +84,33 @@ async fn counts_move_with_what_happens() {
         let name = line.split(' ').nth(2).expect("a name");
         assert!(page.body.contains(&format!("# HELP {name} ")), "{name}");
     }
+}
+
+#[tokio::test]
+async fn the_step_that_is_in_force_is_counted() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let step =
+        |after| Relaxation { after: wire(after), requirements: Some(Requirements::default()) };
+    let relaxation = vec![step(Duration::from_millis(1)), step(Duration::from_secs(3_600))];
+    let project = platform.project_with("p", |project| Project { relaxation, ..project }).await;
+    let relaxed = async |first: f64| {
+        wait_until("the gauge follows", async || {
+            let page = scrape(&daemon).await;
+            assert_eq!(page.value("piecework_projects_relaxed{step=\"2\"}"), 0.0);
+            assert_eq!(page.value("piecework_projects_relaxed{step=\"8\"}"), 0.0);
+            (page.value("piecework_projects_relaxed{step=\"1\"}") == first).then_some(())
+        })
+        .await;
+    };
+    relaxed(0.0).await;
+    assert_eq!(platform.stats(&project).await.relaxation_step, 0, "nothing waits");
+    platform.tasks(&project, &["t"]).await;
+    relaxed(1.0).await;
+    assert_eq!(platform.stats(&project).await.relaxation_step, 1);
+    let ann = platform.worker("ann").await;
+    platform.answer_one(&ann, &project, "a").await;
+    relaxed(0.0).await;
 }
 
 #[tokio::test]

@@ -41,6 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".")
         // Labels and instructions in one order, everywhere and every time.
         .btree_map(".")
+        // An idle stream holds no large buffers.
+        .codec_path("crate::Codec")
         .extern_path(".google.rpc", "::tonic_types::pb")
         .compile_fds(sources)?;
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use piecework_client::proto::v1::{
     Answer, ErrorReason as Reason, ExplainTaskRequest, ExplainWorkerRequest, ExtendLeasesRequest,
-    LeaseRequest, LeaseReturn, ListOffersRequest, Money, Project, ReturnLeasesRequest,
+    LeaseRequest, LeaseReturn, ListOffersRequest, Money, NextLease, Project, ReturnLeasesRequest,
     ReturnReason, SubmitAnswersRequest, SuspendWorkerRequest, WorkRequest,
 };
 use tonic::Code;
@@ -217,9 +217,25 @@ async fn a_bulk_call_has_one_to_a_thousand_items() {
     let told = dispatch.return_leases(request).await;
     refused(told, Code::InvalidArgument, Reason::FieldInvalid, "returns");
     let leases = vec!["leases/1-1-1".to_owned(); 1_001];
-    let request = ExtendLeasesRequest { worker: ann, leases, duration: None };
+    let request = ExtendLeasesRequest { worker: ann.clone(), leases, duration: None };
     let told = dispatch.extend_leases(request).await;
     refused(told, Code::InvalidArgument, Reason::LimitExceeded, "leases");
+}
+
+#[tokio::test]
+async fn a_bundle_larger_than_the_cap_is_refused_before_any_answer_is_taken() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let project = platform.project("p").await;
+    platform.numbered_tasks(&project, 2).await;
+    let ann = platform.worker("ann").await;
+    let lease = platform.lease(&ann, &project).await.name;
+    let before = platform.picture().await;
+    let next = Some(NextLease { count: 1_001, ..NextLease::default() });
+    let request = SubmitAnswersRequest { worker: ann, answers: vec![answer(&lease, "a")], next };
+    let told = platform.client.dispatch().submit_answers(request).await;
+    refused(told, Code::InvalidArgument, Reason::FieldInvalid, "next.count");
+    assert_eq!(platform.picture().await, before);
 }
 
 #[tokio::test]

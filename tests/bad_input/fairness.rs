@@ -179,3 +179,26 @@ async fn requirements_that_steps_would_exceed_are_refused_and_the_project_stays(
     let kept = read.into_inner().project.expect("a project");
     assert_eq!((kept.relaxation, kept.requirements), (taken.relaxation, taken.requirements));
 }
+
+#[tokio::test]
+async fn an_update_cannot_bring_a_step_that_lowers_a_protected_rule() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    platform.project("p").await;
+    project(&platform, "q", steps(vec![step(60, |r| r.min_rating = 0)])).await.expect("taken");
+    let before = platform.picture().await;
+    for (step, field) in [
+        (step(60, |r| r.kinds.clear()), "kinds"),
+        (step(60, |r| r.quota_per_worker = 0), "quota_per_worker"),
+    ] {
+        let project = Project { name: "projects/q".to_owned(), ..steps(vec![step]) };
+        let request = UpdateProjectRequest {
+            project: Some(project),
+            update_mask: Some(FieldMask { paths: vec!["relaxation".to_owned()] }),
+        };
+        let told = platform.client.projects().update_project(request).await;
+        let field = format!("project.relaxation[0].requirements.{field}");
+        refused(told, Code::InvalidArgument, Reason::FieldInvalid, &field);
+    }
+    assert_eq!(platform.picture().await, before);
+}

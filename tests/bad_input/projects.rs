@@ -186,8 +186,18 @@ async fn a_wrong_worker_names_its_field() {
     let told = create(Worker { kind: 77, ..Worker::default() }).await;
     refused(told, Code::InvalidArgument, Reason::FieldInvalid, "worker.kind");
     let human = WorkerKind::Human.into();
-    let told = create(Worker { kind: human, capacity: 101, ..Worker::default() }).await;
-    refused(told, Code::InvalidArgument, Reason::FieldInvalid, "worker.capacity");
+    // The second is -1, as a number without a sign.
+    for capacity in [101, u32::MAX] {
+        let told = create(Worker { kind: human, capacity, ..Worker::default() }).await;
+        refused(told, Code::InvalidArgument, Reason::FieldInvalid, "worker.capacity");
+        let request = UpdateWorkerRequest {
+            worker: Some(Worker { name: worker.clone(), capacity, ..Worker::default() }),
+            update_mask: Some(FieldMask { paths: vec!["capacity".into()] }),
+            allow_missing: false,
+        };
+        let told = platform.client.workers().update_worker(request).await;
+        refused(told, Code::InvalidArgument, Reason::FieldInvalid, "worker.capacity");
+    }
 
     let request = GrantSkillRequest {
         name: worker.clone(),

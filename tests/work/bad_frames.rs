@@ -19,9 +19,11 @@ async fn a_refused_operation_leaves_the_stream_open() {
     let bens = platform.lease(&ben, &project).await.name;
     let mut work = platform.synced_work(&[(&ann, 1)]).await;
 
-    // -1, as a number without a sign.
-    let told = work.does(capacity(&ann, u32::MAX)).await;
-    refused(told, Code::InvalidArgument, Reason::FieldInvalid, "set_capacity.capacity");
+    // The first is -1, as a number without a sign; the second is one more than anybody may hold.
+    for wrong in [u32::MAX, 10_001] {
+        let told = work.does(capacity(&ann, wrong)).await;
+        refused(told, Code::InvalidArgument, Reason::FieldInvalid, "set_capacity.capacity");
+    }
     for of_ben in [
         capacity(&ben, 1),
         signs(&[&ben], &[]),

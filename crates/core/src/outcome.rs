@@ -73,6 +73,8 @@ pub struct ProjectStats {
     pub ready_entries: u64,
     /// How long the longest waiting ready task has been ready.
     pub oldest_ready: Option<Millis>,
+    /// The step of its relaxation that this task has reached; 0: none.
+    pub relaxation_step: u8,
 }
 
 /// One task of a `CreateTasks`.

@@ -15,6 +15,7 @@ use piecework_core::outcome::{Leased, NoWork};
 use piecework_core::project::{
     Aggregation, Assignment, LeasePolicy, ProjectSpec, Requirements, Terms,
 };
+use piecework_core::relaxation::Relaxation;
 use piecework_core::schema::{Answer, Schema};
 use piecework_core::wishes::Wishes;
 use piecework_core::worker::{WorkerKind, WorkerSpec};
@@ -421,6 +422,38 @@ fn a_throttled_project_is_told_alike_by_every_answer() {
     assert_eq!(hall.offers("ann", Wishes::default())[0].lacks, None);
     assert_eq!(hall.why_idle("ann").could_lease, 1);
     assert_eq!(hall.lease("ann", Wishes::default(), 9).len(), 1);
+}
+
+#[test]
+fn the_step_in_force_is_that_of_the_longest_waiting_task() {
+    let mut hall = Hall::new();
+    let step =
+        |mins| Relaxation { after: Millis::from_mins(mins), requirements: Requirements::default() };
+    let relaxation = vec![step(10), step(20)];
+    for project in ["cats", "dogs"] {
+        let skilled = spec(&[("maps", 1)], None);
+        hall.project(project, ProjectSpec { relaxation: relaxation.clone(), ..skilled });
+    }
+    hall.tasks("cats", 2, 1);
+    let relaxed = |hall: &Hall| hall.engine.relaxed(hall.now.engine);
+    let of = |hall: &mut Hall, name: &str| match hall
+        .act(Command::InspectProject { project: id(name) })
+    {
+        Outcome::ProjectStats(stats) => stats.relaxation_step,
+        other => panic!("{other:?}"),
+    };
+    hall.wait(Millis(10 * 60_000 - 1));
+    assert_eq!((relaxed(&hall), of(&mut hall, "cats")), ([0; 8], 0));
+    hall.wait(Millis(1));
+    assert_eq!((relaxed(&hall), of(&mut hall, "cats")), ([1, 0, 0, 0, 0, 0, 0, 0], 1));
+    hall.tasks("dogs", 1, 1);
+    hall.wait(Millis::from_mins(10));
+    hall.tasks("cats", 1, 1);
+    assert_eq!(relaxed(&hall), [1, 1, 0, 0, 0, 0, 0, 0]);
+    assert_eq!((of(&mut hall, "cats"), of(&mut hall, "dogs")), (2, 1));
+    let pause = SteerProject { project: id("cats"), to: Steer::Pause, etag: None };
+    hall.act(Command::SteerProject(pause));
+    assert_eq!(relaxed(&hall), [1, 0, 0, 0, 0, 0, 0, 0], "a paused project grants nothing");
 }
 
 #[test]

@@ -8,8 +8,10 @@
 //! Not here: any conversion. The server's are in its `wire` module, those of
 //! rows in `storage`, and nothing else should need one.
 
+mod codec;
 mod error_reason;
 
+pub use codec::Codec;
 pub use error_reason::ERROR_DOMAIN;
 
 /// The public API, package `piecework.v1`: messages, clients and servers.

@@ -12,6 +12,7 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use piecework_core::Totals;
 use piecework_core::forecast::Flows;
+use piecework_core::limits::RELAXATION_STEPS_MAX;
 use piecework_storage::SnapshotInfo;
 
 /// Always 1; labels `version`.
@@ -32,6 +33,9 @@ pub(crate) const WORKERS: &str = "piecework_workers";
 pub(crate) const WAITING_WORKERS: &str = "piecework_waiting_lease_calls";
 /// Projects whose places will not drain at the rates of the last fifteen minutes.
 pub(crate) const PROJECTS_GROWING: &str = "piecework_projects_growing";
+/// Projects whose longest waiting task has reached a step of their relaxation; label
+/// `step`: which, from 1 on.
+pub(crate) const PROJECTS_RELAXED: &str = "piecework_projects_relaxed";
 /// Places that come, a minute, over the last fifteen.
 pub(crate) const ARRIVALS: &str = "piecework_place_arrivals_per_minute";
 /// Answers that count, a minute, over the last fifteen.
@@ -107,6 +111,7 @@ fn describe() {
     describe_gauge!(WORKERS, "Workers known now.");
     describe_gauge!(WAITING_WORKERS, "Lease calls that wait for work now.");
     describe_gauge!(PROJECTS_GROWING, "Projects that will not drain as it goes now.");
+    describe_gauge!(PROJECTS_RELAXED, "Projects by the step of their relaxation in force.");
     describe_gauge!(ARRIVALS, "Places that come, a minute, over the last fifteen.");
     describe_gauge!(COMPLETIONS, "Answers that count, a minute, over the last fifteen.");
     describe_counter!(TASKS_CREATED, "Tasks created.");
@@ -163,6 +168,15 @@ pub(crate) fn flows(flows: &Flows) {
     gauge(PROJECTS_GROWING, flows.growing);
     ::metrics::gauge!(ARRIVALS).set(flows.arrivals_milli as f64 / 1_000.0);
     ::metrics::gauge!(COMPLETIONS).set(flows.completions_milli as f64 / 1_000.0);
+}
+
+/// Sets the gauges of projects by the step of their relaxation that is in force.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; projects are few")]
+pub(crate) fn relaxed(projects: &[u64; RELAXATION_STEPS_MAX]) {
+    for (step, count) in (1..).zip(projects) {
+        let step: u32 = step;
+        ::metrics::gauge!(PROJECTS_RELAXED, "step" => step.to_string()).set(*count as f64);
+    }
 }
 
 /// A start filled empty tables. `from`: snapshot or journal.

@@ -17,6 +17,9 @@ pub(crate) struct Update {
     project: String,
     #[command(flatten)]
     fairness: Fairness,
+    /// The least rating of a worker from now on, 0 to 100; 0 asks for none
+    #[arg(long, value_name = "RATING")]
+    min_rating: Option<u32>,
     /// A region in which workers may be from now on, too; several times
     #[arg(long = "region", value_name = "REGION")]
     regions: Vec<String>,
@@ -53,17 +56,20 @@ impl Update {
             project.relaxation.clear();
             said.push("relaxation");
         }
+        if let Some(rating) = self.min_rating {
+            project.requirements.get_or_insert_default().min_rating = rating;
+            said.push("requirements");
+        }
         if !self.regions.is_empty() {
             if !widen(&mut project, &self.regions) {
                 return Err(input("every region is allowed already; --region would add nothing"));
             }
-            said.push("requirements");
-            if !said.contains(&"relaxation") {
-                said.push("relaxation");
-            }
+            said.extend(["requirements", "relaxation"]);
         }
+        said.sort_unstable();
+        said.dedup();
         if said.is_empty() {
-            let flags = "--tier, --grants-per-minute, --region or --relax";
+            let flags = "--tier, --grants-per-minute, --min-rating, --region or --relax";
             return Err(input(format!("nothing to change; say {flags}")));
         }
         let paths = said.into_iter().map(str::to_owned).collect();

@@ -76,7 +76,7 @@ pub(crate) fn check(state: &State, now: Now) -> Result<(), Broken> {
     for task in state.tasks.values() {
         check_task(state, task, now)?;
     }
-    check_projects(state)?;
+    check_projects(state, now)?;
     check_workers(state, now)?;
     check_standings(state, now)?;
     check_timers(state, now)
@@ -106,7 +106,7 @@ fn check_task(state: &State, task: &Task, now: Now) -> Result<(), Broken> {
     Ok(())
 }
 
-fn check_projects(state: &State) -> Result<(), Broken> {
+fn check_projects(state: &State, now: Now) -> Result<(), Broken> {
     for (id, room) in &state.projects {
         let tasks = || state.tasks.range(first_of(*id)..).take_while(|(t, _)| t.project == *id);
         let broken = |index| Err(Broken::Project { project: *id, index });
@@ -132,7 +132,7 @@ fn check_projects(state: &State) -> Result<(), Broken> {
             return broken("tier");
         }
     }
-    check_accounts(state)
+    check_accounts(state, now)
 }
 
 /// Nothing that a worker may have is missing from its profile.
@@ -157,7 +157,7 @@ fn check_standings(state: &State, now: Now) -> Result<(), Broken> {
     Ok(())
 }
 
-fn check_accounts(state: &State) -> Result<(), Broken> {
+fn check_accounts(state: &State, now: Now) -> Result<(), Broken> {
     let mut accounts: BTreeMap<TenantId, Accounts> = BTreeMap::new();
     for (id, room) in &state.projects {
         let own = accounts.entry(room.project.tenant).or_default();
@@ -168,7 +168,7 @@ fn check_accounts(state: &State) -> Result<(), Broken> {
             return Err(Broken::Index { index: "accounts" });
         }
         let ours = state.workers.values().filter(|w| w.worker.tenant == *id);
-        if !tenant.present.is_sound(ours) {
+        if !tenant.present.is_sound(ours, now.engine) {
             return Err(Broken::Index { index: "present workers" });
         }
         if !tenant.parked.is_sound() {

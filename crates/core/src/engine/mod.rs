@@ -22,6 +22,7 @@ mod timers;
 use crate::change::Changed;
 use crate::forecast::Flows;
 use crate::image::ColdTask;
+use crate::limits::RELAXATION_STEPS_MAX;
 use crate::{
     ClientId, EngineTime, Limits, Now, Outcome, Position, ProjectId, Refusal, Request, TaskId,
     TenantId, WallTime, WorkerId,
@@ -248,6 +249,19 @@ impl Engine {
     pub fn flows(&self, now: EngineTime) -> Flows {
         let forecasts = self.state.projects.values().map(|room| room.flow.forecast(now));
         forecasts.fold(Flows::default(), |flows, forecast| flows.add(&forecast))
+    }
+
+    /// How many granting projects have reached each step of their relaxation, by their
+    /// longest waiting task. Cost: a look at each project.
+    #[must_use]
+    pub fn relaxed(&self, now: EngineTime) -> [u64; RELAXATION_STEPS_MAX] {
+        let mut projects = [0; RELAXATION_STEPS_MAX];
+        for room in self.state.projects.values().filter(|room| room.grants()) {
+            if let Some(step) = usize::from(room.step_in_force(now)).checked_sub(1) {
+                projects[step] += 1;
+            }
+        }
+        projects
     }
 
     /// Rebuilds every index and compares; for tests and simulation.

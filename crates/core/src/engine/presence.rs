@@ -31,13 +31,17 @@ impl Present {
         here.map(|(_, worker)| *worker)
     }
 
-    /// Whether it holds exactly these, but for those who left.
-    pub(crate) fn is_sound<'a>(&self, ours: impl Iterator<Item = &'a WorkerRoom>) -> bool {
-        let Some((latest, _)) = self.seen.last().copied() else { return true };
+    /// Whether it holds these, all who are here still and none that is not theirs.
+    pub(crate) fn is_sound<'a>(
+        &self,
+        ours: impl Iterator<Item = &'a WorkerRoom>,
+        now: EngineTime,
+    ) -> bool {
         let rests = ours.filter(|room| !room.parked);
         let seen = rests.filter_map(|room| Some((room.seen?, room.worker.id)));
-        let seen: BTreeSet<_> = seen.filter(|(at, _)| latest - *at <= PRESENT_FOR).collect();
-        seen == self.seen
+        let seen: BTreeSet<_> = seen.collect();
+        let mut here = seen.iter().filter(|(at, _)| now - *at <= PRESENT_FOR);
+        self.seen.is_subset(&seen) && here.all(|one| self.seen.contains(one))
     }
 
     fn take_gone(&mut self, now: EngineTime) -> Vec<WorkerId> {

@@ -87,7 +87,7 @@ impl Restore {
             ImageRow::Spec(row) => spec(state, row),
             ImageRow::Task(cold) => {
                 touch(state, cold.record.id);
-                warm(state, self.now, *cold);
+                take_in(state, self.now, *cold);
             }
             ImageRow::Settled(_) if planted::is(Mistake::DoubleResult) => {}
             ImageRow::Settled(id) => touch(state, id),
@@ -145,7 +145,16 @@ pub(crate) fn warm(state: &mut State, now: Now, cold: ColdTask) {
     let id = cold.record.id;
     let project = state.projects.get(&id.project).map(|room| room.project.state);
     let gone = project.is_none_or(|state| state == ProjectState::Deleting);
-    if gone || state.tasks.contains_key(&id) {
+    if !gone {
+        take_in(state, now, cold);
+    }
+}
+
+/// The same, whatever becomes of its project: while its rows are there, a deletion has
+/// yet to take its drafts away.
+fn take_in(state: &mut State, now: Now, cold: ColdTask) {
+    let id = cold.record.id;
+    if state.tasks.contains_key(&id) {
         return;
     }
     let mut task = Task {

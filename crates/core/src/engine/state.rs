@@ -258,6 +258,14 @@ impl ProjectRoom {
         }
     }
 
+    /// The step that its longest waiting ready task has reached; 0: none.
+    pub(crate) fn step_in_force(&self, now: EngineTime) -> u8 {
+        let age = self.order.oldest_ready().map(|since| now - since);
+        let steps = self.project.spec.relaxation.iter();
+        let reached = steps.filter(|step| age.is_some_and(|age| step.after <= age)).count();
+        u8::try_from(reached).expect("at most a few steps")
+    }
+
     /// When the next of its tasks reaches a step: at most once a second.
     pub(crate) fn next_relaxed(&self, now: EngineTime) -> Option<EngineTime> {
         let ages = self.project.spec.relaxation.iter().map(|step| step.after);

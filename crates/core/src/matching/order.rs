@@ -162,11 +162,9 @@ impl Order {
         ages.filter_map(reaches).min()
     }
 
-    /// Since when the longest waiting ready entry has been ready. Cost: one
-    /// look per entry; only statistics ask.
+    /// Since when the longest waiting ready entry has been ready.
     pub(crate) fn oldest_ready(&self) -> Option<EngineTime> {
-        let ready = self.shelves.values().flat_map(|shelf| &shelf.ready);
-        ready.map(PlaceKey::ready_at).min()
+        self.ages.keys().next().copied()
     }
 
     /// Tasks with a ready place. Cost: one look per shelf.

@@ -92,8 +92,9 @@ fn patience(due: Due, now: Now) -> Duration {
 }
 
 fn set_gauges(facts: &WriterFacts) {
-    let WriterFacts { gauges, flows, waiting, bounds, .. } = facts;
+    let WriterFacts { gauges, flows, relaxed, waiting, bounds, .. } = facts;
     metrics::flows(flows);
+    metrics::relaxed(relaxed);
     metrics::tasks(&gauges.tasks);
     metrics::gauge(metrics::LIVE_LEASES, gauges.live_leases);
     metrics::gauge(metrics::PROJECTS, gauges.projects);

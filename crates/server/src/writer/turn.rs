@@ -21,6 +21,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use piecework_core::change::Changed;
 use piecework_core::forecast::Flows;
+use piecework_core::limits::RELAXATION_STEPS_MAX;
 use piecework_core::planted::{self, Mistake};
 use piecework_core::{
     Command, Due, Engine, Gauges, Now, Outcome, Position, Refusal, Request, Step, TaskId, TenantId,
@@ -145,6 +146,8 @@ struct Collected {
 pub(crate) struct WriterFacts {
     pub(crate) gauges: Gauges,
     pub(crate) flows: Flows,
+    /// Projects by the step of their relaxation that is in force, from the first on.
+    pub(crate) relaxed: [u64; RELAXATION_STEPS_MAX],
     /// `Lease` calls that wait for work.
     pub(crate) waiting: usize,
     pub(crate) bounds: Bounds,
@@ -426,6 +429,7 @@ impl<J: Journal> Writer<J> {
         WriterFacts {
             gauges: self.engine.gauges(),
             flows: self.engine.flows(self.now.engine),
+            relaxed: self.engine.relaxed(self.now.engine),
             waiting: self.lot.len(),
             bounds: self.journal.bounds(),
             now: self.now,

@@ -225,12 +225,16 @@ impl Model {
         let id = self.find_project(tenant, name)?;
         let places = self.tasks_of(id).filter(|(id, _)| self.place(*id) == Some(false));
         let oldest = places.map(|(_, t)| t.record.order.ready_at).min();
+        let steps = self.projects[&id].project.spec.relaxation.iter();
+        let old = |after| oldest.is_some_and(|since| self.now.engine - since >= after);
+        let reached = steps.filter(|step| old(step.after)).count();
         Ok(Outcome::ProjectStats(Box::new(ProjectStats {
             project: self.projects[&id].project.clone(),
             tally: self.tally(id).expect("a project that was found"),
             untouched: self.tasks_of(id).filter(|(_, t)| !t.touched).count() as u64,
             ready_entries: 0,
             oldest_ready: oldest.map(|since| self.now.engine - since),
+            relaxation_step: u8::try_from(reached).expect("at most eight"),
         })))
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn project(
         untouched: room.order.untouched_tasks(),
         ready_entries: room.order.ready_entries(),
         oldest_ready: room.order.oldest_ready().map(|since| now.engine - since),
+        relaxation_step: room.step_in_force(now.engine),
     })))
 }
 

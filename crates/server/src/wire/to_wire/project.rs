@@ -61,6 +61,7 @@ pub(crate) fn stats(stats: &ProjectStats) -> v1::ProjectStats {
         oldest_ready_age: stats.oldest_ready.map(duration),
         payable: money(Money { micros: tally.payable_micros, currency }),
         forecast: None,
+        relaxation_step: stats.relaxation_step.into(),
     }
 }
 
