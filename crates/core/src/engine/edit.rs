@@ -8,7 +8,8 @@
 
 use crate::change::Change;
 use crate::engine::changes::Changes;
-use crate::engine::state::{State, Task};
+use crate::engine::rooms::Task;
+use crate::engine::state::State;
 use crate::engine::timers::Timer;
 use crate::lease::{Lease, LeaseState, Submitted};
 use crate::matching::order::{PlaceKey, Spot};

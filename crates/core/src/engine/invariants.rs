@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::edit::{due, rings};
-use crate::engine::state::{State, Task, WorkerRoom};
+use crate::engine::rooms::{Task, WorkerRoom};
+use crate::engine::state::State;
 use crate::engine::timers::{Timer, Timers};
 use crate::lease::LeaseState;
 use crate::matching::eligibility;
@@ -107,9 +108,9 @@ fn check_task(state: &State, task: &Task, now: Now) -> Result<(), Broken> {
 }
 
 fn check_projects(state: &State, now: Now) -> Result<(), Broken> {
-    for (id, room) in &state.projects {
-        let tasks = || state.tasks.range(first_of(*id)..).take_while(|(t, _)| t.project == *id);
-        let broken = |index| Err(Broken::Project { project: *id, index });
+    for (id, room) in state.projects.iter() {
+        let tasks = || state.tasks.range(first_of(id)..).take_while(|(t, _)| t.project == id);
+        let broken = |index| Err(Broken::Project { project: id, index });
         if room.order != room.order.rebuilt(tasks().map(|(_, t)| t.spot)) {
             return broken("order");
         }
@@ -159,9 +160,9 @@ fn check_standings(state: &State, now: Now) -> Result<(), Broken> {
 
 fn check_accounts(state: &State, now: Now) -> Result<(), Broken> {
     let mut accounts: BTreeMap<TenantId, Accounts> = BTreeMap::new();
-    for (id, room) in &state.projects {
+    for (id, room) in state.projects.iter() {
         let own = accounts.entry(room.project.tenant).or_default();
-        own.add(room.account(), room.tally.requester_time, *id);
+        own.add(room.account(), room.tally.requester_time, id);
     }
     for (id, tenant) in &state.tenants {
         if tenant.accounts != accounts.remove(id).unwrap_or_default() {
@@ -210,13 +211,13 @@ fn check_workers(state: &State, now: Now) -> Result<(), Broken> {
     if state.live_leases != all as u64 {
         return Err(Broken::Index { index: "live leases" });
     }
-    for (id, room) in &state.workers {
-        let broken = |index| Err(Broken::Worker { worker: *id, index });
-        let own = live.remove(id).unwrap_or_default();
+    for (id, room) in state.workers.iter() {
+        let broken = |index| Err(Broken::Worker { worker: id, index });
+        let own = live.remove(&id).unwrap_or_default();
         if room.live != own {
             return broken("live leases");
         }
-        let holds = own.len() + lapsed.get(id).copied().unwrap_or_default();
+        let holds = own.len() + lapsed.get(&id).copied().unwrap_or_default();
         if room.holds(now.engine) as usize != holds {
             return broken("lapsed leases");
         }
@@ -263,19 +264,19 @@ fn check_timers(state: &State, now: Now) -> Result<(), Broken> {
     for (id, row) in &state.create_keys {
         timers.set(row.until, Timer::CreateKey(Box::new(id.clone())));
     }
-    for (id, room) in &state.projects {
+    for (id, room) in state.projects.iter() {
         let (throttled, relaxes) = (room.throttled_until, room.relaxes);
-        throttled.into_iter().for_each(|at| timers.set(at, Timer::Unthrottled(*id)));
-        relaxes.into_iter().for_each(|at| timers.set(at, Timer::Relaxed(*id)));
+        throttled.into_iter().for_each(|at| timers.set(at, Timer::Unthrottled(id)));
+        relaxes.into_iter().for_each(|at| timers.set(at, Timer::Relaxed(id)));
         let late = relaxes.is_some_and(|at| at <= now.engine);
         if !late && room.next_relaxed(now.engine) != relaxes {
-            return Err(Broken::Project { project: *id, index: "relaxation timer" });
+            return Err(Broken::Project { project: id, index: "relaxation timer" });
         }
     }
     // Untouched tasks wait for the wall clock, too; their runs know when.
-    for (id, room) in &state.projects {
+    for (id, room) in state.projects.iter() {
         for (task, at) in room.order.untouched_deadlines() {
-            timers.set_wall(at, TaskId { project: *id, number: task });
+            timers.set_wall(at, TaskId { project: id, number: task });
         }
     }
     if state.timers.agree(&timers, now) { Ok(()) } else { Err(Broken::Index { index: "timers" }) }

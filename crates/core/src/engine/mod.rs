@@ -9,11 +9,13 @@
 
 mod apply;
 mod changes;
+mod dense;
 mod edit;
 mod invariants;
 mod parked;
 mod presence;
 mod restore;
+mod rooms;
 mod standing;
 mod state;
 mod throttle;
@@ -34,7 +36,8 @@ pub use state::Totals;
 
 pub(crate) use changes::Changes;
 pub(crate) use restore::{project_room, worker_room};
-pub(crate) use state::{ProjectRoom, State, Task, WorkerRoom, text};
+pub(crate) use rooms::{ProjectRoom, Task, WorkerRoom};
+pub(crate) use state::{State, text};
 
 /// Why a transition did not happen.
 #[derive(Debug)]

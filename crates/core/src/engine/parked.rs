@@ -202,7 +202,7 @@ impl State {
 
     /// Whether there is somebody to try, or to find out about.
     pub(crate) fn is_waking(&self) -> bool {
-        let behind = |tenant: &super::state::TenantRoom| {
+        let behind = |tenant: &super::rooms::TenantRoom| {
             let (filed, read) = (tenant.parked.filing, tenant.parked.reading);
             !tenant.parked.of.is_empty()
                 && ((filed.0, read.0) != (tenant.profiles.generation, tenant.profiles.last_stamp())

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::State;
-use crate::engine::state::WorkerRoom;
+use crate::engine::rooms::WorkerRoom;
 use crate::limits::PRESENT_FOR;
 use crate::matching::wishes::Wanted;
 use crate::{ClientId, Command, EngineTime, Request, TenantId, WorkerId};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::edit::due;
-use crate::engine::state::{ProjectRoom, State, Tally, Task, WorkerRoom};
+use crate::engine::rooms::{ProjectRoom, Tally, Task, WorkerRoom};
+use crate::engine::state::State;
 use crate::engine::timers::Timer;
 use crate::forecast::Flow;
 use crate::image::{ColdTask, ImageRow, SpecRow};
@@ -102,7 +103,7 @@ impl Restore {
             let tenant = tenant.unwrap_or_else(|| panic!("requester {id} of no tenant"));
             tenant.profiles.list(requester);
         }
-        let projects: Vec<ProjectId> = self.state.projects.keys().copied().collect();
+        let projects: Vec<ProjectId> = self.state.projects.keys().collect();
         for id in projects {
             self.state.enroll(id);
             // It has waited since its row says.

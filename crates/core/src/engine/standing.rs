@@ -82,7 +82,7 @@ impl State {
         let requester = self.requesters[&id].clone();
         self.tenant_mut(tenant).profiles.list(&requester);
         let own = self.projects.iter().filter(|(_, room)| room.project.requester == id);
-        let own: Vec<ProjectId> = own.map(|(project, _)| *project).collect();
+        let own: Vec<ProjectId> = own.map(|(project, _)| project).collect();
         for project in own {
             if self.move_account(project) {
                 self.judge_anew(project);

@@ -76,7 +76,7 @@ impl State {
     /// it began to wait.
     pub(crate) fn forget_grants(&mut self) {
         self.paid.clear();
-        let ids: Vec<ProjectId> = self.projects.keys().copied().collect();
+        let ids: Vec<ProjectId> = self.projects.keys().collect();
         for id in ids {
             let room = self.project_room_mut(id);
             room.paid = Paid::default();
