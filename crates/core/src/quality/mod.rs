@@ -1,7 +1,41 @@
 //! What answers are worth: the result of a task, the rating of a worker.
 
+mod agreement;
+mod cells;
+mod dawid_skene;
+mod first;
+mod gamma;
+mod interval;
+mod judgement;
 mod majority;
+mod number;
+mod online;
+mod opinion;
+mod options;
+mod overlap;
+mod prior;
 mod rating;
+mod record;
+mod refinement;
+mod smoothed;
+mod strength;
+mod text;
+mod verdicts;
+mod votes;
+mod weighted;
 
-pub(crate) use majority::{aggregate, judge};
+pub use first::first;
+pub use judgement::{Judgement, Source};
+pub use majority::majority;
+pub use number::{NumberOpinion, number};
+pub use online::{Crowd, Evidence};
+pub use opinion::{Opinion, ppm};
+pub use options::{ABSENT, CHOSEN, OptionsOpinion, joined, votes_of};
+pub use overlap::Overlap;
 pub use rating::{rating, rating_milli};
+pub use record::{Basis, Record, Standing, Tally};
+pub use refinement::{Refinement, Refiner};
+pub use text::{TextOpinion, normalised, text};
+pub(crate) use verdicts::{aggregate, judge};
+pub use votes::{RowVote, VoteTable, Votes};
+pub use weighted::weighted;
