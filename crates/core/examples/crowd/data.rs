@@ -73,6 +73,15 @@ impl Set {
         votes
     }
 
+    /// Of each task its votes, in the order of the file.
+    pub(crate) fn by_task(&self) -> Vec<Vec<(WorkerId, u16)>> {
+        let mut tasks = vec![Vec::new(); self.tasks];
+        for answer in &self.answers {
+            tasks[answer.task].push((answer.worker, answer.class));
+        }
+        tasks
+    }
+
     /// Percent of the tasks with a known truth that were answered right.
     pub(crate) fn accuracy(&self, answers: &[Option<u16>]) -> f64 {
         let judged = self.truth.iter().zip(answers).filter(|(truth, _)| truth.is_some());

@@ -71,7 +71,7 @@ impl Crowd {
             class_counts: vec![0; classes],
             seen: 0,
             epoch: 1,
-            voice: voice(0.0, 0),
+            voice: voice(0.0, 0, classes),
         }
     }
 
@@ -160,7 +160,7 @@ impl Crowd {
         self.seen = self.counts.iter().sum();
         self.epoch += 1;
         let counted = self.workers.values().filter(|known| known.counts.iter().any(|n| *n > 0));
-        self.voice = voice(self.seen as f64 / ONE, counted.count());
+        self.voice = voice(self.seen as f64 / ONE, counted.count(), self.classes);
         self.prior.see(&whole_large(&self.counts));
         self.prior.see_classes(&whole_large(&self.class_counts));
     }

@@ -38,18 +38,32 @@ const VOICE_ANSWERS_POWER: f64 = 8.0;
 const VOICE_WORKERS: f64 = 6.0;
 const VOICE_WORKERS_POWER: f64 = 2.0;
 const VOICE_MIN: f64 = 0.3;
+/// What is never believed where there are two classes, and all who err agree.
+const VOICE_SHARED: f64 = 0.2;
 /// Pseudo-counts a class.
 const CLASS_ANSWERS: f64 = 1.0;
 
+/// Choices of a field, and numbers for all its workers, that the model is kept for.
+const CLASSES_MAX: u16 = 64;
+const CELLS_MAX: usize = 1 << 24;
+
+/// Whether so many workers on a field of so many choices can be modelled: each takes
+/// choices² numbers. Where they cannot, there is the majority and the weighted vote.
+#[must_use]
+pub fn can_model(workers: usize, classes: u16) -> bool {
+    let cells = workers.saturating_mul(usize::from(classes) * usize::from(classes));
+    classes <= CLASSES_MAX && cells <= CELLS_MAX
+}
+
 /// How much of the votes' weight may be believed, 0 to 1, when the model was learned from
 /// so many answers of so many workers.
-pub(super) fn voice(answers: f64, workers: usize) -> f64 {
-    let workers = workers as f64;
+pub(super) fn voice(answers: f64, workers: usize, classes: usize) -> f64 {
+    let (workers, wrongs) = (workers as f64, classes.max(2) as f64 - 1.0);
     let share = |of: f64, half: f64, power: f64| 1.0 / (1.0 + libm::pow(half / of, power));
     let answers = share(answers / workers, VOICE_ANSWERS, VOICE_ANSWERS_POWER);
     let workers = share(workers, VOICE_WORKERS, VOICE_WORKERS_POWER);
-    // Nothing at all makes it no number, and the greater of that and the least is the least.
-    (answers * workers).max(VOICE_MIN)
+    // Of no workers the first is no number; the greater of that and the least is the least.
+    (answers * workers * (1.0 - VOICE_SHARED / wrongs)).max(VOICE_MIN)
 }
 
 /// What holds of all workers of one field of one project.
@@ -250,5 +264,44 @@ impl CrowdPrior {
             }
         }
         sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_is_expected_to_give_sums_to_one() {
+        let classes = 3;
+        let counts = [9.0, 1.0, 0.0, 2.5, 4.0, 0.5, 0.0, 3.0, 7.0];
+        let mut prior = CrowdPrior::new(classes);
+        prior.see(&counts);
+        let mut habits = Habits::default();
+        prior.habits(&counts, &mut habits);
+        let mut sums = vec![0.0; classes];
+        for given in 0..classes {
+            let mut logs = vec![0.0; classes];
+            let own = &counts[given * classes..(given + 1) * classes];
+            prior.logs(&habits, (given, own), Weigh::Judging, &mut logs);
+            sums.iter_mut().zip(&logs).for_each(|(sum, log)| *sum += libm::exp(*log));
+        }
+        assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-12), "{sums:?}");
+    }
+
+    #[test]
+    fn little_evidence_and_few_workers_are_believed_little() {
+        assert!(voice(0.0, 0, 2) <= VOICE_MIN);
+        assert!(voice(1_000.0, 2, 2) <= VOICE_MIN, "two workers confirm each other");
+        assert!(voice(400.0, 100, 5) <= VOICE_MIN, "four answers a worker");
+        assert!(voice(10_000.0, 100, 5) > 0.9);
+        assert!(voice(10_000.0, 100, 2) < voice(10_000.0, 100, 5), "those who err agree");
+    }
+
+    #[test]
+    fn a_field_with_very_many_choices_is_left_to_simpler_votes() {
+        assert!(can_model(10_000, 10) && can_model(1_000_000, 2));
+        assert!(!can_model(1, 1_000) && !can_model(10_000, 64));
+        assert!(!can_model(usize::MAX, 2));
     }
 }

@@ -60,7 +60,8 @@ enum Stage {
 }
 
 impl Refinement {
-    /// Begins with the shares of the votes.
+    /// Begins with the shares of the votes. Memory: two or three numbers of eight bytes
+    /// for each worker and pair of classes; see `can_model`.
     #[must_use]
     pub fn start(table: VoteTable, refiner: Refiner) -> Refinement {
         let model = match refiner {

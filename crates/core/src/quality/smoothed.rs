@@ -53,7 +53,7 @@ impl Smoothed {
             accuracies: vec![0.0; workers],
             moved: 0.0,
             rounds: 0,
-            voice: voice(table.votes().len() as f64, workers),
+            voice: voice(table.votes().len() as f64, workers, classes),
         }
     }
 
