@@ -1,7 +1,54 @@
 //! What answers are worth: the result of a task, the rating of a worker.
+//!
+//! All of it is functions of votes: no clock, no storage, no order of arrival, and floats
+//! through `libm` alone. Three layers:
+//!
+//! - One task: `first`, `majority`, `weighted` on classes; `number`, `text`, `options`.
+//! - A crowd: `Crowd` is asked after every answer (`online`), a `Refinement` goes through
+//!   all votes now and then and teaches it; both are the model of `prior`. `Overlap` says
+//!   when a task stops buying.
+//! - A worker: a `Judgement` of each answer goes into its `Record`, which has a `Standing`.
+//!
+//! Not here: leases and schemas, apart from `verdicts` and `rating`, which the engine
+//! calls until it uses the rest.
 
+mod agreement;
+mod cells;
+mod dawid_skene;
+mod first;
+mod gamma;
+mod interval;
+mod judgement;
 mod majority;
+mod number;
+mod online;
+mod opinion;
+mod options;
+mod overlap;
+mod prior;
 mod rating;
+mod record;
+mod refinement;
+mod smoothed;
+mod strength;
+mod text;
+mod verdicts;
+mod votes;
+mod weighted;
 
-pub(crate) use majority::{aggregate, judge};
+pub use first::first;
+pub use judgement::{Judgement, Source};
+pub use majority::majority;
+pub use number::{NumberOpinion, number};
+pub use online::{Crowd, Evidence};
+pub use opinion::{Opinion, ppm};
+pub use options::{ABSENT, CHOSEN, OptionsOpinion, joined, votes_of};
+pub use overlap::Overlap;
+pub use prior::can_model;
 pub use rating::{rating, rating_milli};
+pub use record::{Basis, Record, Standing, Tally};
+pub use refinement::{Refinement, Refiner};
+pub use text::{TextOpinion, normalised, text};
+pub(crate) use verdicts::{aggregate, judge};
+pub use votes::{RowVote, VoteTable, Votes};
+pub use weighted::weighted;
