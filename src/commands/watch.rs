@@ -22,6 +22,9 @@ pub(crate) struct Watch {
     /// Resume after this token; by default from the first result
     #[arg(long, value_name = "TOKEN")]
     from: Option<String>,
+    /// Show also results that are not sure yet
+    #[arg(long)]
+    provisional: bool,
     /// End after so many results
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -43,10 +46,14 @@ impl Watch {
 
         let mut delivered = token.clone();
         let mut watcher = ResultWatcher::new(session.client.clone(), project.clone(), token);
+        if self.provisional {
+            watcher = watcher.with_provisional();
+        }
         let outcome = self.stream(session, &mut watcher, &mut delivered).await;
         if !delivered.is_empty() {
             let id = names::id(&project);
-            eprintln!("resume with: piecework watch {id} --from {delivered}");
+            let all = if self.provisional { " --provisional" } else { "" };
+            eprintln!("resume with: piecework watch {id}{all} --from {delivered}");
         }
         outcome
     }

@@ -61,6 +61,7 @@ pub struct ResultWatcher {
     client: Client,
     project: String,
     token: String,
+    include_provisional: bool,
     /// Sequence of the last result; `None` while a token given from outside leaves it unknown.
     seen: Option<u64>,
     stream: Option<Streaming<WatchResultsResponse>>,
@@ -79,12 +80,20 @@ impl ResultWatcher {
             client,
             project,
             token,
+            include_provisional: false,
             seen,
             stream: None,
             heard: now,
             failures: 0,
             not_before: now,
         }
+    }
+
+    /// Watches also what is not sure yet. The token is one of a watcher that did the same.
+    #[must_use]
+    pub fn with_provisional(mut self) -> Self {
+        self.include_provisional = true;
+        self
     }
 
     /// Resumes after everything that `next` has returned so far.
@@ -127,6 +136,7 @@ impl ResultWatcher {
             let request = WatchResultsRequest {
                 parent: self.project.clone(),
                 resume_token: self.token.clone(),
+                include_provisional: self.include_provisional,
             };
             let stream = self.client.results().watch_results(request).await?.into_inner();
             self.heard = Instant::now();

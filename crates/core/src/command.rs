@@ -5,6 +5,7 @@
 //! one position with an outcome per item.
 
 mod naming;
+mod refining;
 mod work;
 
 use std::collections::BTreeSet;
@@ -13,9 +14,11 @@ use crate::explanation::Question;
 use crate::limits::WEIGHT_DEFAULT;
 use crate::project::ProjectSpec;
 use crate::requester::Labels;
+use crate::schema::Answer;
 use crate::worker::WorkerSpec;
 use crate::{ClientId, Fingerprint, Millis, ProjectId, TaskNumber, TenantId, WallTime};
 
+pub use refining::{FieldOpinion, Learn, Refine, RefinedTask};
 pub use work::{
     ClaimLeases, ExtendLeases, LeaseTasks, LifeSigns, ReturnItem, ReturnLeases, SaveDraft,
     SubmitAnswers, SubmitItem,
@@ -58,6 +61,8 @@ pub enum Command {
     CancelTasks(CancelTasks),
     /// `FAILED → OPEN`.
     RequeueTasks(Vec<TaskRef>),
+    /// The requester says what the result is.
+    ResolveTask(Box<ResolveTask>),
     /// A new worker.
     CreateWorker(CreateWorker),
     /// Another spec; may create.
@@ -111,6 +116,10 @@ pub enum Command {
         /// Of which project.
         project: ProjectId,
     },
+    /// What the refiner found out about a project's crowd.
+    Learn(Learn),
+    /// What it found out about tasks.
+    Refine(Refine),
     /// The daemon has recovered: nothing expires for one heartbeat.
     Restarted,
 }
@@ -332,6 +341,15 @@ pub struct CancelTasks {
     pub tasks: Vec<TaskRef>,
     /// Live leases end too.
     pub revoke_leases: bool,
+}
+
+/// What a task's result is, whatever its answers say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveTask {
+    /// Which.
+    pub task: TaskRef,
+    /// It fits the project's schema.
+    pub answer: Answer,
 }
 
 /// A new worker.

@@ -3,6 +3,7 @@
 //! One log a project and one of worker events a tenant. A record's sequence is
 //! dense in its log. Not here: streaming (server).
 
+use crate::project::Aggregation;
 use crate::schema::Choices;
 use crate::task::{FailureCause, TaskState};
 use crate::worker::WorkerKind;
@@ -64,7 +65,7 @@ pub struct TaskResult {
     pub state: ResultState,
     /// What it says; `None` without counted answers.
     pub answer: Option<ResultAnswer>,
-    /// Share of the votes that agree, in millionths; of the least sure field.
+    /// How sure it is by its method, in millionths; of the least sure field.
     pub confidence_ppm: u32,
     /// Per choice field of the schema: votes per choice index, counted answers only.
     pub votes: Vec<FieldVotes>,
@@ -72,11 +73,51 @@ pub struct TaskResult {
     pub answers: Vec<Vote>,
     /// What the counted answers cost.
     pub cost: Money,
+    /// How it was made.
+    pub method: Method,
+}
+
+/// How a result was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The first counted answer.
+    First,
+    /// Majority.
+    Majority,
+    /// Vote, weighted by accuracy.
+    Weighted,
+    /// The online posterior.
+    Online,
+    /// Smoothed Dawid–Skene over all answers of the project.
+    Smoothed,
+    /// Plain Dawid–Skene over all answers of the project.
+    DawidSkene,
+    /// The requester said so.
+    Requester,
+}
+
+impl Method {
+    /// Of a project's aggregation, before or after a refinement.
+    #[must_use]
+    pub fn of(aggregation: Aggregation, refined: bool) -> Method {
+        match aggregation {
+            Aggregation::First => Method::First,
+            Aggregation::Majority => Method::Majority,
+            Aggregation::Weighted => Method::Weighted,
+            Aggregation::Online => Method::Online,
+            Aggregation::Refined if refined => Method::Smoothed,
+            Aggregation::Refined => Method::Online,
+            Aggregation::DawidSkene if refined => Method::DawidSkene,
+            Aggregation::DawidSkene => Method::Majority,
+        }
+    }
 }
 
 /// What a result is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultState {
+    /// Answers are in, and more are asked for until it is sure.
+    Provisional,
     /// Decided.
     Final {
         /// With fewer answers than wanted.
@@ -94,6 +135,15 @@ pub enum ResultState {
 pub enum ResultAnswer {
     /// Exactly this submission's answer.
     Of(LeaseId),
+    /// What the requester says.
+    Given {
+        /// Exactly that.
+        bytes: Vec<u8>,
+        /// Its media type.
+        content_type: String,
+        /// The project's revision whose schema it fits.
+        revision: crate::Revision,
+    },
     /// These choices, by the schema of the newest terms among the answers.
     Choices {
         /// The project's revision whose schema names them.

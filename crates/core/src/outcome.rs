@@ -56,6 +56,11 @@ pub enum Outcome {
         /// Nothing is left of it.
         finished: bool,
     },
+    /// What a refinement changed.
+    Refined {
+        /// Tasks with another result.
+        changed: u32,
+    },
     /// Nothing expires for one heartbeat.
     Restarted,
 }

@@ -49,8 +49,10 @@ pub struct ProjectSpec {
     pub terms: Terms,
     /// Who may answer.
     pub requirements: Requirements,
-    /// Places of a task that names none.
+    /// Places of a task that names none; with `dynamic`, those it has in any case.
     pub overlap: u16,
+    /// More places for such a task while its result is unsure.
+    pub dynamic: Option<DynamicOverlap>,
     /// Who chooses the task.
     pub assignment: Assignment,
     /// Payloads larger than this are refused.
@@ -89,6 +91,39 @@ pub enum Aggregation {
     First,
     /// Majority per choice field; a tie goes to the answer given first.
     Majority,
+    /// Vote per choice field, weighted by how often each worker is known to be right.
+    Weighted,
+    /// Posterior per choice field under what the finished tasks have taught of its
+    /// workers and choices.
+    Online,
+    /// As `Online` at once; and revised, when all answers of the project together say
+    /// otherwise, by smoothed Dawid–Skene.
+    Refined,
+    /// As `Majority` at once; and revised by plain Dawid–Skene.
+    DawidSkene,
+}
+
+impl Aggregation {
+    /// Whether what finished tasks teach of the crowd is used for the next one.
+    #[must_use]
+    pub fn learns(self) -> bool {
+        matches!(self, Aggregation::Online | Aggregation::Refined)
+    }
+
+    /// Whether results are revised by what all answers of the project say.
+    #[must_use]
+    pub fn is_refined(self) -> bool {
+        matches!(self, Aggregation::Refined | Aggregation::DawidSkene)
+    }
+}
+
+/// Answers that are bought while a result is unsure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DynamicOverlap {
+    /// Answers that are never exceeded; at least the project's overlap.
+    pub max: u16,
+    /// The confidence at which a task stops buying, in millionths: 1 to 1,000,000.
+    pub target_ppm: u32,
 }
 
 /// Who chooses the task.

@@ -4,7 +4,7 @@
 //! gRPC status in one exhaustive match.
 
 use crate::schema::Misfit;
-use crate::{ClientId, LeaseId, Millis, Revision};
+use crate::{ClientId, LeaseId, Millis, Revision, TaskNumber};
 
 /// Why the engine said no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +88,10 @@ pub enum Refusal {
     HoldExceeded { lease: LeaseId, max: Millis },
     #[error("answer under {lease} {misfit} (revision {revision} of project {project})")]
     AnswerInvalid { lease: LeaseId, project: ClientId, revision: Revision, misfit: Misfit },
+    #[error(
+        "the result given for task ~{task} {misfit} (revision {revision} of project {project})"
+    )]
+    ResultInvalid { project: ClientId, task: TaskNumber, revision: Revision, misfit: Misfit },
 
     #[error("worker {worker} is suspended: {reason}")]
     WorkerSuspended { worker: ClientId, reason: String },

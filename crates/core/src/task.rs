@@ -36,8 +36,10 @@ pub struct TaskOrder {
     pub priority: i8,
     /// By then it is decided, with the answers there are.
     pub deadline: Option<WallTime>,
-    /// Counted answers it is to have.
+    /// Counted answers it is to have, as far as is known now.
     pub wanted: u16,
+    /// Counted answers it may have while its result is unsure; zero: as many as `wanted`.
+    pub most: u16,
     /// Ready since then.
     pub ready_at: EngineTime,
     /// Bits of its payload's length in bytes; a wish chooses among classes.
@@ -95,6 +97,22 @@ pub struct TaskRecord {
     pub result: Option<Sequence>,
     /// Revision of that result.
     pub result_revision: u32,
+    /// What that result says; `None`: nothing, or it was told before this was kept.
+    pub said: Option<Said>,
+    /// Its requester has set the result: answers change it no more.
+    pub resolved: bool,
+}
+
+/// What a task's newest result says, as far as it takes to see that another says
+/// something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Said {
+    /// Of the answer.
+    pub answer: Fingerprint,
+    /// In millionths.
+    pub confidence_ppm: u32,
+    /// Number of the newest counted answer that it has seen.
+    pub answers: u32,
 }
 
 /// What is true of a task.

@@ -99,7 +99,7 @@ fn dynamic_overlap_saves_answers_and_loses_little() {
 
 /// What is left of a crowd's votes when sure tasks take none; refined every 200 votes.
 fn replayed(made: &Invented) -> Invented {
-    let overlap = Overlap { min: 2, max: u16::MAX, target: 0.95 };
+    let overlap = Overlap { min: 2, max: u16::MAX, target_ppm: 950_000 };
     let mut crowd = Crowd::new(made.classes);
     let mut bought = Invented { votes: Vec::new(), ..made.clone() };
     let mut tasks: BTreeMap<u32, (Vec<(WorkerId, u16)>, bool)> = BTreeMap::new();
@@ -110,7 +110,8 @@ fn replayed(made: &Invented) -> Invented {
         }
         votes.push((*worker, *class));
         bought.votes.push((*task, *worker, *class));
-        *is_sure = overlap.is_sure(crowd.opinion(votes).confidence(), votes.len());
+        *is_sure = overlap
+            .is_sure(crowd.opinion(votes).confidence_ppm(), u16::try_from(votes.len()).unwrap());
         if bought.votes.len().is_multiple_of(200) {
             let table = collected(made.classes, &bought.votes).table();
             let evidence = Refinement::start(table, Refiner::Smoothed).settled().evidence();

@@ -38,6 +38,7 @@ fn spec() -> ProjectSpec {
         },
         requirements: Requirements::default(),
         overlap: 1,
+        dynamic: None,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 100,
         tier: TIER_DEFAULT,

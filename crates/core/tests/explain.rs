@@ -42,6 +42,7 @@ fn spec(skills: &[(&str, u8)], expected: Option<u64>) -> ProjectSpec {
         },
         requirements: Requirements { skills, ..Requirements::default() },
         overlap: 1,
+        dynamic: None,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 1_000,
         tier: TIER_DEFAULT,

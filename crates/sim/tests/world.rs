@@ -44,6 +44,7 @@ fn project() -> Command {
         terms,
         requirements: Requirements::default(),
         overlap: 1,
+        dynamic: None,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 100,
         tier: TIER_DEFAULT,

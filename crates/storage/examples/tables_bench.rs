@@ -151,6 +151,7 @@ fn order() -> TaskOrder {
         priority: 0,
         deadline: None,
         wanted: 3,
+        most: 0,
         ready_at: EngineTime(123_456),
         size_class: 0,
         duration_class: 0,
@@ -195,6 +196,8 @@ fn cycle(number: u32, sequence: &mut u64) -> Vec<Vec<Change>> {
         broken: Vec::new(),
         result: None,
         result_revision: 0,
+        said: None,
+        resolved: false,
     };
     let behaviour = WorkerRecord { worker, judged: 5, agreed: 4, ..WorkerRecord::default() };
     let tally = ProjectTally { project: PROJECT, granted: *sequence, ..ProjectTally::default() };

@@ -7,6 +7,7 @@
 //! Not here: the rule and the methods, which are the crate's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use piecework_core::WorkerId;
 use piecework_core::quality::{Crowd, Evidence, Overlap, Refinement, Refiner};
@@ -31,7 +32,7 @@ pub(crate) struct Outcome {
 
 struct Pending {
     due: usize,
-    evidence: Option<Evidence>,
+    evidence: Option<Arc<Evidence>>,
     /// Of each task how many votes it had counted.
     covered: Vec<usize>,
 }
@@ -73,7 +74,7 @@ pub(crate) fn replay(set: &Set, order: &[usize], overlap: Overlap, pace: Pace) -
                 continue;
             }
             let opinion = crowd.opinion(&votes[task]);
-            if overlap.is_sure(opinion.confidence(), votes[task].len()) {
+            if overlap.is_sure(opinion.confidence_ppm(), answers(votes[task].len())) {
                 is_sure[task] = true;
                 crowd.learn(&votes[task][covered[task]..], &opinion.posterior);
             }
@@ -88,6 +89,10 @@ pub(crate) fn replay(set: &Set, order: &[usize], overlap: Overlap, pace: Pace) -
         accuracy: set.accuracy(&answers),
         used: 100.0 * bought.len() as f64 / set.answers.len() as f64,
     }
+}
+
+fn answers(votes: usize) -> u16 {
+    u16::try_from(votes).unwrap_or(u16::MAX)
 }
 
 /// A random order of so many: Fisher and Yates with splitmix64.

@@ -64,7 +64,7 @@ fn main() -> Result<(), String> {
     println!("bars: dawid_skene within 0.5 of 92.75, 88.89, 84.00, 76.86; mean of default 86.5");
     println!("\n| dynamic overlap | random | labels | bar | file order | labels |");
     for (set, (least, most)) in sets.iter().zip(BARS) {
-        let overlap = Overlap { min: 2, max: u16::MAX, target: 0.95 };
+        let overlap = Overlap { min: 2, max: u16::MAX, target_ppm: 950_000 };
         let all: Vec<_> = (1..=SEEDS)
             .map(|seed| replay(set, &shuffled(set.answers.len(), seed), overlap, pace))
             .collect();

@@ -20,6 +20,7 @@ impl Command {
             Command::UpdateTasks(_) => "update_tasks",
             Command::CancelTasks(_) => "cancel_tasks",
             Command::RequeueTasks(_) => "requeue_tasks",
+            Command::ResolveTask(_) => "resolve_task",
             Command::CreateWorker(_) => "create_worker",
             Command::UpdateWorker(_) => "update_worker",
             Command::GrantSkill(_) => "grant_skill",
@@ -37,6 +38,8 @@ impl Command {
             Command::SaveDraft(_) => "save_draft",
             Command::Tick => "tick",
             Command::Sweep { .. } => "sweep",
+            Command::Learn(_) => "learn",
+            Command::Refine(_) => "refine",
             Command::Restarted => "restarted",
         }
     }

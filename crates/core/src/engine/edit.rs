@@ -300,6 +300,8 @@ pub(crate) fn untouched(id: TaskId, order: TaskOrder) -> Task {
         broken: Vec::new(),
         result: None,
         result_revision: 0,
+        said: None,
+        resolved: false,
     };
     Task { record, leases: Vec::new(), spot: Spot::Nowhere, changed: Position(0) }
 }

@@ -196,6 +196,8 @@ pub(crate) fn project_room(project: Project, now: EngineTime) -> ProjectRoom {
         stamp: 0,
         absent_from: BTreeSet::new(),
         fits: BTreeSet::new(),
+        crowds: BTreeMap::new(),
+        refined_through: EngineTime(0),
     }
 }
 

@@ -20,7 +20,8 @@ use crate::matching::rate::Paid;
 use crate::matching::wishes::Wanted;
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally, Requirements, Terms};
-use crate::task::TaskRecord;
+use crate::quality::Crowd;
+use crate::task::{TaskRecord, TaskState};
 use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use crate::{
     ClientId, EngineTime, Fingerprint, LeaseId, Millis, Now, Position, ProjectId, RequesterId,
@@ -72,6 +73,10 @@ pub(crate) struct ProjectRoom {
     pub(crate) absent_from: BTreeSet<ProfileId>,
     /// Profiles that it fits, as far as they have judged it.
     pub(crate) fits: BTreeSet<ProfileId>,
+    /// What is known of those who answer, by class field of the schema.
+    pub(crate) crowds: BTreeMap<u16, Crowd>,
+    /// The answers that the last refinement has counted.
+    pub(crate) refined_through: EngineTime,
 }
 
 /// A worker and what hangs on it.
@@ -142,6 +147,12 @@ impl Task {
         self.leases.get((number as usize).checked_sub(1)?)
     }
 
+    /// Whether it was sure before all its leases had ended: their answers count.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        let sure = self.record.state == TaskState::Done { incomplete: false };
+        sure && !self.record.resolved && self.counted() < self.record.order.wanted
+    }
+
     /// Counted answers that it still wants.
     pub(crate) fn places(&self) -> u64 {
         if !self.record.state.is_open() {
@@ -167,6 +178,12 @@ impl ProjectRoom {
             return &self.project.spec.terms;
         }
         self.terms.get(&revision).map_or(&self.project.spec.terms, |terms| terms)
+    }
+
+    /// The same, to hold on to.
+    pub(crate) fn pinned(&self, revision: Revision) -> Arc<Terms> {
+        let kept = self.terms.get(&revision).or_else(|| self.terms.get(&self.project.revision));
+        kept.map_or_else(|| Arc::new(self.project.spec.terms.clone()), Arc::clone)
     }
 
     /// Whether its state allows grants.

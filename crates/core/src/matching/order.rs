@@ -368,7 +368,15 @@ mod tests {
     fn order(priority: i8, ready_at: u64) -> TaskOrder {
         let ready_at = EngineTime(ready_at);
         let (size_class, duration_class) = (0, 0);
-        TaskOrder { priority, deadline: None, wanted: 1, ready_at, size_class, duration_class }
+        TaskOrder {
+            priority,
+            deadline: None,
+            wanted: 1,
+            most: 0,
+            ready_at,
+            size_class,
+            duration_class,
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@
 //! Not here: the model (`prior.rs`), whether a task is sure (`overlap.rs`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::evidence::{Evidence, counts_of, thousandths};
 use super::opinion::{Opinion, normalise};
 use super::prior::{CrowdPrior, Habits, Weigh, voice};
 use crate::WorkerId;
@@ -23,6 +25,9 @@ const ONE: f64 = 1_000.0;
 pub struct Crowd {
     classes: usize,
     prior: CrowdPrior,
+    /// What the last refinement knew of everybody.
+    base: Option<Arc<Evidence>>,
+    /// Who was asked for, or learned of, since.
     workers: BTreeMap<WorkerId, Known>,
     /// Of all workers together, in thousandths.
     counts: Vec<u64>,
@@ -47,17 +52,6 @@ struct Known {
     logs: Vec<f64>,
 }
 
-/// What a refinement found, in a form that can be written down.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
-    /// Imagined answers of the priors: between workers, within one, on wrong answers.
-    pub strengths: [f64; 3],
-    /// Expected number of tasks of each class, in thousandths.
-    pub class_counts: Vec<u64>,
-    /// Of each worker its expected counts by class given and true class, in thousandths.
-    pub workers: Vec<(WorkerId, Vec<u32>)>,
-}
-
 impl Crowd {
     /// Nothing known, on a field of `classes` choices (at least one).
     #[must_use]
@@ -66,6 +60,7 @@ impl Crowd {
         Crowd {
             classes,
             prior: CrowdPrior::new(classes),
+            base: None,
             workers: BTreeMap::new(),
             counts: vec![0; classes * classes],
             class_counts: vec![0; classes],
@@ -101,27 +96,37 @@ impl Crowd {
         self.count(votes, posterior, |sum, n| sum.saturating_sub(n));
     }
 
-    /// Puts what a refinement found in place of all that was known.
-    pub fn adopt(&mut self, evidence: &Evidence) {
+    /// Puts what a refinement of the same field found in place of all that was known.
+    /// Cost: that of forgetting; each worker's share is taken when it is asked for.
+    pub fn adopt(&mut self, evidence: &Arc<Evidence>) {
         self.workers.clear();
-        self.counts.fill(0);
-        for (worker, counts) in &evidence.workers {
-            let of_all = self.counts.iter_mut().zip(counts);
-            of_all.for_each(|(sum, n)| *sum += u64::from(*n));
-            self.workers.insert(*worker, Known::new(self.classes, counts.clone()));
-        }
-        self.class_counts.clone_from(&evidence.class_counts);
-        [self.prior.between, self.prior.within, self.prior.wrong] = evidence.strengths;
+        self.counts.copy_from_slice(evidence.counts());
+        self.class_counts.copy_from_slice(evidence.class_counts());
+        [self.prior.between, self.prior.within, self.prior.wrong] = evidence.strengths();
+        self.base = Some(Arc::clone(evidence));
         self.see();
+    }
+
+    /// Choices of the field.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Workers that memory is kept for, at most.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.base.as_ref().map_or(0, |base| base.workers()) + self.workers.len()
     }
 
     /// How often a worker is right, 0 to 1: the posterior mean under the crowd's prior.
     #[must_use]
     pub fn accuracy(&self, worker: WorkerId) -> f64 {
         let mut habits = Habits::default();
+        let base = || self.base.as_ref().and_then(|base| base.of(worker));
         let counts = match self.workers.get(&worker) {
             Some(known) => whole(&known.counts),
-            None => vec![0.0; self.classes * self.classes],
+            None => base().map_or_else(|| vec![0.0; self.classes * self.classes], whole),
         };
         self.prior.habits(&counts, &mut habits);
         habits.accuracy()
@@ -138,7 +143,7 @@ impl Crowd {
         let shares: Vec<u32> = posterior.iter().map(|p| thousandths(*p)).collect();
         for (worker, class) in votes {
             let start = usize::from(*class) * self.classes;
-            let known = self.workers.entry(*worker).or_insert_with(|| Known::empty(self.classes));
+            let known = known(&mut self.workers, self.base.as_deref(), *worker, self.classes);
             known.epoch = 0;
             for (at, share) in (start..).zip(&shares) {
                 known.counts[at] = change_small(known.counts[at], *share);
@@ -159,8 +164,11 @@ impl Crowd {
     fn see(&mut self) {
         self.seen = self.counts.iter().sum();
         self.epoch += 1;
-        let counted = self.workers.values().filter(|known| known.counts.iter().any(|n| *n > 0));
-        self.voice = voice(self.seen as f64 / ONE, counted.count(), self.classes);
+        let base = self.base.as_deref();
+        let is_new = |id: &WorkerId| base.is_none_or(|base| base.of(*id).is_none());
+        let counted = self.workers.iter().filter(|(id, known)| is_new(id) && known.is_counted());
+        let workers = counted.count() + base.map_or(0, Evidence::workers);
+        self.voice = voice(self.seen as f64 / ONE, workers, self.classes);
         self.prior.see(&whole_large(&self.counts));
         self.prior.see_classes(&whole_large(&self.class_counts));
     }
@@ -169,7 +177,7 @@ impl Crowd {
     fn logs(&mut self, worker: WorkerId, given: usize) -> &[f64] {
         let classes = self.classes;
         let run = given * classes..(given + 1) * classes;
-        let known = self.workers.entry(worker).or_insert_with(|| Known::empty(classes));
+        let known = known(&mut self.workers, self.base.as_deref(), worker, classes);
         if known.epoch != self.epoch {
             self.prior.habits(&whole(&known.counts), &mut known.habits);
             known.asked.fill(false);
@@ -185,9 +193,22 @@ impl Crowd {
     }
 }
 
+/// What is known of a worker, taken from the last refinement where nothing came since.
+fn known<'a>(
+    workers: &'a mut BTreeMap<WorkerId, Known>,
+    base: Option<&Evidence>,
+    worker: WorkerId,
+    classes: usize,
+) -> &'a mut Known {
+    workers.entry(worker).or_insert_with(|| {
+        let counts = base.and_then(|base| base.of(worker));
+        Known::new(classes, counts.map_or_else(|| vec![0; classes * classes], <[u32]>::to_vec))
+    })
+}
+
 impl Known {
-    fn empty(classes: usize) -> Known {
-        Known::new(classes, vec![0; classes * classes])
+    fn is_counted(&self) -> bool {
+        self.counts.iter().any(|n| *n > 0)
     }
 
     fn new(classes: usize, counts: Vec<u32>) -> Known {
@@ -201,21 +222,10 @@ impl Known {
     }
 }
 
-/// A count in thousandths, as it is kept.
-pub(super) fn thousandths(count: f64) -> u32 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to what fits"
-    )]
-    let whole = libm::round(count * ONE).clamp(0.0, f64::from(u32::MAX)) as u32;
-    whole
-}
-
 fn whole(counts: &[u32]) -> Vec<f64> {
-    counts.iter().map(|n| f64::from(*n) / ONE).collect()
+    counts_of(counts.iter().map(|n| f64::from(*n)))
 }
 
 fn whole_large(counts: &[u64]) -> Vec<f64> {
-    counts.iter().map(|n| *n as f64 / ONE).collect()
+    counts_of(counts.iter().map(|n| *n as f64))
 }

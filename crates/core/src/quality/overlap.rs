@@ -7,31 +7,30 @@
 //! Not here: the confidence (`online.rs`), the places (the engine).
 
 /// How many answers a task buys.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overlap {
     /// Answers that are bought in any case, at least one.
     pub min: u16,
     /// Answers that are never exceeded, at least `min`.
     pub max: u16,
-    /// The confidence at which it stops, 0 to 1.
-    pub target: f64,
+    /// The confidence at which it stops, in millionths.
+    pub target_ppm: u32,
 }
 
 impl Overlap {
     /// Whether a task with `counted` answers and this confidence needs no more.
     #[must_use]
-    pub fn is_sure(&self, confidence: f64, counted: usize) -> bool {
-        counted >= usize::from(self.min.max(1)) && confidence >= self.target
-            || counted >= usize::from(self.max)
+    pub fn is_sure(&self, confidence_ppm: u32, counted: u16) -> bool {
+        counted >= self.min.max(1) && confidence_ppm >= self.target_ppm || counted >= self.max
     }
 
     /// How many answers a task is to have, with so many `counted` and so many leases
     /// `live`: never fewer than both together, for a live lease keeps its place. Equal to
     /// both together where nothing opens: the task is sure, or waits for what is out.
     #[must_use]
-    pub fn wanted(&self, confidence: f64, counted: u16, live: u16) -> u16 {
+    pub fn wanted(&self, confidence_ppm: u32, counted: u16, live: u16) -> u16 {
         let held = counted.saturating_add(live);
-        if self.is_sure(confidence, usize::from(counted)) {
+        if self.is_sure(confidence_ppm, counted) {
             return held;
         }
         // Below the minimum all places open at once; beyond it one, when none is out.
@@ -41,8 +40,8 @@ impl Overlap {
 
     /// Whether `wanted` opens a place beyond those that are taken.
     #[must_use]
-    pub fn opens(&self, confidence: f64, counted: u16, live: u16) -> bool {
-        self.wanted(confidence, counted, live) > counted.saturating_add(live)
+    pub fn opens(&self, confidence_ppm: u32, counted: u16, live: u16) -> bool {
+        self.wanted(confidence_ppm, counted, live) > counted.saturating_add(live)
     }
 }
 
@@ -50,23 +49,23 @@ impl Overlap {
 mod tests {
     use super::*;
 
-    const OVERLAP: Overlap = Overlap { min: 2, max: 5, target: 0.95 };
+    const OVERLAP: Overlap = Overlap { min: 2, max: 5, target_ppm: 950_000 };
 
     #[test]
     fn the_minimum_opens_at_once_and_then_one_at_a_time() {
-        assert_eq!(OVERLAP.wanted(0.0, 0, 0), 2);
-        assert_eq!(OVERLAP.wanted(0.99, 1, 0), 2, "one answer is never enough");
-        assert_eq!(OVERLAP.wanted(0.9, 2, 0), 3);
-        assert!(!OVERLAP.opens(0.9, 2, 1), "the one that is out may make it sure");
-        assert!(OVERLAP.opens(0.9, 3, 0) && !OVERLAP.opens(0.9, 5, 0));
+        assert_eq!(OVERLAP.wanted(0, 0, 0), 2);
+        assert_eq!(OVERLAP.wanted(990_000, 1, 0), 2, "one answer is never enough");
+        assert_eq!(OVERLAP.wanted(900_000, 2, 0), 3);
+        assert!(!OVERLAP.opens(900_000, 2, 1), "the one that is out may make it sure");
+        assert!(OVERLAP.opens(900_000, 3, 0) && !OVERLAP.opens(900_000, 5, 0));
     }
 
     #[test]
     fn a_sure_task_wants_what_it_has_and_what_is_out() {
-        assert_eq!(OVERLAP.wanted(0.95, 2, 1), 3);
-        assert_eq!(OVERLAP.wanted(0.95, 3, 0), 3);
-        assert_eq!(OVERLAP.wanted(0.1, 4, 3), 7, "a lowered maximum takes no lease away");
-        assert!(OVERLAP.is_sure(0.1, 5) && !OVERLAP.is_sure(0.949, 4));
-        assert!(!OVERLAP.is_sure(1.0, 1));
+        assert_eq!(OVERLAP.wanted(950_000, 2, 1), 3);
+        assert_eq!(OVERLAP.wanted(950_000, 3, 0), 3);
+        assert_eq!(OVERLAP.wanted(100_000, 4, 3), 7, "a lowered maximum takes no lease away");
+        assert!(OVERLAP.is_sure(100_000, 5) && !OVERLAP.is_sure(949_000, 4));
+        assert!(!OVERLAP.is_sure(1_000_000, 1));
     }
 }

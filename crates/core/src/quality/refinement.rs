@@ -11,8 +11,10 @@
 //!
 //! Not here: the models (`smoothed.rs`, `dawid_skene.rs`), threads.
 
+use std::sync::Arc;
+
 use super::dawid_skene::DawidSkene;
-use super::online::Evidence;
+use super::evidence::Evidence;
 use super::opinion::Opinion;
 use super::prior::Habits;
 use super::smoothed::Smoothed;
@@ -127,10 +129,10 @@ impl Refinement {
     /// What was learned of the crowd; `None` before it has settled, and of plain
     /// Dawid–Skene, whose counts are nothing that the online posterior knows.
     #[must_use]
-    pub fn evidence(&self) -> Option<Evidence> {
+    pub fn evidence(&self) -> Option<Arc<Evidence>> {
         match &self.model {
             Model::Smoothed(model) if self.stage == Stage::Settled => {
-                Some(model.evidence(self.table.workers()))
+                Some(Arc::new(model.evidence(self.table.workers())))
             }
             Model::Smoothed(_) | Model::DawidSkene(_) => None,
         }

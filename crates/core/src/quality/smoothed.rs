@@ -7,7 +7,7 @@
 //! Not here: the model (`prior.rs`), going through the votes (`refinement.rs`).
 
 use super::cells::Cells;
-use super::online::{Evidence, thousandths};
+use super::evidence::Evidence;
 use super::opinion::normalise;
 use super::prior::{CrowdPrior, Habits, Weigh, voice};
 use super::strength::Strength;
@@ -161,11 +161,8 @@ impl Smoothed {
 
     /// What was learned, for the online posterior.
     pub(super) fn evidence(&self, workers: &[WorkerId]) -> Evidence {
-        let of = |row: usize| self.counts.of(row).iter().map(|n| thousandths(*n)).collect();
-        Evidence {
-            strengths: [self.prior.between, self.prior.within, self.prior.wrong],
-            class_counts: self.class_counts.iter().map(|n| u64::from(thousandths(*n))).collect(),
-            workers: workers.iter().enumerate().map(|(row, id)| (*id, of(row))).collect(),
-        }
+        let of = |(row, id): (usize, &WorkerId)| (*id, self.counts.of(row));
+        let strengths = [self.prior.between, self.prior.within, self.prior.wrong];
+        Evidence::new(strengths, &self.class_counts, workers.iter().enumerate().map(of))
     }
 }

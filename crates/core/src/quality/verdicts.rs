@@ -7,7 +7,7 @@ use crate::event::{FieldVotes, ResultAnswer};
 use crate::lease::{Lease, Submitted};
 use crate::project::Aggregation;
 use crate::schema::{Choices, FieldKind, Schema};
-use crate::{LeaseId, Revision};
+use crate::{Fingerprint, LeaseId, Revision, WorkerId};
 
 /// What the counted answers of a task say together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,14 @@ pub(crate) struct Verdicts {
     pub(crate) votes: Vec<FieldVotes>,
     /// The counted leases, first answer first.
     pub(crate) counted: Vec<LeaseId>,
+    /// Of what the answer says, whoever said it.
+    pub(crate) content: Fingerprint,
 }
+
+/// What a method other than the vote says of a class field: its index, its classes, the
+/// votes in order of arrival; the class and how sure it is, in millionths. `None`: the
+/// vote decides.
+pub(crate) type Opine<'a> = dyn FnMut(u16, u16, &[(WorkerId, u16)]) -> Option<(u16, u32)> + 'a;
 
 /// Counts the votes of a task's counted leases.
 ///
@@ -27,6 +34,7 @@ pub(crate) fn aggregate(
     schema: &Schema,
     revision: Revision,
     method: Aggregation,
+    opine: &mut Opine<'_>,
 ) -> Verdicts {
     let mut counted: Vec<(&Lease, &Submitted)> =
         leases.iter().filter_map(|l| l.counted().map(|s| (l, s))).collect();
@@ -36,6 +44,7 @@ pub(crate) fn aggregate(
         confidence_ppm: 0,
         votes: Vec::new(),
         counted: counted.iter().map(|(l, _)| l.id).collect(),
+        content: Fingerprint::default(),
     };
     let Some((first, first_answer)) = counted.first() else { return verdicts };
 
@@ -43,29 +52,42 @@ pub(crate) fn aggregate(
     let mut choices: Choices = vec![None; schema.fields.len()];
     let mut surest = u32::MAX;
     for (index, field) in schema.fields.iter().enumerate() {
-        if !matches!(field.kind, FieldKind::Choice(_)) {
-            continue;
-        }
+        let FieldKind::Choice(of) = &field.kind else { continue };
         let tally = tally(&answers, index);
-        if let Some(winner) = tally.winner(&answers, index) {
-            choices[index] = Some(winner);
-            surest = surest.min(tally.share_ppm(winner));
-        }
         let field = u16::try_from(index).unwrap_or(u16::MAX);
+        let vote = |(l, s): &(&Lease, &Submitted)| {
+            Some((l.worker, s.choices.get(index).copied().flatten()?))
+        };
+        let votes: Vec<(WorkerId, u16)> = counted.iter().filter_map(vote).collect();
+        let classes = u16::try_from(of.len()).unwrap_or(u16::MAX);
+        let opinion = if votes.is_empty() { None } else { opine(field, classes, &votes) };
+        let vote = || tally.winner(&answers, index).map(|won| (won, tally.share_ppm(won)));
+        if let Some((class, confidence_ppm)) = opinion.or_else(vote) {
+            choices[index] = Some(class);
+            surest = surest.min(confidence_ppm);
+        }
         verdicts.votes.push(FieldVotes { field, votes: tally.votes });
     }
     if method == Aggregation::First || !schema.has_choices() {
         let same = counted.iter().filter(|(_, s)| s.answer == first_answer.answer).count();
         verdicts.confidence_ppm = share_ppm(same, counted.len());
         verdicts.answer = Some(ResultAnswer::Of(first.id));
+        verdicts.content = first_answer.answer;
     } else {
+        let said: Vec<[u8; 3]> = choices.iter().map(|choice| said(*choice)).collect();
+        verdicts.content = Fingerprint::of(&[said.as_flattened()]);
         verdicts.confidence_ppm = if surest == u32::MAX { 0 } else { surest };
         verdicts.answer = Some(match counted.len() {
-            1 => ResultAnswer::Of(first.id),
+            1 if first_answer.choices == choices => ResultAnswer::Of(first.id),
             _ => ResultAnswer::Choices { revision, choices },
         });
     }
     verdicts
+}
+
+fn said(choice: Option<u16>) -> [u8; 3] {
+    let [low, high] = choice.unwrap_or_default().to_le_bytes();
+    [u8::from(choice.is_some()), low, high]
 }
 
 /// Whether each counted answer agrees with the majority of the others: over all
@@ -149,7 +171,7 @@ mod tests {
     use crate::lease::LeaseState;
     use crate::schema::Field;
     use crate::submission::Verdict;
-    use crate::{EngineTime, Fingerprint, Millis, WallTime, WorkerId};
+    use crate::{EngineTime, Millis, WallTime};
 
     fn lease(number: u32, order: u32, choice: u16) -> Lease {
         let id = LeaseId { number, ..LeaseId::default() };
@@ -183,7 +205,8 @@ mod tests {
     }
 
     fn winner(leases: &[Lease]) -> (Choices, u32) {
-        let v = aggregate(leases, &schema(), Revision(1), Aggregation::Majority);
+        let v =
+            aggregate(leases, &schema(), Revision(1), Aggregation::Majority, &mut |_, _, _| None);
         match v.answer {
             Some(ResultAnswer::Choices { choices, .. }) => (choices, v.confidence_ppm),
             other => panic!("no vote: {other:?}"),

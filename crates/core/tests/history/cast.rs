@@ -122,6 +122,7 @@ impl ProjectPlan {
                 },
             },
             overlap: self.overlap.into(),
+            dynamic: None,
             assignment: match self.worker_picks {
                 true => Assignment::WorkerPicks,
                 false => Assignment::ServerPicks,

@@ -51,6 +51,7 @@ pub(crate) fn spec(tier: u8) -> ProjectSpec {
         },
         requirements: Requirements::default(),
         overlap: 1,
+        dynamic: None,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 100,
         tier,

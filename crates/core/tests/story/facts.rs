@@ -73,7 +73,7 @@ impl Story {
         }
     }
 
-    fn task_id(&self, text: &str) -> Result<TaskId, String> {
+    pub(crate) fn task_id(&self, text: &str) -> Result<TaskId, String> {
         use piecework_core::command::TaskKey;
         let task = self.task_ref(text)?;
         let project = self.project_id(task.project.as_str())?;
@@ -118,6 +118,7 @@ impl Story {
         let What::Result(result) = event.what.clone() else { return Err("no result".into()) };
         let mut facts = vec![self.answer(&result)];
         match result.state {
+            ResultState::Provisional => facts.push("provisional".into()),
             ResultState::Final { incomplete: true } => facts.push("incomplete".into()),
             ResultState::Final { incomplete: false } => facts.push("complete".into()),
             ResultState::Failed { cause } => facts.push(format!("failed {}", failure(cause))),
@@ -130,6 +131,7 @@ impl Story {
             .iter()
             .map(|vote| self.world.rows.workers[&vote.worker].name.to_string());
         facts.push(format!("from {}", from.collect::<Vec<_>>().join(",")));
+        facts.push(format!("by {:?}", result.method).to_lowercase());
         facts.push(format!("revision {}", result.revision));
         facts.push(format!("cost {}", result.cost.micros));
         Ok(facts)
@@ -143,6 +145,7 @@ impl Story {
                 let bytes = &self.world.rows.submissions[lease].answer.bytes;
                 String::from_utf8_lossy(bytes).into_owned()
             }
+            Some(ResultAnswer::Given { bytes, .. }) => String::from_utf8_lossy(bytes).into_owned(),
             Some(ResultAnswer::Choices { choices, .. }) => {
                 let named = choices.iter().enumerate().filter_map(|(field, choice)| {
                     choice.map(|choice| self.choice(result, field, choice))

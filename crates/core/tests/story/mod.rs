@@ -21,6 +21,7 @@
 
 mod facts;
 mod options;
+mod refining;
 mod refusals;
 mod tell;
 mod verbs;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use piecework_core::command::UpdateRequester;
 use piecework_core::lease::ReturnReason;
 use piecework_core::project::{
-    Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
-    Terms,
+    Aggregation, Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec,
+    Requirements, Terms,
 };
 use piecework_core::relaxation::{self, Relaxation};
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
@@ -88,6 +88,7 @@ pub(crate) fn plain_project() -> ProjectSpec {
         },
         requirements: Requirements::default(),
         overlap: 1,
+        dynamic: None,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 1_000,
         tier: limits::TIER_DEFAULT,
@@ -134,6 +135,12 @@ pub(crate) fn project(
     match word {
         "title" => spec.title = value()?.into(),
         "overlap" => spec.overlap = number(value()?)?,
+        "up-to" => {
+            let (max, target) = value()?.split_once('@').ok_or("up-to is 5@0.95")?;
+            let target: f64 = number(target)?;
+            let target_ppm = number(&format!("{:.0}", target * 1e6))?;
+            spec.dynamic = Some(DynamicOverlap { max: number(max)?, target_ppm });
+        }
         "expected" => spec.terms.expected = Some(length(value()?)?),
         "reward" => {
             let currency = Currency::USD;
@@ -144,6 +151,10 @@ pub(crate) fn project(
             spec.terms.aggregation = match value()? {
                 "first" => Aggregation::First,
                 "majority" => Aggregation::Majority,
+                "weighted" => Aggregation::Weighted,
+                "online" => Aggregation::Online,
+                "refined" => Aggregation::Refined,
+                "dawid-skene" => Aggregation::DawidSkene,
                 other => return Err(format!("no aggregation {other}")),
             }
         }

@@ -53,6 +53,7 @@ refusals! {
     LateWindowOver "LATE_WINDOW_OVER"
     HoldExceeded "HOLD_EXCEEDED"
     AnswerInvalid "ANSWER_INVALID"
+    ResultInvalid "RESULT_INVALID"
     WorkerSuspended "WORKER_SUSPENDED"
     CapacityReached "CAPACITY_REACHED"
     CoolingDown "COOLING_DOWN"

@@ -53,6 +53,7 @@ impl Story {
                 let changed = did.changes.iter().filter(|c| matches!(c.change, Change::Task(_)));
                 format!("{} tasks, {end}", changed.count())
             }
+            Outcome::Refined { changed } => format!("{changed} changed"),
             Outcome::Restarted => "restarted".into(),
         }
     }

@@ -64,6 +64,8 @@ fn command(story: &mut Story, verb: &str, words: &mut Words<'_>) -> Result<Comma
         "task" | "tasks" => create_tasks(story, verb, words)?,
         "update-task" => update_task(story, words)?,
         "cancel-task" => cancel_tasks(story, words)?,
+        "resolve" => story.resolve(words)?,
+        "refine" => story.refine(words)?,
         "requeue" => Command::RequeueTasks(story.task_refs(words)?),
         "worker" | "update-worker" => worker(story, verb, words)?,
         "grant" => {

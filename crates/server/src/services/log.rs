@@ -6,7 +6,7 @@
 //! Not here: waiting for more (`watch.rs`), what a record says (`records.rs`).
 
 use piecework_core::Sequence;
-use piecework_core::event::{Event, Log, What};
+use piecework_core::event::{Event, Log, ResultState, What};
 use piecework_proto::v1::EventType;
 use prost::Message;
 
@@ -148,6 +148,9 @@ impl LogQuery {
 pub(crate) fn type_of(what: &What) -> EventType {
     match what {
         What::Submitted(_) => EventType::Submission,
+        What::Result(result) if result.state == ResultState::Provisional => {
+            EventType::ProvisionalResult
+        }
         What::Result(_) => EventType::Result,
         What::TaskEnded { .. } => EventType::TaskEnded,
         What::Worker { .. } => EventType::Worker,

@@ -54,7 +54,9 @@ pub(crate) fn result(
     let worker = |vote: &piecework_core::event::Vote| Ok(reader.worker_name(vote.worker)?.0);
     let workers = result.answers.iter().map(worker).collect::<Result<Vec<ClientId>, Failure>>()?;
     let (project, spec) = (&name, &spec);
-    let parts = ResultParts { project, spec, schema, said, workers, sequence, at };
+    let newest = reader.record(result.task)?.map(|record| record.result_revision);
+    let superseded = newest.is_some_and(|newest| newest > result.revision);
+    let parts = ResultParts { project, spec, schema, said, superseded, workers, sequence, at };
     Ok(Some(to_wire::result::result(result, parts)))
 }
 
@@ -71,6 +73,10 @@ fn said(
             let terms = reader.terms(project, given.revision)?;
             let said = (given.answer.bytes, given.answer.content_type);
             Ok(terms.map(|terms| (terms, said)))
+        }
+        ResultAnswer::Given { bytes, content_type, revision } => {
+            let terms = reader.terms(project, *revision)?;
+            Ok(terms.map(|terms| (terms, (bytes.clone(), content_type.clone()))))
         }
         ResultAnswer::Choices { revision, choices } => {
             let terms = reader.terms(project, *revision)?;

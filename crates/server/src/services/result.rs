@@ -101,7 +101,11 @@ impl ResultService for ResultApi {
         let name = names::project("parent", &request.parent)?;
         let read = move |reader: &Reader| {
             let log = Log::Project(reader.project(&name)?.id);
-            let query = LogQuery::new(log, request.parent, vec![v1::EventType::Result]);
+            let mut types = vec![v1::EventType::Result];
+            if request.include_provisional {
+                types.push(v1::EventType::ProvisionalResult);
+            }
+            let query = LogQuery::new(log, request.parent, types);
             let cursor = query.begin(reader, &request.resume_token)?;
             Ok((query, cursor))
         };

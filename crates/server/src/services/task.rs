@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use piecework_core::command::{CancelTasks, CreateKey, CreateTasks, TaskRef};
+use piecework_core::command::{CancelTasks, CreateKey, CreateTasks, ResolveTask, TaskRef};
 use piecework_core::explanation::{Explanation, Question};
 use piecework_core::outcome::{ChangedTask, CreatedTask};
 use piecework_core::project::{Project, ProjectState};
@@ -12,7 +12,7 @@ use piecework_proto::v1;
 use piecework_proto::v1::task_service_server::TaskService;
 use tonic::{Request, Response, Status};
 
-use crate::services::call::{Desk, unexpected};
+use crate::services::call::{Desk, Told, unexpected};
 use crate::services::page::Page;
 use crate::services::reader::{Reader, missing, no_task};
 use crate::wire::bulk::{Gaps, Sifted};
@@ -258,6 +258,26 @@ impl TaskService for TaskApi {
         let tasks = from_wire::task::names_in(&project, &request.names)?;
         let (results, position) = self.change(tasks, "names", Command::RequeueTasks).await?;
         Ok(Response::new(v1::RequeueTasksResponse { results, position }))
+    }
+
+    async fn resolve_task(
+        &self,
+        request: Request<v1::ResolveTaskRequest>,
+    ) -> Result<Response<v1::ResolveTaskResponse>, Status> {
+        let request = request.into_inner();
+        let task = names::task("name", &request.name)?;
+        let paths = ["answer", "content_type"];
+        let answer =
+            from_wire::answer::answer(paths, request.answer.to_vec(), request.content_type)?;
+        let command = Command::ResolveTask(Box::new(ResolveTask { task, answer }));
+        let Told { outcome, position, .. } = self.0.ask(command).await?;
+        let Outcome::TasksChanged(mut tasks) = outcome else {
+            return Err(unexpected(&outcome).into());
+        };
+        let changed = tasks.pop().ok_or_else(status::internal)?;
+        let changed = changed.map_err(|refusal| status::refused(&refusal, ""))?;
+        let state = to_wire::task::state(changed.state).0.into();
+        Ok(Response::new(v1::ResolveTaskResponse { state, position }))
     }
 }
 

@@ -189,7 +189,9 @@ fn class(refusal: &Refusal) -> (Code, ErrorReason) {
         Refusal::LeaseUsed { .. } => precondition(Reason::LeaseUsed),
         Refusal::LateWindowOver { .. } => precondition(Reason::LateWindowOver),
         Refusal::HoldExceeded { .. } => precondition(Reason::HoldExceeded),
-        Refusal::AnswerInvalid { .. } => (Code::InvalidArgument, Reason::AnswerInvalid),
+        Refusal::AnswerInvalid { .. } | Refusal::ResultInvalid { .. } => {
+            (Code::InvalidArgument, Reason::AnswerInvalid)
+        }
         Refusal::WorkerSuspended { .. } => precondition(Reason::WorkerSuspended),
         Refusal::CapacityReached { .. } => precondition(Reason::CapacityReached),
         Refusal::CoolingDown { .. } => precondition(Reason::CoolingDown),
@@ -216,10 +218,12 @@ fn blamed(refusal: &Refusal, item: &str) -> Option<String> {
     };
     match refusal {
         Refusal::PayloadTooLarge { .. } => Some(below("payload")),
-        Refusal::AnswerInvalid { misfit, .. } => match misfit.path() {
-            "" => Some(below("answer")),
-            field => Some(below(&format!("answer.{field}"))),
-        },
+        Refusal::AnswerInvalid { misfit, .. } | Refusal::ResultInvalid { misfit, .. } => {
+            match misfit.path() {
+                "" => Some(below("answer")),
+                field => Some(below(&format!("answer.{field}"))),
+            }
+        }
         Refusal::OverlapTooLow { .. } => Some(below("overlap")),
         Refusal::SchemaChange { .. } => Some(below("project.schema")),
         _ => None,

@@ -71,7 +71,8 @@ impl Lane {
             | Command::Claim(_)
             | Command::ShowLife(_)
             | Command::SaveDraft(_) => Lane::Submit,
-            Command::CreateTasks(_) => Lane::Intake,
+            // A refinement waits for whoever waits for an answer.
+            Command::CreateTasks(_) | Command::Learn(_) | Command::Refine(_) => Lane::Intake,
             _ => Lane::Lease,
         }
     }

@@ -73,7 +73,11 @@ impl Model {
             if about.state == (ProjectState::Cancelled { revoke_leases: true }) {
                 return Err(Refusal::TaskCancelled { project, task });
             }
-            let over = self.is_cancelled(about.id) || !is_open;
+            // One that was sure before this answer takes it all the same.
+            let record = &self.tasks[&lease.id.task].record;
+            let sure = record.state == TaskState::Done { incomplete: false };
+            let waits = sure && record.order.most > 0 && !record.resolved;
+            let over = self.is_cancelled(about.id) || !(is_open || waits);
             if over { Verdict::KeptPayable } else { Verdict::Counted }
         } else {
             self.late(&lease)?
@@ -182,8 +186,8 @@ impl Model {
         let row = Change::Submission(Box::new(submission));
         self.new.insert(RowKey::Submission(lease.id), row);
         self.tell(id.project, What::Submitted(lease.id));
-        self.release_if_full(id);
         self.conclude(id);
+        self.release_if_full(id);
         self.look_at_rota(id.project);
         receipt
     }
@@ -199,7 +203,7 @@ fn receipt(lease: &Lease, submitted: &Submitted, reward: Money) -> Receipt {
 }
 
 /// Which choice an answer makes per field. A project without fields takes anything.
-fn read(schema: &Schema, answer: &Answer) -> Result<Choices, Misfit> {
+pub(super) fn read(schema: &Schema, answer: &Answer) -> Result<Choices, Misfit> {
     let mut choices = Vec::new();
     for field in &schema.fields {
         let Some(members) = &answer.fields else { return Err(Misfit::NotAnObject) };

@@ -202,6 +202,8 @@ impl Model {
             returned: 0,
             revoked: 0,
             p75_ms: 0,
+            crowds: BTreeMap::new(),
+            refined_through: EngineTime(0),
             gone: ProjectTally::default(),
         };
         self.projects.insert(id, venture);

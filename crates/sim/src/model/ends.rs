@@ -284,6 +284,10 @@ impl Model {
             task.looked = self.logged.engine;
         }
         self.forget_rota();
+        for venture in self.projects.values_mut() {
+            venture.crowds.clear();
+            venture.refined_through = EngineTime(0);
+        }
         Outcome::Restarted
     }
 }

@@ -22,6 +22,7 @@ mod rota;
 mod rules;
 mod tasks;
 mod turns;
+mod weighing;
 mod wishes;
 mod workers;
 mod written;
@@ -34,6 +35,7 @@ use piecework_core::event::{ResultState, TaskResult};
 use piecework_core::lease::Lease;
 use piecework_core::outcome::Overdue;
 use piecework_core::project::{Project, ProjectTally, Sweep, Terms};
+use piecework_core::quality::Crowd;
 use piecework_core::requester::Requester;
 use piecework_core::task::{TaskRecord, TaskSpec};
 use piecework_core::worker::{LeaseRequest, Worker, WorkerRecord};
@@ -98,6 +100,10 @@ struct Venture {
     returned: u64,
     revoked: u64,
     p75_ms: u64,
+    /// What is known of the crowd, by field, in one run of the daemon only; and the
+    /// answers that its last refinement has counted.
+    crowds: BTreeMap<u16, Crowd>,
+    refined_through: EngineTime,
     /// Counts of the tasks that a deletion has taken away already.
     gone: ProjectTally,
 }
@@ -197,6 +203,9 @@ impl Model {
             Command::UpdateTasks(c) => Ok(self.update_tasks(tenant, c)),
             Command::CancelTasks(c) => Ok(self.cancel_tasks(tenant, c)),
             Command::RequeueTasks(c) => Ok(self.requeue_tasks(tenant, c)),
+            Command::ResolveTask(c) => self.resolve(tenant, c),
+            Command::Learn(c) => Ok(self.learn(tenant, c)),
+            Command::Refine(c) => Ok(self.refine(tenant, c)),
             Command::CreateWorker(c) => self.create_worker(tenant, c),
             Command::UpdateWorker(c) => self.update_worker(tenant, c),
             Command::GrantSkill(c) => self.grant_skill(tenant, c),

@@ -7,10 +7,11 @@ use piecework_core::event::{
 use piecework_core::lease::{Lease, LeaseState, Revocation, Submitted};
 use piecework_core::project::{Aggregation, Terms};
 use piecework_core::schema::FieldKind;
-use piecework_core::task::{FailureCause, TaskState};
-use piecework_core::{LeaseId, Money, ProjectId, Revision, TaskId};
+use piecework_core::task::{FailureCause, Said, TaskState};
+use piecework_core::{Fingerprint, LeaseId, Money, ProjectId, Revision, TaskId, WorkerId};
 
 use super::rules::rating_milli;
+use super::weighing::Weighed;
 use super::written::RowKey;
 use super::{Model, Task};
 
@@ -22,7 +23,7 @@ impl Model {
         }
     }
 
-    fn release(&mut self, id: TaskId) {
+    pub(super) fn release(&mut self, id: TaskId) {
         let holds = |l: &&Lease| matches!(l.state, LeaseState::Expired { released: false, .. });
         let held: Vec<LeaseId> =
             self.tasks[&id].leases.iter().filter(holds).map(|l| l.id).collect();
@@ -37,13 +38,29 @@ impl Model {
     /// nobody is at it, it ends with what there is. In a cancelled project the sweep
     /// decides.
     pub(super) fn conclude(&mut self, id: TaskId) {
-        let task = &self.tasks[&id];
-        if !task.record.state.is_open() || self.is_cancelled(id.project) {
+        if self.is_cancelled(id.project) {
             return;
         }
-        if task.counted() >= task.wanted() {
-            self.done(id);
-        } else if self.is_exhausted(id) && task.live() == 0 {
+        let task = &self.tasks[&id];
+        match task.record.state {
+            TaskState::Open => {}
+            TaskState::Done { incomplete: false } => return self.follow_up(id),
+            _ => return,
+        }
+        let counted = task.counted();
+        match self.buys(id) {
+            Some((least, ..)) if counted >= least.max(1) => {
+                let weighed = self.weigh(id, &[]);
+                self.buy(id, &weighed);
+            }
+            None if counted >= task.wanted() => {
+                let weighed = self.weigh(id, &[]);
+                self.done(id, &weighed, false);
+            }
+            _ => {}
+        }
+        let task = &self.tasks[&id];
+        if task.record.state.is_open() && self.is_exhausted(id) && task.live() == 0 {
             self.end_short(id, FailureCause::AttemptsExhausted);
         }
     }
@@ -51,23 +68,26 @@ impl Model {
     /// With answers it is done and incomplete, without it has failed.
     pub(super) fn end_short(&mut self, id: TaskId, cause: FailureCause) {
         if self.tasks[&id].counted() > 0 {
-            self.done(id);
+            let weighed = self.weigh(id, &[]);
+            let incomplete = self.tasks[&id].counted() < self.tasks[&id].wanted();
+            self.done(id, &weighed, incomplete);
         } else {
             self.fail(id, cause);
         }
     }
 
-    fn done(&mut self, id: TaskId) {
-        let incomplete = self.tasks[&id].counted() < self.tasks[&id].wanted();
+    pub(super) fn done(&mut self, id: TaskId, weighed: &Weighed, incomplete: bool) {
         self.edit(id).record.state = TaskState::Done { incomplete };
-        self.tell_result(id, ResultState::Final { incomplete });
+        self.tell_result(id, ResultState::Final { incomplete }, weighed);
+        self.learn_of(id, weighed);
         self.rate(id);
         self.release(id);
     }
 
     pub(super) fn fail(&mut self, id: TaskId, cause: FailureCause) {
         self.edit(id).record.state = TaskState::Failed { cause };
-        self.tell_result(id, ResultState::Failed { cause });
+        let weighed = self.weigh(id, &[]);
+        self.tell_result(id, ResultState::Failed { cause }, &weighed);
         self.release(id);
     }
 
@@ -96,17 +116,20 @@ impl Model {
 
     /// The result of the counted answers, by the newest terms among them; a failed
     /// task has no answer, though it may have votes.
-    fn tell_result(&mut self, id: TaskId, state: ResultState) {
+    pub(super) fn tell_result(&mut self, id: TaskId, state: ResultState, weighed: &Weighed) {
         let task = &self.tasks[&id];
         let mut counted: Vec<&Lease> =
             task.leases.iter().filter(|l| l.counted().is_some()).collect();
         counted.sort_by_key(|l| facts(l).order);
-        let current = self.projects[&id.project].project.revision;
-        let revision = counted.iter().map(|l| l.revision).max().unwrap_or(current);
-        let terms = self.terms(id.project, revision);
-        let (mut answer, mut confidence_ppm, votes) = agree(&counted, terms, revision);
+        let terms = self.terms(id.project, weighed.revision);
+        let (mut answer, mut confidence_ppm) = (weighed.answer.clone(), weighed.confidence_ppm);
+        let mut said = Some(Said {
+            answer: weighed.content,
+            confidence_ppm,
+            answers: task.record.last_answer,
+        });
         if matches!(state, ResultState::Failed { .. }) {
-            (answer, confidence_ppm) = (None, 0);
+            (answer, confidence_ppm, said) = (None, 0, None);
         }
         let vote = |l: &&Lease| {
             let kind = self.workers[&l.worker].worker.spec.kind;
@@ -119,9 +142,10 @@ impl Model {
             state,
             answer,
             confidence_ppm,
-            votes,
+            votes: weighed.votes.clone(),
             answers: counted.iter().map(vote).collect(),
             cost: Money { micros, currency: terms.reward.currency },
+            method: weighed.method,
         };
         self.results.insert(id, result.clone());
         self.tell(id.project, What::Result(Box::new(result)));
@@ -129,13 +153,14 @@ impl Model {
         let record = &mut self.edit(id).record;
         record.result_revision += 1;
         record.result = Some(sequence);
+        record.said = said;
     }
 
     /// Each counted answer is held against the others': where at least two others
     /// voted on a field and did not tie, it agrees with their majority or not; in all
     /// such fields together. What an earlier result said of it is taken back. A rating
     /// is told after twenty more judged answers.
-    fn rate(&mut self, id: TaskId) {
+    pub(super) fn rate(&mut self, id: TaskId) {
         for (lease, agrees) in judge(&self.tasks[&id]) {
             let LeaseState::Submitted(submitted) = &mut self.edit_lease(lease).state else {
                 continue;
@@ -162,7 +187,7 @@ impl Model {
 }
 
 /// The facts of an answer that counts.
-fn facts(lease: &Lease) -> &Submitted {
+pub(super) fn facts(lease: &Lease) -> &Submitted {
     lease.counted().expect("only counted leases are looked at")
 }
 
@@ -190,39 +215,55 @@ fn ppm(part: usize, whole: usize) -> u32 {
 
 /// What the counted answers, first one first, say together. `First`, or a schema
 /// without choices: the first answer, with the share of those that are the same.
-/// Else per choice field the most votes, of equals the one given first, with the
-/// share of the least sure field; a single answer stands for itself.
-fn agree(
+/// Else per choice field what the method holds true, or the most votes, of equals the
+/// one given first, with how sure the least sure field is; a single answer that says so
+/// stands for itself. And the fingerprint of what it says.
+pub(super) fn agree(
     counted: &[&Lease],
     terms: &Terms,
     revision: Revision,
-) -> (Option<ResultAnswer>, u32, Vec<FieldVotes>) {
-    let Some(first) = counted.first() else { return (None, 0, Vec::new()) };
+    opine: &mut dyn FnMut(u16, u16, &[(WorkerId, u16)]) -> Option<(u16, u32)>,
+) -> (Option<ResultAnswer>, u32, Vec<FieldVotes>, Fingerprint) {
+    let Some(first) = counted.first() else {
+        return (None, 0, Vec::new(), Fingerprint::default());
+    };
     let fields = &terms.schema.fields;
     let (mut all, mut choices, mut shares) = (Vec::new(), vec![None; fields.len()], Vec::new());
     for (index, field) in fields.iter().enumerate() {
-        if field.kind == FieldKind::Other {
-            continue;
-        }
+        let FieldKind::Choice(named) = &field.kind else { continue };
+        let number = u16::try_from(index).expect("few fields");
+        let cast: Vec<(WorkerId, u16)> =
+            counted.iter().filter_map(|l| Some((l.worker, choice(l, index)?))).collect();
+        let classes = u16::try_from(named.len()).expect("few choices");
+        let opinion = if cast.is_empty() { None } else { opine(number, classes, &cast) };
         let votes = votes_on(index, counted);
         let most = votes.iter().map(|(_, n)| *n).max().unwrap_or(0);
         let leads = |choice: &u16| votes.contains(&(*choice, most));
-        choices[index] = counted.iter().filter_map(|l| choice(l, index)).find(leads);
-        if most > 0 {
-            let cast: u32 = votes.iter().map(|(_, n)| n).sum();
-            shares.push(ppm(most as usize, cast as usize));
+        if let Some((class, ppm)) = opinion {
+            choices[index] = Some(class);
+            shares.push(ppm);
+        } else if most > 0 {
+            choices[index] = counted.iter().filter_map(|l| choice(l, index)).find(leads);
+            shares.push(ppm(most as usize, cast.len()));
         }
-        all.push(FieldVotes { field: u16::try_from(index).expect("few fields"), votes });
+        all.push(FieldVotes { field: number, votes });
     }
     if terms.aggregation == Aggregation::First || all.is_empty() {
         let same = counted.iter().filter(|l| facts(l).answer == facts(first).answer).count();
-        return (Some(ResultAnswer::Of(first.id)), ppm(same, counted.len()), all);
+        let content = facts(first).answer;
+        return (Some(ResultAnswer::Of(first.id)), ppm(same, counted.len()), all, content);
+    }
+    let mut content = Vec::new();
+    for choice in &choices {
+        content.push(u8::from(choice.is_some()));
+        content.extend(choice.unwrap_or(0).to_le_bytes());
     }
     let answer = match counted.len() {
-        1 => ResultAnswer::Of(first.id),
+        1 if facts(first).choices == choices => ResultAnswer::Of(first.id),
         _ => ResultAnswer::Choices { revision, choices },
     };
-    (Some(answer), shares.into_iter().min().unwrap_or(0), all)
+    let content = Fingerprint::of(&[&content]);
+    (Some(answer), shares.into_iter().min().unwrap_or(0), all, content)
 }
 
 /// Per counted answer, in the order of leases: whether it agrees with the others.

@@ -85,6 +85,8 @@ impl Model {
             return Err(Refusal::PayloadTooLarge { project, bytes, limit });
         }
         let overlap = venture.project.spec.overlap;
+        // A task that says how many answers it wants gets as many.
+        let dynamic = venture.project.spec.dynamic.filter(|_| new.overlap.is_none());
         self.touch(RowKey::ProjectTally(project));
         let venture = self.projects.get_mut(&project).expect("a project that was found");
         venture.last_task.0 += 1;
@@ -94,6 +96,7 @@ impl Model {
             priority: new.priority,
             deadline: new.deadline,
             wanted: new.overlap.unwrap_or(overlap),
+            most: dynamic.map_or(0, |dynamic| dynamic.max),
             ready_at: self.now.engine,
             size_class: bits(bytes as u64),
             duration_class: new.expected.map_or(0, |expected| bits(expected.0)),
@@ -121,6 +124,8 @@ impl Model {
             broken: Vec::new(),
             result: None,
             result_revision: 0,
+            said: None,
+            resolved: false,
         };
         let spec = Arc::new(spec);
         let (touched, leases, looked) = (false, Vec::new(), EngineTime(0));
@@ -173,8 +178,10 @@ impl Model {
                 record.state = TaskState::Open;
                 record.attempts.clear();
                 record.order.ready_at = now;
+                record.resolved = false;
             }
             record.order.wanted = overlap;
+            record.order.most = 0;
         }
         self.release_if_full(id);
         self.conclude(id);

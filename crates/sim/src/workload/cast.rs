@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use piecework_core::command::NewTask;
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
-    Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
-    Terms,
+    Aggregation, Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec,
+    Requirements, Terms,
 };
 use piecework_core::relaxation::Relaxation;
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
@@ -43,6 +43,10 @@ pub(super) fn project(random: &mut Random, mix: &Mix) -> ProjectSpec {
             false => Requirements::default(),
         },
         overlap: small(random.between(1, mix.overlap)),
+        dynamic: random.percent(mix.dynamic).then(|| DynamicOverlap {
+            max: small(mix.overlap + random.below(3)),
+            target_ppm: small(random.between(500_000, 990_000)),
+        }),
         assignment: if picks { Assignment::WorkerPicks } else { Assignment::ServerPicks },
         payload_bytes_max: small(random.between(6, 12)),
         tier: tier(random, mix),
@@ -117,8 +121,11 @@ fn terms(random: &mut Random, mix: &Mix) -> Terms {
         schema: Schema { fields: fields(random) },
         aggregation: *random.pick(&[
             Aggregation::Majority,
-            Aggregation::Majority,
             Aggregation::First,
+            Aggregation::Weighted,
+            Aggregation::Online,
+            Aggregation::Refined,
+            Aggregation::DawidSkene,
         ]),
         reward: Money { micros: small(random.below(9) * 1_000), currency: Currency::USD },
         lease: lease(random, mix),

@@ -44,6 +44,7 @@ kinds! {
     Overlap 14 "Another number of answers.",
     CancelTask 12 "Nobody wants a task any more.",
     Requeue 8 "Opens a failed task again.",
+    Resolve 6 "Says what the result of a task is.",
     Pause 8 "Pauses a project.",
     Resume 16 "Resumes a project.",
     Close 1 "Closes a project.",
@@ -66,6 +67,9 @@ kinds! {
     OtherContent 10 "Sends an old call with other content under its key.",
     Read 30 "Looks something up.",
     OtherTenant 6 "Names what belongs to another tenant.",
+    // The refiner.
+    Learn 6 "Has learned something of a project's crowd.",
+    Refine 16 "Has another opinion of some tasks.",
 }
 
 /// What one run is like.
@@ -87,6 +91,8 @@ pub struct Mix {
     pub lease: (Millis, Millis),
     /// Places of a task, at most.
     pub overlap: u64,
+    /// In percent: how many projects buy more answers while a result is unsure.
+    pub dynamic: u64,
     /// In percent: how many projects ask something of their workers.
     pub demanding: u64,
     /// In percent: how many projects let workers pick.
@@ -139,6 +145,7 @@ impl Mix {
             workers: some(100, 4, 10) + tenants,
             lease: (Millis(short), Millis(short + some(100, 0, 14_000))),
             overlap: some(100, 1, 4),
+            dynamic: some(60, 20, 80),
             demanding: some(60, 10, 80),
             worker_picks: some(40, 10, 60),
             deadlines: some(40, 5, 40),

@@ -11,6 +11,7 @@ mod cast;
 mod listen;
 mod mix;
 mod platform_calls;
+mod refiner_calls;
 mod requester_calls;
 mod settle;
 mod worker_calls;
@@ -205,9 +206,12 @@ impl Workload {
             Kind::Claim => self.claim(),
             Kind::SaveDraft => self.save_draft(),
             Kind::ShowLife => self.show_life(),
-            Kind::Upload | Kind::UpdateTask | Kind::Overlap | Kind::CancelTask | Kind::Requeue => {
-                self.task_call(kind, now)
-            }
+            Kind::Upload
+            | Kind::UpdateTask
+            | Kind::Overlap
+            | Kind::CancelTask
+            | Kind::Requeue
+            | Kind::Resolve => self.task_call(kind, now),
             Kind::Pause
             | Kind::Resume
             | Kind::Close
@@ -226,6 +230,7 @@ impl Workload {
             | Kind::NewWorker => self.platform_call(kind, now),
             Kind::Retry | Kind::OtherContent | Kind::OtherTenant => self.once_more(kind),
             Kind::Read => self.read(),
+            Kind::Learn | Kind::Refine => Some(self.refiner_call(kind, now)),
         }
     }
 

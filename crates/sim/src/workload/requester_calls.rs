@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use piecework_core::command::{
-    CancelTasks, CreateKey, CreateTasks, Steer, SteerProject, TaskKey, TaskRef, UpdateProject,
-    UpdateRequester, UpdateTask,
+    CancelTasks, CreateKey, CreateTasks, ResolveTask, Steer, SteerProject, TaskKey, TaskRef,
+    UpdateProject, UpdateRequester, UpdateTask,
 };
 use piecework_core::project::{Assignment, ProjectSpec};
 use piecework_core::schema::{Field, FieldKind};
@@ -67,6 +67,13 @@ impl Workload {
                 tasks: if other { vec![task, self.any_task(at)?] } else { vec![task] },
                 revoke_leases: self.random.one_in(2),
             }),
+            Kind::Resolve => {
+                let answer = match self.random.one_in(8) {
+                    true => cast::wrong(&mut self.random),
+                    false => cast::answer(&mut self.random),
+                };
+                Command::ResolveTask(Box::new(ResolveTask { task, answer }))
+            }
             _ => {
                 let mut tasks = vec![task];
                 for _ in 0..8 {

@@ -1,7 +1,10 @@
 //! The journal's body: round trip, golden bytes, damage.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use piecework_core::change::{Change, Changed};
+use piecework_core::event::{Method, What};
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::Sweep;
 use piecework_core::{EngineTime, ProjectId, TaskNumber, TenantId};
@@ -68,7 +71,7 @@ fn the_bytes_of_every_kind_of_value_stay_what_they_are() {
     let body = body((0..600).map(|_| dice.change()));
     assert_eq!(
         blake3::hash(&body).to_hex().as_str(),
-        "fa9480220c0e121d7b0f6c526d51af5baf123c9eb8e974e105581363d71e9429"
+        "f09e8d71668d1d60544eef414ebcd4ae1d8fc24fa24c527769b8efccba726e98"
     );
 }
 
@@ -98,12 +101,27 @@ fn earlier(mut change: Change) -> Change {
             project.spec.tier = TIER_DEFAULT;
             project.spec.grants_per_minute = 0;
             project.spec.relaxation.clear();
+            project.spec.dynamic = None;
         }
         Change::ProjectTally(tally) => {
             (tally.requester_time, tally.p75_ms) = (0, 0);
             tally.waiting_since = EngineTime(0);
         }
-        Change::Task(task) => (task.order.size_class, task.order.duration_class) = (0, 0),
+        Change::Task(task) => {
+            (task.order.size_class, task.order.duration_class, task.order.most) = (0, 0, 0);
+            (task.said, task.resolved) = (None, false);
+        }
+        Change::Specs(specs) => {
+            specs.iter_mut().for_each(|spec| Arc::make_mut(spec).order.most = 0);
+        }
+        Change::Event(event) => {
+            if let What::Result(result) = &mut event.what {
+                result.method = match result.votes.is_empty() {
+                    true => Method::First,
+                    false => Method::Majority,
+                };
+            }
+        }
         Change::Lease(lease) => lease.claim_by = None,
         Change::WorkTally(tally) => tally.p75_ms = 0,
         _ => {}

@@ -8,19 +8,19 @@ use piecework_core::change::{
     Change, Changed, CreateKeyId, CreateKeyRow, Parent, PartitionRow, PinnedTerms, TenantRow,
 };
 use piecework_core::event::{
-    Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
+    Event, FieldVotes, Log, Method, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
 use piecework_core::lease::{Draft, Lease, LeaseState, ReturnReason, Revocation, Submitted};
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
-    Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectSpec,
-    ProjectState, ProjectTally, Requirements, Sweep, Terms,
+    Aggregation, Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, Project,
+    ProjectSpec, ProjectState, ProjectTally, Requirements, Sweep, Terms,
 };
 use piecework_core::relaxation::Relaxation;
 use piecework_core::requester::Requester;
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
 use piecework_core::submission::{Review, Submission, Verdict};
-use piecework_core::task::{FailureCause, TaskOrder, TaskRecord, TaskSpec, TaskState};
+use piecework_core::task::{FailureCause, Said, TaskOrder, TaskRecord, TaskSpec, TaskState};
 use piecework_core::worker::{
     LeaseRequest, Skill, SkillSource, WorkTally, Worker, WorkerKind, WorkerRecord, WorkerSpec,
     WorkerState,
@@ -186,6 +186,7 @@ impl Dice {
                 terms: self.terms(),
                 requirements: self.requirements(skills),
                 overlap: self.of(&[1, 1_000]),
+                dynamic: later.maybe(|d| DynamicOverlap { max: 1_000, target_ppm: d.below(9) }),
                 assignment: self.of(&[Assignment::ServerPicks, Assignment::WorkerPicks]),
                 payload_bytes_max: self.below(65_536),
                 tier: later.of(&[0, TIER_DEFAULT, 4]),
@@ -249,6 +250,7 @@ impl Dice {
             priority: self.of(&[-100, 0, 100]),
             deadline: self.maybe(Dice::wall),
             wanted: self.of(&[1, 1_000]),
+            most: self.later().of(&[0, 1_000]),
             ready_at: self.engine(),
             size_class: self.later().of(&[0, 7, 17]),
             duration_class: self.later().of(&[0, 16]),
@@ -303,6 +305,12 @@ impl Dice {
             broken: (0..self.below(3)).map(WorkerId).collect(),
             result: self.maybe(|d| Sequence(d.next())),
             result_revision: self.below(9),
+            said: self.later().maybe(|d| Said {
+                answer: d.fingerprint(),
+                confidence_ppm: d.below(9),
+                answers: d.below(9),
+            }),
+            resolved: self.later().yes(),
         }
     }
 
@@ -432,6 +440,7 @@ impl Dice {
                 .collect(),
             answers: (0..self.below(3)).map(|_| vote(self)).collect(),
             cost: self.money(),
+            method: self.later().of(&[Method::First, Method::Majority, Method::Requester]),
         }
     }
 

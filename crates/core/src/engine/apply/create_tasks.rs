@@ -105,6 +105,11 @@ fn add(
         priority: task.priority,
         deadline: task.deadline,
         wanted: task.overlap.unwrap_or(room.project.spec.overlap),
+        most: match (task.overlap, room.project.spec.dynamic) {
+            (None, Some(dynamic)) => dynamic.max,
+            // A task that says how many answers it wants gets as many.
+            _ => 0,
+        },
         ready_at: changes.now.engine,
         size_class: TaskOrder::size_class(task.payload.len()),
         duration_class: TaskOrder::duration_class(task.expected),

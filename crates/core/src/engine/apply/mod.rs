@@ -14,8 +14,10 @@ mod finish;
 mod inspect;
 mod lease;
 mod project;
+mod refine;
 mod requester;
 mod requeue_tasks;
+mod resolve_task;
 mod restarted;
 mod return_leases;
 mod submit;
@@ -23,6 +25,7 @@ mod suspend;
 mod sweep;
 mod tick;
 mod update_tasks;
+mod weigh;
 mod worker;
 
 use crate::engine::{Changes, State, Stop};
@@ -49,6 +52,9 @@ pub(super) fn apply(
         Command::UpdateTasks(c) => update_tasks::update(state, changes, tenant, c),
         Command::CancelTasks(c) => cancel_tasks::cancel(state, changes, tenant, c),
         Command::RequeueTasks(c) => requeue_tasks::requeue(state, changes, tenant, c),
+        Command::ResolveTask(c) => resolve_task::resolve(state, changes, tenant, c),
+        Command::Learn(c) => refine::learn(state, tenant, c),
+        Command::Refine(c) => refine::refine(state, changes, tenant, c),
         Command::CreateWorker(c) => worker::create(state, changes, tenant, c),
         Command::UpdateWorker(c) => worker::update(state, changes, tenant, c),
         Command::GrantSkill(c) => worker::grant_skill(state, changes, tenant, c),

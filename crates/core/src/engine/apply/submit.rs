@@ -98,7 +98,7 @@ fn decide(
     let over = room.is_cancelled() || !task.record.state.is_open();
     let verdict = match lease.state {
         LeaseState::Live if room.project.state == revoking => return Err(cancelled()),
-        LeaseState::Live if over => Verdict::KeptPayable,
+        LeaseState::Live if over && !task.awaits_answers() => Verdict::KeptPayable,
         LeaseState::Live => Verdict::Counted,
         _ => late(room, task, lease, now)?,
     };
@@ -206,10 +206,10 @@ fn take(
     };
     changes.row(state, id.project, Change::Submission(Box::new(submission)));
     finish::tell(state, changes, id.project, What::Submitted(lease.id));
+    finish::conclude(state, changes, &mut edit);
     if edit.task.counted() + edit.task.live() >= edit.task.record.order.wanted {
         finish::release_expired(&mut edit);
     }
-    finish::conclude(state, changes, &mut edit);
     state.close(edit, changes);
     receipt
 }

@@ -63,8 +63,11 @@ fn change(
             record.state = TaskState::Open;
             record.attempts.clear();
             record.order.ready_at = changes.now.engine;
+            record.resolved = false;
         }
         record.order.wanted = overlap;
+        // It wants as many as its requester says, sure or not.
+        record.order.most = 0;
     }
     if edit.task.counted() + edit.task.live() >= edit.task.record.order.wanted {
         finish::release_expired(&mut edit);

@@ -37,9 +37,18 @@ pub(crate) fn answers(messages: Vec<v1::Answer>) -> Result<Sifted<SubmitItem>, F
 pub(crate) fn item(path: &str, message: v1::Answer) -> Result<SubmitItem, Failure> {
     let at = |name: &str| format!("{path}.{name}");
     let lease = names::lease(&at("lease"), &message.lease)?;
-    let bytes = message.answer.to_vec();
-    field::count(&at("answer"), bytes.len(), limits::ANSWER_BYTES_MAX, "bytes")?;
-    let said = field::content_type(&at("content_type"), message.content_type, "")?;
+    let paths = [&*at("answer"), &*at("content_type")];
+    Ok(SubmitItem { lease, answer: answer(paths, message.answer.to_vec(), message.content_type)? })
+}
+
+/// What an answer says. `paths`: the fields that hold it and its content type.
+pub(crate) fn answer(
+    paths: [&str; 2],
+    bytes: Vec<u8>,
+    content_type: String,
+) -> Result<Answer, Failure> {
+    field::count(paths[0], bytes.len(), limits::ANSWER_BYTES_MAX, "bytes")?;
+    let said = field::content_type(paths[1], content_type, "")?;
     let members = if said.is_empty() || is_json(&said) { members_of(&bytes) } else { None };
     let content_type = match said.as_str() {
         "" if members.is_some() => JSON.to_owned(),
@@ -47,7 +56,7 @@ pub(crate) fn item(path: &str, message: v1::Answer) -> Result<SubmitItem, Failur
         _ => said,
     };
     let fingerprint = Fingerprint::of(&[content_type.as_bytes(), &bytes]);
-    Ok(SubmitItem { lease, answer: Answer { bytes, content_type, fields: members, fingerprint } })
+    Ok(Answer { bytes, content_type, fields: members, fingerprint })
 }
 
 /// Also with parameters, such as `; charset=utf-8`.

@@ -8,10 +8,10 @@ use std::mem::take;
 
 use piecework_core::command::CreateProject;
 use piecework_core::project::{
-    Aggregation, Assignment, LeasePolicy, ProjectSpec, Requirements, Terms,
+    Aggregation, Assignment, DynamicOverlap, LeasePolicy, ProjectSpec, Requirements, Terms,
 };
 use piecework_core::schema::Schema;
-use piecework_core::{ClientId, Money, limits};
+use piecework_core::{ClientId, Money, limits, quality};
 use piecework_proto::v1;
 
 use crate::wire::failure::Failure;
@@ -19,7 +19,7 @@ use crate::wire::from_wire::{create_key, etag, fairness, policy, schema};
 use crate::wire::mask::Mask;
 use crate::wire::{field, invalid, names};
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "title",
     "instructions",
     "schema",
@@ -36,9 +36,12 @@ const FIELDS: [&str; 16] = [
     "tier",
     "grants_per_minute",
     "relaxation",
+    "dynamic_overlap",
 ];
 const FIXED: [&str; 7] =
     ["name", "requester", "state", "revision", "create_time", "update_time", "etag"];
+/// The confidence at which a task stops buying, unless its project says another.
+const TARGET_DEFAULT: f64 = 0.95;
 /// Languages of a project's instructions.
 const LANGUAGES_MAX: usize = 64;
 
@@ -100,6 +103,15 @@ fn merge(
     if mask.has("overlap") {
         spec.overlap = field::optional_overlap("project.overlap", message.overlap)?.unwrap_or(1);
     }
+    if mask.has("dynamic_overlap") {
+        spec.dynamic = dynamic_overlap(message.dynamic_overlap)?;
+    }
+    if let Some(DynamicOverlap { max, .. }) = spec.dynamic
+        && max < spec.overlap
+    {
+        let problem = format!("is {max}, less than the project's overlap of {}", spec.overlap);
+        return Err(invalid::field("project.dynamic_overlap.max", problem));
+    }
     if mask.has("assignment") {
         spec.assignment = assignment(message.assignment)?;
     }
@@ -146,6 +158,7 @@ fn blank() -> ProjectSpec {
         },
         requirements: Requirements::default(),
         overlap: 1,
+        dynamic: None,
         assignment: Assignment::ServerPicks,
         payload_bytes_max: 0,
         tier: limits::TIER_DEFAULT,
@@ -175,9 +188,25 @@ fn aggregation(value: i32, schema: &Schema) -> Result<Aggregation, Failure> {
     Ok(match field::known("project.aggregation", value)? {
         Some(v1::Aggregation::First) => Aggregation::First,
         Some(v1::Aggregation::Majority) => Aggregation::Majority,
-        Some(v1::Aggregation::Unspecified) | None if schema.has_choices() => Aggregation::Majority,
+        Some(v1::Aggregation::Weighted) => Aggregation::Weighted,
+        Some(v1::Aggregation::Online) => Aggregation::Online,
+        Some(v1::Aggregation::Refined) => Aggregation::Refined,
+        Some(v1::Aggregation::DawidSkene) => Aggregation::DawidSkene,
+        Some(v1::Aggregation::Unspecified) | None if schema.has_choices() => Aggregation::Refined,
         Some(v1::Aggregation::Unspecified) | None => Aggregation::First,
     })
+}
+
+fn dynamic_overlap(message: Option<v1::DynamicOverlap>) -> Result<Option<DynamicOverlap>, Failure> {
+    let Some(message) = message else { return Ok(None) };
+    let max = field::overlap("project.dynamic_overlap.max", message.max)?;
+    let target = message.target_confidence.unwrap_or(TARGET_DEFAULT);
+    let target_ppm = quality::ppm(target);
+    if !(target > 0.0 && target <= 1.0) || target_ppm == 0 {
+        let problem = format!("is {target}, not a confidence above 0 and at most 1");
+        return Err(invalid::field("project.dynamic_overlap.target_confidence", problem));
+    }
+    Ok(Some(DynamicOverlap { max, target_ppm }))
 }
 
 fn assignment(value: i32) -> Result<Assignment, Failure> {

@@ -41,7 +41,8 @@ pub(super) fn add(failure: Failure, refusal: &Refusal) -> Failure {
         | Refusal::TaskCancelled { .. }
         | Refusal::TaskNotFailed { .. }
         | Refusal::TaskFull { .. }
-        | Refusal::OverlapTooLow { .. } => task_numbers(failure, refusal),
+        | Refusal::OverlapTooLow { .. }
+        | Refusal::ResultInvalid { .. } => task_numbers(failure, refusal),
         Refusal::LeaseEnded { .. }
         | Refusal::LeaseSuperseded { .. }
         | Refusal::LeaseUsed { .. }
@@ -133,6 +134,10 @@ fn task_numbers(failure: Failure, refusal: &Refusal) -> Failure {
         }
         Refusal::TaskFull { project, task, wanted } => {
             of_task(failure, project, task).with("overlap", wanted)
+        }
+        Refusal::ResultInvalid { project, task, revision, misfit } => {
+            let failure = of_task(failure, project, &format!("~{task}"));
+            failure.with("project_revision", revision).with("problem", misfit)
         }
         Refusal::OverlapTooLow { project, task, overlap, taken } => {
             of_task(failure, project, task).with("overlap", overlap).with("taken", taken)

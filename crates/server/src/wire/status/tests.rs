@@ -67,7 +67,13 @@ fn every_refusal() -> Vec<Refusal> {
         LeaseUsed { lease },
         LateWindowOver { lease, ago: Millis(9_000), window: Millis(5_000) },
         HoldExceeded { lease, max: Millis(5_000) },
-        AnswerInvalid { lease, project, revision: Revision(1), misfit },
+        AnswerInvalid { lease, project, revision: Revision(1), misfit: misfit.clone() },
+        ResultInvalid {
+            project,
+            task: piecework_core::TaskNumber(7),
+            revision: Revision(1),
+            misfit
+        },
         WorkerSuspended { worker, reason: "spam".to_owned() },
         CapacityReached { worker, holds: 3, capacity: 3, lowered: false },
         CoolingDown { worker, declines: 5, remaining },

@@ -41,6 +41,10 @@ pub(crate) fn project(project: Project, requester: &ClientId) -> v1::Project {
         tier: Some(spec.tier.into()),
         grants_per_minute: spec.grants_per_minute,
         relaxation: spec.relaxation.into_iter().map(relaxation).collect(),
+        dynamic_overlap: spec.dynamic.map(|dynamic| v1::DynamicOverlap {
+            max: dynamic.max.into(),
+            target_confidence: Some(f64::from(dynamic.target_ppm) / 1e6),
+        }),
     }
 }
 
@@ -128,6 +132,10 @@ fn aggregation(aggregation: Aggregation) -> v1::Aggregation {
     match aggregation {
         Aggregation::First => v1::Aggregation::First,
         Aggregation::Majority => v1::Aggregation::Majority,
+        Aggregation::Weighted => v1::Aggregation::Weighted,
+        Aggregation::Online => v1::Aggregation::Online,
+        Aggregation::Refined => v1::Aggregation::Refined,
+        Aggregation::DawidSkene => v1::Aggregation::DawidSkene,
     }
 }
 

@@ -3,7 +3,7 @@
 //! An answer that was voted together field by field is written as a JSON object
 //! by the schema of its revision: its choice fields, in the schema's order.
 
-use piecework_core::event::{FieldVotes, ResultState, TaskResult, Vote};
+use piecework_core::event::{FieldVotes, Method, ResultState, TaskResult, Vote};
 use piecework_core::schema::{Choices, FieldKind, Schema};
 use piecework_core::task::TaskSpec;
 use piecework_core::{ClientId, Sequence, WallTime};
@@ -28,6 +28,8 @@ pub(crate) struct ResultParts<'a> {
     pub(crate) schema: &'a Schema,
     /// What it says; `None`: nothing.
     pub(crate) said: Option<Said>,
+    /// A later revision stands in its place.
+    pub(crate) superseded: bool,
     /// Names of the workers of its votes, in their order.
     pub(crate) workers: Vec<ClientId>,
     /// Its place in the project's log.
@@ -38,15 +40,19 @@ pub(crate) struct ResultParts<'a> {
 
 /// A result.
 pub(crate) fn result(result: &TaskResult, parts: ResultParts<'_>) -> v1::Result {
-    let ResultParts { project, spec, schema, said, workers, sequence, at } = parts;
+    let ResultParts { project, spec, schema, said, superseded, workers, sequence, at } = parts;
     let task = names::of_task(project, spec.name.as_ref(), spec.id.number);
     let (state, incomplete, failure_cause) = match result.state {
+        ResultState::Provisional => {
+            (v1::ResultState::Provisional, false, v1::FailureCause::Unspecified)
+        }
         ResultState::Final { incomplete } => {
             (v1::ResultState::Final, incomplete, v1::FailureCause::Unspecified)
         }
         ResultState::Failed { cause: why } => (v1::ResultState::Failed, false, cause(why)),
     };
     let (answer, content_type) = said.unwrap_or_default();
+    let state = if superseded { v1::ResultState::Superseded } else { state };
     v1::Result {
         name: format!("{task}/result"),
         task,
@@ -65,6 +71,19 @@ pub(crate) fn result(result: &TaskResult, parts: ResultParts<'_>) -> v1::Result 
         cost: money(result.cost),
         sequence: sequence.0,
         time: Some(timestamp(at)),
+        method: method(result.method).into(),
+    }
+}
+
+fn method(method: Method) -> v1::ResultMethod {
+    match method {
+        Method::First => v1::ResultMethod::First,
+        Method::Majority => v1::ResultMethod::Majority,
+        Method::Weighted => v1::ResultMethod::Weighted,
+        Method::Online => v1::ResultMethod::Online,
+        Method::Smoothed => v1::ResultMethod::Smoothed,
+        Method::DawidSkene => v1::ResultMethod::DawidSkene,
+        Method::Requester => v1::ResultMethod::Requester,
     }
 }
 

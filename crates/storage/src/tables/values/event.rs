@@ -1,7 +1,7 @@
 //! Records of logs: submissions, results, ends, worker events.
 
 use piecework_core::event::{
-    Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
+    Event, FieldVotes, Log, Method, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
 use piecework_core::{ProjectId, Revision, Sequence, TaskId, TaskNumber, WallTime, WorkerId};
 use piecework_proto::storage::v1 as pb;
@@ -60,6 +60,9 @@ fn write_result(result: &TaskResult) -> pb::TaskResult {
         ResultState::Final { incomplete } => {
             (pb::ResultState::Final, incomplete, pb::FailureCause::Unspecified)
         }
+        ResultState::Provisional => {
+            (pb::ResultState::Provisional, false, pb::FailureCause::Unspecified)
+        }
         ResultState::Failed { cause } => (pb::ResultState::Failed, false, write_cause(cause)),
     };
     let answer = result.answer.as_ref().map(|answer| match answer {
@@ -67,6 +70,11 @@ fn write_result(result: &TaskResult) -> pb::TaskResult {
         ResultAnswer::Choices { revision, choices } => Answer::Choices(pb::ResultChoices {
             revision: revision.0,
             choices: write_choices(choices),
+        }),
+        ResultAnswer::Given { bytes, content_type, revision } => Answer::Given(pb::GivenResult {
+            answer: bytes.clone().into(),
+            content_type: content_type.clone(),
+            revision: revision.0,
         }),
     });
     pb::TaskResult {
@@ -81,6 +89,7 @@ fn write_result(result: &TaskResult) -> pb::TaskResult {
         votes: result.votes.iter().map(write_field_votes).collect(),
         answers: result.answers.iter().map(write_vote).collect(),
         cost: Some(write_money(result.cost)),
+        method: write_method(result).into(),
     }
 }
 
@@ -88,15 +97,22 @@ fn read_result(message: pb::TaskResult) -> Result<TaskResult, Misread> {
     use pb::task_result::Answer;
     let state = match message.state() {
         pb::ResultState::Final => ResultState::Final { incomplete: message.incomplete },
+        pb::ResultState::Provisional => ResultState::Provisional,
         pb::ResultState::Failed => ResultState::Failed { cause: read_cause(message.cause())? },
         pb::ResultState::Unspecified => return Err(Misread::Field { field: "result.state" }),
     };
+    let method = read_method(&message);
     let answer = match message.answer {
         None => None,
         Some(Answer::Of(lease)) => Some(ResultAnswer::Of(read_lease_name(lease))),
         Some(Answer::Choices(choices)) => Some(ResultAnswer::Choices {
             revision: Revision(choices.revision),
             choices: read_choices(&choices.choices)?,
+        }),
+        Some(Answer::Given(given)) => Some(ResultAnswer::Given {
+            bytes: given.answer.into(),
+            content_type: given.content_type,
+            revision: Revision(given.revision),
         }),
     };
     Ok(TaskResult {
@@ -108,7 +124,36 @@ fn read_result(message: pb::TaskResult) -> Result<TaskResult, Misread> {
         votes: message.votes.iter().map(read_field_votes).collect::<Result<_, _>>()?,
         answers: message.answers.into_iter().map(read_vote).collect::<Result<_, _>>()?,
         cost: read_money("result.cost", message.cost)?,
+        method,
     })
+}
+
+/// Not written where it is what a row without one is read as: such rows stay the same.
+fn write_method(result: &TaskResult) -> pb::ResultMethod {
+    match result.method {
+        Method::First if result.votes.is_empty() => pb::ResultMethod::Unspecified,
+        Method::Majority if !result.votes.is_empty() => pb::ResultMethod::Unspecified,
+        Method::First => pb::ResultMethod::First,
+        Method::Majority => pb::ResultMethod::Majority,
+        Method::Weighted => pb::ResultMethod::Weighted,
+        Method::Online => pb::ResultMethod::Online,
+        Method::Smoothed => pb::ResultMethod::Smoothed,
+        Method::DawidSkene => pb::ResultMethod::DawidSkene,
+        Method::Requester => pb::ResultMethod::Requester,
+    }
+}
+
+fn read_method(message: &pb::TaskResult) -> Method {
+    match message.method() {
+        pb::ResultMethod::Unspecified if message.votes.is_empty() => Method::First,
+        pb::ResultMethod::Unspecified | pb::ResultMethod::Majority => Method::Majority,
+        pb::ResultMethod::First => Method::First,
+        pb::ResultMethod::Weighted => Method::Weighted,
+        pb::ResultMethod::Online => Method::Online,
+        pb::ResultMethod::Smoothed => Method::Smoothed,
+        pb::ResultMethod::DawidSkene => Method::DawidSkene,
+        pb::ResultMethod::Requester => Method::Requester,
+    }
 }
 
 fn write_field_votes(votes: &FieldVotes) -> pb::FieldVotes {

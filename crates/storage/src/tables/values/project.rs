@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use piecework_core::limits::TIER_DEFAULT;
 use piecework_core::project::{
-    Assignment, Newcomers, Project, ProjectSpec, ProjectState, ProjectTally, Requirements, Sweep,
+    Assignment, DynamicOverlap, Newcomers, Project, ProjectSpec, ProjectState, ProjectTally,
+    Requirements, Sweep,
 };
 use piecework_core::relaxation::Relaxation;
 use piecework_core::{
@@ -38,6 +39,10 @@ pub(crate) fn write_project(project: &Project) -> pb::Project {
         terms: Some(write_terms(&spec.terms)),
         requirements: Some(write_requirements(&spec.requirements)),
         overlap: spec.overlap.into(),
+        dynamic: spec.dynamic.map(|dynamic| pb::DynamicOverlap {
+            max: dynamic.max.into(),
+            target_ppm: dynamic.target_ppm,
+        }),
         assignment: assignment.into(),
         payload_bytes_max: spec.payload_bytes_max,
         labels: write_pairs(&spec.labels),
@@ -83,6 +88,7 @@ pub(crate) fn read_project(
             terms: read_terms(have("terms", message.terms)?)?,
             requirements: read_requirements(have("requirements", message.requirements)?)?,
             overlap: narrow("overlap", message.overlap)?,
+            dynamic: message.dynamic.map(read_dynamic).transpose()?,
             assignment: have("assignment", assignment)?,
             payload_bytes_max: message.payload_bytes_max,
             tier: message.tier.map_or(Ok(TIER_DEFAULT), |tier| narrow("tier", tier))?,
@@ -214,4 +220,9 @@ pub(crate) fn write_sweep(sweep: Sweep) -> pb::Sweep {
 
 pub(crate) fn read_sweep(project: ProjectId, message: pb::Sweep) -> Sweep {
     Sweep { project, next: TaskNumber(message.next), since: EngineTime(message.since_engine_ms) }
+}
+
+fn read_dynamic(message: pb::DynamicOverlap) -> Result<DynamicOverlap, Misread> {
+    let max = narrow("dynamic.max", message.max)?;
+    Ok(DynamicOverlap { max, target_ppm: message.target_ppm })
 }

@@ -1,7 +1,7 @@
 //! Tasks: what a requester wrote, and what became of it.
 
 use piecework_core::image::SpecRow;
-use piecework_core::task::{FailureCause, TaskOrder, TaskRecord, TaskSpec, TaskState};
+use piecework_core::task::{FailureCause, Said, TaskOrder, TaskRecord, TaskSpec, TaskState};
 use piecework_core::{EngineTime, Fingerprint, Millis, Sequence, TaskId, WallTime, WorkerId};
 use piecework_proto::storage::v1 as pb;
 
@@ -13,6 +13,7 @@ fn write_order(order: &TaskOrder) -> pb::TaskOrder {
         priority: order.priority.into(),
         deadline_wall_ms: order.deadline.map(|deadline| deadline.0),
         wanted: order.wanted.into(),
+        most: order.most.into(),
         ready_at_engine_ms: order.ready_at.0,
         size_class: order.size_class.into(),
         duration_class: order.duration_class.into(),
@@ -30,6 +31,7 @@ fn read_order(message: Option<pb::TaskOrder>) -> Result<TaskOrder, Misread> {
         priority: narrow("order.priority", message.priority)?,
         deadline: message.deadline_wall_ms.map(WallTime),
         wanted: narrow("order.wanted", message.wanted)?,
+        most: narrow("order.most", message.most)?,
         ready_at: EngineTime(message.ready_at_engine_ms),
         size_class: narrow("order.size_class", message.size_class)?,
         duration_class: narrow("order.duration_class", message.duration_class)?,
@@ -94,6 +96,8 @@ pub(crate) fn write_record(record: &TaskRecord) -> pb::TaskRecord {
         broken: record.broken.iter().map(|worker| worker.0).collect(),
         result: record.result.map(|sequence| sequence.0),
         result_revision: record.result_revision,
+        said: record.said.map(write_said),
+        resolved: record.resolved,
     }
 }
 
@@ -110,7 +114,20 @@ pub(crate) fn read_record(id: TaskId, message: pb::TaskRecord) -> Result<TaskRec
         broken: message.broken.into_iter().map(WorkerId).collect(),
         result: message.result.map(Sequence),
         result_revision: message.result_revision,
+        said: message.said.map(read_said),
+        resolved: message.resolved,
     })
+}
+
+fn write_said(said: Said) -> pb::Said {
+    let (answer_low, answer_high) = halves(said.answer);
+    let Said { confidence_ppm, answers, .. } = said;
+    pb::Said { answer_low, answer_high, confidence_ppm, answers }
+}
+
+fn read_said(message: pb::Said) -> Said {
+    let answer = whole(message.answer_low, message.answer_high);
+    Said { answer, confidence_ppm: message.confidence_ppm, answers: message.answers }
 }
 
 pub(super) fn write_state(state: TaskState) -> pb::TaskState {

@@ -12,6 +12,10 @@ pub(crate) fn write_terms(terms: &Terms) -> pb::Terms {
     let aggregation = match terms.aggregation {
         Aggregation::First => pb::Aggregation::First,
         Aggregation::Majority => pb::Aggregation::Majority,
+        Aggregation::Weighted => pb::Aggregation::Weighted,
+        Aggregation::Online => pb::Aggregation::Online,
+        Aggregation::Refined => pb::Aggregation::Refined,
+        Aggregation::DawidSkene => pb::Aggregation::DawidSkene,
     };
     pb::Terms {
         instructions: write_pairs(&terms.instructions),
@@ -27,6 +31,10 @@ pub(crate) fn read_terms(message: pb::Terms) -> Result<Terms, Misread> {
     let aggregation = match message.aggregation() {
         pb::Aggregation::First => Some(Aggregation::First),
         pb::Aggregation::Majority => Some(Aggregation::Majority),
+        pb::Aggregation::Weighted => Some(Aggregation::Weighted),
+        pb::Aggregation::Online => Some(Aggregation::Online),
+        pb::Aggregation::Refined => Some(Aggregation::Refined),
+        pb::Aggregation::DawidSkene => Some(Aggregation::DawidSkene),
         pb::Aggregation::Unspecified => None,
     };
     let fields = message.schema.into_iter().map(read_field).collect::<Result<_, _>>()?;
