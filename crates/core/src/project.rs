@@ -87,8 +87,12 @@ pub struct Terms {
 pub enum Aggregation {
     /// The first counted answer.
     First,
-    /// Majority per choice field; a tie goes to the answer given first.
+    /// Per field of the schema what most say: the majority of choices, booleans and
+    /// texts, of equals the one given first; of options those that more than half
+    /// chose; of numbers the median.
     Majority,
+    /// None: the result lists the answers and says nothing of its own.
+    Collect,
 }
 
 /// Who chooses the task.

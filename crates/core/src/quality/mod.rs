@@ -15,6 +15,7 @@
 mod agreement;
 mod cells;
 mod dawid_skene;
+mod field;
 mod first;
 mod gamma;
 mod interval;

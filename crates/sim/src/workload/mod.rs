@@ -12,6 +12,7 @@ mod listen;
 mod mix;
 mod platform_calls;
 mod requester_calls;
+mod said;
 mod settle;
 mod worker_calls;
 

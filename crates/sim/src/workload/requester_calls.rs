@@ -193,7 +193,7 @@ impl Workload {
             2 => spec.overlap = spec.overlap % 3 + 1,
             _ => spec.terms.schema.fields.push(Field {
                 name: format!("note{}", spec.terms.schema.fields.len()),
-                kind: FieldKind::Other,
+                kind: if self.random.one_in(2) { FieldKind::Free } else { FieldKind::Boolean },
                 // Sometimes what no schema may do.
                 required: self.random.one_in(3),
             }),

@@ -10,9 +10,10 @@ use crate::engine::{Changes, State};
 use crate::event::{Event, Log, ResultState, TaskResult, Vote, What, WorkerEvent};
 use crate::lease::{LeaseState, Revocation};
 use crate::planted::{self, Mistake};
+use crate::project::{Aggregation, Terms};
 use crate::quality;
 use crate::task::{FailureCause, TaskState};
-use crate::{Money, ProjectId, TenantId, WorkerId};
+use crate::{Money, ProjectId, Revision, TenantId, WorkerId};
 
 /// Judged answers between two published ratings.
 const PUBLISH_EVERY: u32 = 20;
@@ -143,10 +144,7 @@ pub(super) fn tell_worker(
 
 fn tell_result(state: &mut State, changes: &mut Changes, edit: &mut Edit, is: ResultState) {
     let id = edit.id();
-    let room = state.project_room(id.project);
-    let revisions = edit.task.leases.iter().filter(|l| l.counted().is_some()).map(|l| l.revision);
-    let revision = revisions.max().unwrap_or(room.project.revision);
-    let terms = room.terms(revision);
+    let (revision, terms) = counted_by(state, edit);
     let verdicts =
         quality::aggregate(&edit.task.leases, &terms.schema, revision, terms.aggregation);
     let answers = verdicts.counted.iter().filter_map(|id| edit.task.lease(id.number));
@@ -173,8 +171,22 @@ fn tell_result(state: &mut State, changes: &mut Changes, edit: &mut Edit, is: Re
     edit.task.record.result = Some(state.project_room(id.project).tally.last_sequence);
 }
 
-/// Moves the ratings of those who answered, by what this task says of them now.
+/// The newest terms among those that the counted answers were given under, by which
+/// they are read together.
+fn counted_by<'a>(state: &'a State, edit: &Edit) -> (Revision, &'a Terms) {
+    let room = state.project_room(edit.id().project);
+    let revisions = edit.task.leases.iter().filter(|l| l.counted().is_some()).map(|l| l.revision);
+    let revision = revisions.max().unwrap_or(room.project.revision);
+    (revision, room.terms(revision))
+}
+
+/// Moves the ratings of those who answered, by what this task says of them now. Where
+/// answers are collected none is right or wrong, and nobody is judged.
 fn rate(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
+    let collects = counted_by(state, edit).1.aggregation == Aggregation::Collect;
+    if collects && !planted::is(Mistake::CollectedJudged) {
+        return;
+    }
     for (lease, agrees) in quality::judge(&edit.task.leases) {
         let worker = edit.task.leases[lease.number as usize - 1].worker;
         let LeaseState::Submitted(submitted) = &mut edit.lease(lease.number).state else {

@@ -175,7 +175,8 @@ fn aggregation(value: i32, schema: &Schema) -> Result<Aggregation, Failure> {
     Ok(match field::known("project.aggregation", value)? {
         Some(v1::Aggregation::First) => Aggregation::First,
         Some(v1::Aggregation::Majority) => Aggregation::Majority,
-        Some(v1::Aggregation::Unspecified) | None if schema.has_choices() => Aggregation::Majority,
+        Some(v1::Aggregation::Collect) => Aggregation::Collect,
+        Some(v1::Aggregation::Unspecified) | None if schema.is_compared() => Aggregation::Majority,
         Some(v1::Aggregation::Unspecified) | None => Aggregation::First,
     })
 }
@@ -225,6 +226,7 @@ mod tests {
             kind: v1::AnswerFieldKind::Choice.into(),
             choices: vec!["manx".to_owned()],
             required: true,
+            ..v1::AnswerField::default()
         };
         v1::Project { schema: Some(v1::AnswerSchema { fields: vec![field] }), ..cats() }
     }

@@ -1,7 +1,9 @@
 //! Records of logs: submissions, results, ends, worker events.
+//!
+//! Not here: what a result says field by field (`votes.rs`).
 
 use piecework_core::event::{
-    Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
+    Event, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
 use piecework_core::{ProjectId, Revision, Sequence, TaskId, TaskNumber, WallTime, WorkerId};
 use piecework_proto::storage::v1 as pb;
@@ -9,8 +11,9 @@ use piecework_proto::storage::v1 as pb;
 use super::lease::{read_lease_name, write_lease_name};
 use super::task::{read_cause, read_state, write_cause, write_state};
 use super::terms::{read_money, write_money};
+use super::votes::{read_field_votes, read_result_values, write_field_votes, write_result_values};
 use super::worker::{read_kind, write_kind};
-use super::{Misread, have, narrow, read_choices, write_choices};
+use super::{Misread, have, narrow};
 
 pub(crate) fn write_event(event: &Event) -> pb::Event {
     use pb::event::What as Pb;
@@ -64,10 +67,9 @@ fn write_result(result: &TaskResult) -> pb::TaskResult {
     };
     let answer = result.answer.as_ref().map(|answer| match answer {
         ResultAnswer::Of(lease) => Answer::Of(write_lease_name(*lease)),
-        ResultAnswer::Choices { revision, choices } => Answer::Choices(pb::ResultChoices {
-            revision: revision.0,
-            choices: write_choices(choices),
-        }),
+        ResultAnswer::Values { revision, values } => {
+            Answer::Choices(write_result_values(*revision, values))
+        }
     });
     pb::TaskResult {
         project: result.task.project.0,
@@ -94,9 +96,9 @@ fn read_result(message: pb::TaskResult) -> Result<TaskResult, Misread> {
     let answer = match message.answer {
         None => None,
         Some(Answer::Of(lease)) => Some(ResultAnswer::Of(read_lease_name(lease))),
-        Some(Answer::Choices(choices)) => Some(ResultAnswer::Choices {
-            revision: Revision(choices.revision),
-            choices: read_choices(&choices.choices)?,
+        Some(Answer::Choices(message)) => Some(ResultAnswer::Values {
+            revision: Revision(message.revision),
+            values: read_result_values(message)?,
         }),
     };
     Ok(TaskResult {
@@ -108,26 +110,6 @@ fn read_result(message: pb::TaskResult) -> Result<TaskResult, Misread> {
         votes: message.votes.iter().map(read_field_votes).collect::<Result<_, _>>()?,
         answers: message.answers.into_iter().map(read_vote).collect::<Result<_, _>>()?,
         cost: read_money("result.cost", message.cost)?,
-    })
-}
-
-fn write_field_votes(votes: &FieldVotes) -> pb::FieldVotes {
-    pb::FieldVotes {
-        field: votes.field.into(),
-        choices: votes.votes.iter().map(|&(choice, _)| choice.into()).collect(),
-        votes: votes.votes.iter().map(|&(_, votes)| votes).collect(),
-    }
-}
-
-fn read_field_votes(message: &pb::FieldVotes) -> Result<FieldVotes, Misread> {
-    if message.choices.len() != message.votes.len() {
-        return Err(Misread::Field { field: "result.votes" });
-    }
-    let pairs = message.choices.iter().zip(&message.votes);
-    let votes = pairs.map(|(&choice, &votes)| Ok((narrow("result.votes", choice)?, votes)));
-    Ok(FieldVotes {
-        field: narrow("result.votes.field", message.field)?,
-        votes: votes.collect::<Result<_, _>>()?,
     })
 }
 
