@@ -29,8 +29,11 @@ async fn a_resume_token_belongs_to_its_own_log_and_types() {
     let before = platform.picture().await;
 
     let results = |parent: &str, token: &str| {
-        let request =
-            WatchResultsRequest { parent: parent.to_owned(), resume_token: token.to_owned() };
+        let request = WatchResultsRequest {
+            parent: parent.to_owned(),
+            resume_token: token.to_owned(),
+            include_provisional: false,
+        };
         let mut service = platform.client.results();
         async move { service.watch_results(request).await.map(drop) }
     };

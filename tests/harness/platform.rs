@@ -66,6 +66,7 @@ impl Platform {
             kind: AnswerFieldKind::Choice.into(),
             choices: ["a", "b", "c"].map(str::to_owned).to_vec(),
             required: true,
+            ..AnswerField::default()
         };
         let project = change(Project {
             requester: "requesters/acme".to_owned(),

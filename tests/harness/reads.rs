@@ -105,8 +105,11 @@ impl Platform {
         project: &str,
         token: &str,
     ) -> Streaming<WatchResultsResponse> {
-        let request =
-            WatchResultsRequest { parent: project.to_owned(), resume_token: token.to_owned() };
+        let request = WatchResultsRequest {
+            parent: project.to_owned(),
+            resume_token: token.to_owned(),
+            include_provisional: false,
+        };
         self.client.results().watch_results(request).await.expect("a stream").into_inner()
     }
 

@@ -4,7 +4,7 @@
 //! dense in its log. Not here: streaming (server).
 
 use crate::project::Aggregation;
-use crate::schema::Choices;
+use crate::schema::Finite;
 use crate::task::{FailureCause, TaskState};
 use crate::worker::WorkerKind;
 use crate::{LeaseId, Money, ProjectId, Sequence, TaskId, TenantId, WallTime, WorkerId};
@@ -63,11 +63,12 @@ pub struct TaskResult {
     pub revision: u32,
     /// What it is.
     pub state: ResultState,
-    /// What it says; `None` without counted answers.
+    /// What it says; `None` without counted answers, and where they are collected.
     pub answer: Option<ResultAnswer>,
-    /// How sure it is by its method, in millionths; of the least sure field.
+    /// How sure it is by its method, in millionths; of the least sure field. Zero where
+    /// answers are collected: none is computed.
     pub confidence_ppm: u32,
-    /// Per choice field of the schema: votes per choice index, counted answers only.
+    /// Per field of the schema that is compared; counted answers only.
     pub votes: Vec<FieldVotes>,
     /// The counted answers, first one first.
     pub answers: Vec<Vote>,
@@ -82,7 +83,7 @@ pub struct TaskResult {
 pub enum Method {
     /// The first counted answer.
     First,
-    /// Majority.
+    /// Per field what most say.
     Majority,
     /// Vote, weighted by accuracy.
     Weighted,
@@ -92,6 +93,8 @@ pub enum Method {
     Smoothed,
     /// Plain Dawid–Skene over all answers of the project.
     DawidSkene,
+    /// None: the answers are listed.
+    Collected,
     /// The requester said so.
     Requester,
 }
@@ -103,6 +106,7 @@ impl Method {
         match aggregation {
             Aggregation::First => Method::First,
             Aggregation::Majority => Method::Majority,
+            Aggregation::Collect => Method::Collected,
             Aggregation::Weighted => Method::Weighted,
             Aggregation::Online => Method::Online,
             Aggregation::Refined if refined => Method::Smoothed,
@@ -144,13 +148,29 @@ pub enum ResultAnswer {
         /// The project's revision whose schema it fits.
         revision: crate::Revision,
     },
-    /// These choices, by the schema of the newest terms among the answers.
-    Choices {
+    /// These values, by the schema of the newest terms among the answers.
+    Values {
         /// The project's revision whose schema names them.
         revision: crate::Revision,
-        /// Index of the winning choice per schema field.
-        choices: Choices,
+        /// What was agreed on, per schema field; `None` where nobody said anything
+        /// that is compared.
+        values: Vec<Option<ResultValue>>,
     },
+}
+
+/// What a result says in one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResultValue {
+    /// The index of the choice.
+    Choice(u16),
+    /// The indexes of the chosen options, ascending.
+    Set(Vec<u16>),
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number that need not be anybody's: the median of an even count lies between two.
+    Number(Finite),
+    /// The text in this submission.
+    Text(LeaseId),
 }
 
 /// How the votes on one field fell.
@@ -158,8 +178,52 @@ pub enum ResultAnswer {
 pub struct FieldVotes {
     /// Index of the field in the schema.
     pub field: u16,
-    /// (index of the choice, votes), ascending by index, zeros left out.
-    pub votes: Vec<(u16, u32)>,
+    /// How they fell.
+    pub fell: Fell,
+}
+
+/// How votes fell, by kind of field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fell {
+    /// (index of the class, votes), ascending by index, zeros left out. Classes are the
+    /// choices, or 0 for `false` and 1 for `true`.
+    Classes(Vec<(u16, u32)>),
+    /// On options of a multi-choice.
+    Options {
+        /// Answers that have the field.
+        answers: u32,
+        /// (index of the option, answers that chose it), ascending, zeros left out.
+        chosen: Vec<(u16, u32)>,
+    },
+    /// On numbers.
+    Numbers(NumberVotes),
+    /// On texts.
+    Texts {
+        /// Answers that have the field.
+        answers: u32,
+        /// Texts that differ when compared.
+        distinct: u32,
+        /// The commonest of them, at most `TEXTS_TOLD_MAX`: (the first submission with
+        /// it, votes), most votes first, of equals the one given first.
+        texts: Vec<(LeaseId, u32)>,
+    },
+}
+
+/// How the votes on a number lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumberVotes {
+    /// Answers that have the field.
+    pub answers: u32,
+    /// Of these, within the field's tolerance of the median.
+    pub agree: u32,
+    /// The median.
+    pub median: Finite,
+    /// The median distance from it.
+    pub spread: Finite,
+    /// The smallest.
+    pub least: Finite,
+    /// The greatest.
+    pub most: Finite,
 }
 
 /// One counted answer's provenance.

@@ -4,7 +4,7 @@
 //! true now. Not here: who may have it (`matching`), what time does to it
 //! (`engine/apply`).
 
-use crate::schema::Choices;
+use crate::schema::Values;
 use crate::submission::Verdict;
 use crate::{EngineTime, Fingerprint, LeaseId, Millis, Revision, WallTime, WorkerId};
 
@@ -81,10 +81,12 @@ pub struct Submitted {
     pub verdict: Verdict,
     /// What is owed for it, in micro-units.
     pub payable_micros: i64,
-    /// Of its content.
+    /// Of what was sent: a retry has the same.
     pub answer: Fingerprint,
-    /// The choices it made.
-    pub choices: Choices,
+    /// Of what it means: another spelling of the same JSON object has the same.
+    pub meaning: Fingerprint,
+    /// What it says, field by field.
+    pub values: Values,
     /// How its agreement stands in the worker's rating, if at all.
     pub judged: Option<bool>,
     /// When it came.

@@ -29,10 +29,12 @@ pub const SKILLS_PER_WORKER_MAX: usize = 256;
 pub const LEVEL_MAX: u8 = 100;
 /// Projects in a partition.
 pub const PROJECTS_MAX: usize = 100_000;
-/// Fields of an answer schema, and choices of one field.
+/// Fields of an answer schema.
 pub const SCHEMA_FIELDS_MAX: usize = 64;
 /// Choices of one field of an answer schema.
 pub const SCHEMA_CHOICES_MAX: usize = 1_000;
+/// Texts of one field whose votes a result tells.
+pub const TEXTS_TOLD_MAX: usize = 20;
 /// Labels on one object.
 pub const LABELS_MAX: usize = 64;
 /// Characters in a title, a label's key or value, a reason.

@@ -59,6 +59,10 @@ mistakes! {
     BoxIgnored "box-ignored" "A time box is filled beyond its end.",
     ClaimIgnored "claim-ignored" "A push that nobody claims stays live.",
     DraftLeaks "draft-leaks" "A draft is kept with the newest lease of its task, whoever has it.",
+    TextAsWritten "text-as-written" "Texts are compared as they are written.",
+    BoundsIgnored "bounds-ignored" "A number outside its bounds is taken.",
+    SpellingCounts "spelling-counts" "Two spellings of one JSON object are two answers.",
+    CollectedJudged "collected-judged" "Answers that are only collected move ratings.",
     // The writer.
     ReplyBeforeDurable "reply-before-durable" "A reply leaves before its group is durable.",
     ReadBeforeDurable "read-before-durable" "A refusal or read leaves before what it saw is durable.",

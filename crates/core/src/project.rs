@@ -89,7 +89,9 @@ pub struct Terms {
 pub enum Aggregation {
     /// The first counted answer.
     First,
-    /// Majority per choice field; a tie goes to the answer given first.
+    /// Per field of the schema what most say: the majority of choices, booleans and
+    /// texts, of equals the one given first; of options those that more than half
+    /// chose; of numbers the median.
     Majority,
     /// Vote per choice field, weighted by how often each worker is known to be right.
     Weighted,
@@ -101,6 +103,8 @@ pub enum Aggregation {
     Refined,
     /// As `Majority` at once; and revised by plain Dawid–Skene.
     DawidSkene,
+    /// None: the result lists the answers and says nothing of its own.
+    Collect,
 }
 
 impl Aggregation {

@@ -15,7 +15,7 @@ use piecework_core::change::{Change, Changed};
 use piecework_core::event::{Event, Log, What};
 use piecework_core::lease::{Lease, LeaseState, Submitted};
 use piecework_core::project::ProjectTally;
-use piecework_core::schema::Answer;
+use piecework_core::schema::{Answer, Content, Value};
 use piecework_core::submission::{Review, Submission, Verdict};
 use piecework_core::task::{TaskOrder, TaskRecord, TaskSpec, TaskState};
 use piecework_core::worker::WorkerRecord;
@@ -219,7 +219,8 @@ fn cycle(number: u32, sequence: &mut u64) -> Vec<Vec<Change>> {
         verdict: Verdict::Counted,
         payable_micros: 20_000,
         answer: fingerprint,
-        choices: vec![Some(1)],
+        meaning: fingerprint,
+        values: vec![Some(Value::Choice(1))],
         judged: None,
         at: WallTime(1_800_000_060_000),
         took: Millis(60_000),
@@ -232,8 +233,9 @@ fn cycle(number: u32, sequence: &mut u64) -> Vec<Vec<Change>> {
         answer: Answer {
             bytes: answer,
             content_type: "application/json".to_owned(),
-            fields: None,
+            content: Content::Other,
             fingerprint,
+            meaning: fingerprint,
         },
         verdict: Verdict::Counted,
         review: Review::None,

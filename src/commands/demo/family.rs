@@ -185,7 +185,13 @@ async fn set_up(client: &Client, parents: &[String]) -> Result<()> {
 async fn set_up_project(client: &Client, project: &str, takes: Duration) -> Result<()> {
     let choices = images::CHOICES.map(str::to_owned).to_vec();
     let kind = AnswerFieldKind::Choice.into();
-    let field = AnswerField { name: "label".into(), kind, choices, required: true };
+    let field = AnswerField {
+        name: "label".into(),
+        kind,
+        choices,
+        required: true,
+        ..AnswerField::default()
+    };
     let request = CreateProjectRequest {
         project: Some(Project {
             requester: "requesters/demo".into(),

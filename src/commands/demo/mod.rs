@@ -177,7 +177,13 @@ async fn set_up(client: &Client, members: &[Member]) -> Result<()> {
 
     let choices = images::CHOICES.map(str::to_owned).to_vec();
     let kind = AnswerFieldKind::Choice.into();
-    let field = AnswerField { name: "label".into(), kind, choices, required: true };
+    let field = AnswerField {
+        name: "label".into(),
+        kind,
+        choices,
+        required: true,
+        ..AnswerField::default()
+    };
     let project = Project {
         requester: "requesters/demo".into(),
         title: "Which animal is in the picture?".into(),

@@ -98,7 +98,7 @@ mod tests {
         let fields = &project.schema.as_ref().unwrap().fields;
         assert_eq!(fields[0].choices, ["cat", "dog"]);
         assert!(fields[0].required && !fields[1].required);
-        assert_eq!(fields[1].kind(), AnswerFieldKind::Other);
+        assert_eq!(fields[1].kind(), AnswerFieldKind::Free);
         let policy = project.lease_policy.as_ref().unwrap();
         assert_eq!(policy.duration.unwrap().seconds, 600);
         assert_eq!(policy.late(), LatePolicy::Refuse);

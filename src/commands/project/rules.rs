@@ -151,12 +151,23 @@ impl Rules {
                 return Err(input(format!("--choices {name}: a value is empty")));
             }
             let kind = AnswerFieldKind::Choice.into();
-            fields.push(AnswerField { name: name.clone(), kind, choices, required: true });
+            fields.push(AnswerField {
+                name: name.clone(),
+                kind,
+                choices,
+                required: true,
+                ..AnswerField::default()
+            });
         }
         for name in &self.free {
-            let kind = AnswerFieldKind::Other.into();
+            let kind = AnswerFieldKind::Free.into();
             let choices = Vec::new();
-            fields.push(AnswerField { name: name.clone(), kind, choices, required: false });
+            fields.push(AnswerField {
+                name: name.clone(),
+                kind,
+                choices,
+                ..AnswerField::default()
+            });
         }
         Ok((!fields.is_empty()).then_some(AnswerSchema { fields }))
     }

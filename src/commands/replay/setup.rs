@@ -50,6 +50,7 @@ pub(super) async fn project(
         kind: AnswerFieldKind::Choice.into(),
         choices: recording.choices.clone(),
         required: true,
+        ..AnswerField::default()
     };
     let request = CreateProjectRequest {
         project: Some(Project {

@@ -51,13 +51,13 @@ mod tests {
     use super::*;
 
     fn field(name: &str, choices: &[&str]) -> AnswerField {
-        let kind =
-            if choices.is_empty() { AnswerFieldKind::Other } else { AnswerFieldKind::Choice };
+        let kind = if choices.is_empty() { AnswerFieldKind::Free } else { AnswerFieldKind::Choice };
         AnswerField {
             name: name.to_owned(),
             kind: kind.into(),
             choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
             required: !choices.is_empty(),
+            ..AnswerField::default()
         }
     }
 

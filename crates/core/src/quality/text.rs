@@ -1,9 +1,12 @@
-//! Texts: the one that most workers wrote, compared without regard to case and spaces.
+//! Texts: the one that most workers wrote, compared without regard to case, spaces
+//! and ways to write the same character.
 //!
 //! Of the spellings that compare as equal the commonest is the answer, of equals the
 //! first given; so it is with the texts themselves.
 //!
 //! Not here: whether a field is compared at all (schemas; free fields are not).
+
+use unicode_normalization::UnicodeNormalization;
 
 use super::agreement;
 
@@ -20,10 +23,13 @@ pub struct TextOpinion {
     pub confidence: f64,
 }
 
-/// The text as it is compared: lower case, one space between words, none around.
+/// The text as it is compared: Unicode's NFKC (so that a full-width letter, a ligature
+/// and an accent of its own are the plain ones), then lower case, one space between
+/// words, none around.
 #[must_use]
 pub fn normalised(text: &str) -> String {
-    let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+    let composed: String = text.nfkc().collect();
+    let words: Vec<String> = composed.split_whitespace().map(str::to_lowercase).collect();
     words.join(" ")
 }
 

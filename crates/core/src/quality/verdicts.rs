@@ -1,12 +1,16 @@
-//! First answer and majority vote per choice field; a tie goes to the answer
-//! given first. And how each answer stands to the majority of the *others*.
+//! What the counted answers of a task say together, by its project's method; and how
+//! each answer stands to the majority of the *others*.
 //!
-//! Not here: ratings (`rating.rs`), methods over classes alone (`majority.rs` and others).
+//! Not here: single fields (`field.rs`), ratings (`rating.rs`), methods over classes
+//! alone (`majority.rs` and others).
 
+use super::field::{self, Said, share_ppm};
+use super::said as content;
 use crate::event::{FieldVotes, ResultAnswer};
 use crate::lease::{Lease, Submitted};
+use crate::planted::{self, Mistake};
 use crate::project::Aggregation;
-use crate::schema::{Choices, FieldKind, Schema};
+use crate::schema::{Schema, Values};
 use crate::{Fingerprint, LeaseId, Revision, WorkerId};
 
 /// What the counted answers of a task say together.
@@ -48,54 +52,63 @@ pub(crate) fn aggregate(
     };
     let Some((first, first_answer)) = counted.first() else { return verdicts };
 
-    let answers: Vec<&Choices> = counted.iter().map(|(_, s)| &s.choices).collect();
-    let mut choices: Choices = vec![None; schema.fields.len()];
-    let mut surest = u32::MAX;
+    let mut values = vec![None; schema.fields.len()];
+    let mut surest = None;
     for (index, field) in schema.fields.iter().enumerate() {
-        let FieldKind::Choice(of) = &field.kind else { continue };
-        let tally = tally(&answers, index);
-        let field = u16::try_from(index).unwrap_or(u16::MAX);
-        let vote = |(l, s): &(&Lease, &Submitted)| {
-            Some((l.worker, s.choices.get(index).copied().flatten()?))
-        };
-        let votes: Vec<(WorkerId, u16)> = counted.iter().filter_map(vote).collect();
-        let classes = u16::try_from(of.len()).unwrap_or(u16::MAX);
-        let opinion = if votes.is_empty() { None } else { opine(field, classes, &votes) };
-        let vote = || tally.winner(&answers, index).map(|won| (won, tally.share_ppm(won)));
-        if let Some((class, confidence_ppm)) = opinion.or_else(vote) {
-            choices[index] = Some(class);
-            surest = surest.min(confidence_ppm);
+        let said: Vec<Said<'_>> = counted
+            .iter()
+            .filter_map(|(lease, s)| {
+                let value = s.values.get(index)?.as_ref()?;
+                Some(Said { lease: lease.id, worker: lease.worker, value })
+            })
+            .collect();
+        let number = u16::try_from(index).unwrap_or(u16::MAX);
+        let mut of_field = |classes, votes: &[(WorkerId, u16)]| opine(number, classes, votes);
+        let Some(verdict) = field::verdict(&field.kind, &said, &mut of_field) else { continue };
+        if let Some((value, confidence_ppm)) = verdict.agreed {
+            values[index] = Some(value);
+            surest = Some(confidence_ppm.min(surest.unwrap_or(u32::MAX)));
         }
-        verdicts.votes.push(FieldVotes { field, votes: tally.votes });
+        verdicts.votes.push(FieldVotes { field: number, fell: verdict.fell });
     }
-    if method == Aggregation::First || !schema.has_choices() {
-        let same = counted.iter().filter(|(_, s)| s.answer == first_answer.answer).count();
-        verdicts.confidence_ppm = share_ppm(same, counted.len());
-        verdicts.answer = Some(ResultAnswer::Of(first.id));
-        verdicts.content = first_answer.answer;
-    } else {
-        let said: Vec<[u8; 3]> = choices.iter().map(|choice| said(*choice)).collect();
-        verdicts.content = Fingerprint::of(&[said.as_flattened()]);
-        verdicts.confidence_ppm = if surest == u32::MAX { 0 } else { surest };
-        verdicts.answer = Some(match counted.len() {
-            1 if first_answer.choices == choices => ResultAnswer::Of(first.id),
-            _ => ResultAnswer::Choices { revision, choices },
-        });
+    match method {
+        Aggregation::Collect => {}
+        Aggregation::First => first_is_it(&mut verdicts, &counted),
+        _ if !schema.is_compared() => first_is_it(&mut verdicts, &counted),
+        _ => {
+            verdicts.confidence_ppm = surest.unwrap_or(0);
+            verdicts.content = content::of(&values, &counted);
+            let alone = counted.len() == 1 && content::is_said_by(&values, first_answer);
+            verdicts.answer = Some(match alone {
+                true => ResultAnswer::Of(first.id),
+                false => ResultAnswer::Values { revision, values },
+            });
+        }
     }
     verdicts
 }
 
-fn said(choice: Option<u16>) -> [u8; 3] {
-    let [low, high] = choice.unwrap_or_default().to_le_bytes();
-    [u8::from(choice.is_some()), low, high]
+fn first_is_it(verdicts: &mut Verdicts, counted: &[(&Lease, &Submitted)]) {
+    let Some((first, answer)) = counted.first() else { return };
+    let same = counted.iter().filter(|(_, s)| is_same(s, answer)).count();
+    verdicts.confidence_ppm = share_ppm(same, counted.len());
+    verdicts.answer = Some(ResultAnswer::Of(first.id));
+    verdicts.content = answer.meaning;
+}
+
+fn is_same(one: &Submitted, other: &Submitted) -> bool {
+    match planted::is(Mistake::SpellingCounts) {
+        true => one.answer == other.answer,
+        false => one.meaning == other.meaning,
+    }
 }
 
 /// Whether each counted answer agrees with the majority of the others: over all
-/// choice fields on which at least two others voted and did not tie.
+/// fields of classes on which at least two others voted and did not tie.
 pub(crate) fn judge(leases: &[Lease]) -> Vec<(LeaseId, Option<bool>)> {
     let counted: Vec<(&Lease, &Submitted)> =
         leases.iter().filter_map(|l| l.counted().map(|s| (l, s))).collect();
-    let answers: Vec<&Choices> = counted.iter().map(|(_, s)| &s.choices).collect();
+    let answers: Vec<&Values> = counted.iter().map(|(_, s)| &s.values).collect();
     let fields = answers.iter().map(|a| a.len()).max().unwrap_or_default();
     let tallies: Vec<Tally> = (0..fields).map(|index| tally(&answers, index)).collect();
     counted
@@ -103,7 +116,7 @@ pub(crate) fn judge(leases: &[Lease]) -> Vec<(LeaseId, Option<bool>)> {
         .map(|(lease, answer)| {
             let mut agrees = None;
             for (index, tally) in tallies.iter().enumerate() {
-                let Some(own) = answer.choices.get(index).copied().flatten() else { continue };
+                let Some(own) = class(&answer.values, index) else { continue };
                 if let Some(others) = tally.majority_without(own) {
                     agrees = Some(agrees.unwrap_or(true) && others == own);
                 }
@@ -113,36 +126,21 @@ pub(crate) fn judge(leases: &[Lease]) -> Vec<(LeaseId, Option<bool>)> {
         .collect()
 }
 
-/// Votes on one field: (choice, votes), ascending by choice.
+/// What one answer says in a field, as a class.
+fn class(values: &Values, field: usize) -> Option<u16> {
+    values.get(field)?.as_ref()?.class()
+}
+
+/// Votes on one field: (class, votes), ascending by class.
 struct Tally {
     votes: Vec<(u16, u32)>,
 }
 
-fn tally(answers: &[&Choices], field: usize) -> Tally {
-    let mut votes: Vec<(u16, u32)> = Vec::new();
-    for choice in answers.iter().filter_map(|a| a.get(field).copied().flatten()) {
-        match votes.binary_search_by_key(&choice, |(c, _)| *c) {
-            Ok(at) => votes[at].1 += 1,
-            Err(at) => votes.insert(at, (choice, 1)),
-        }
-    }
-    Tally { votes }
+fn tally(answers: &[&Values], field: usize) -> Tally {
+    Tally { votes: field::counts(answers.iter().filter_map(|values| class(values, field))) }
 }
 
 impl Tally {
-    /// The choice with most votes; of equals the one that was given first.
-    fn winner(&self, answers: &[&Choices], field: usize) -> Option<u16> {
-        let most = self.votes.iter().map(|(_, n)| *n).max()?;
-        let leads = |choice: u16| self.votes.iter().any(|(c, n)| *c == choice && *n == most);
-        answers.iter().filter_map(|a| a.get(field).copied().flatten()).find(|c| leads(*c))
-    }
-
-    fn share_ppm(&self, choice: u16) -> u32 {
-        let votes = |(c, n): &(u16, u32)| if *c == choice { *n as usize } else { 0 };
-        let all: usize = self.votes.iter().map(|(_, n)| *n as usize).sum();
-        share_ppm(self.votes.iter().map(votes).sum(), all)
-    }
-
     /// The majority among the others of one who voted `own`; `None` with fewer
     /// than two others, or a tie.
     fn majority_without(&self, own: u16) -> Option<u16> {
@@ -160,16 +158,12 @@ impl Tally {
     }
 }
 
-fn share_ppm(part: usize, whole: usize) -> u32 {
-    let ppm = (part as u64 * 1_000_000).checked_div(whole as u64).unwrap_or_default();
-    u32::try_from(ppm).unwrap_or(1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Fell, ResultValue};
     use crate::lease::LeaseState;
-    use crate::schema::Field;
+    use crate::schema::{Field, FieldKind, Value};
     use crate::submission::Verdict;
     use crate::{EngineTime, Millis, WallTime};
 
@@ -179,7 +173,8 @@ mod tests {
             verdict: Verdict::Counted,
             payable_micros: 0,
             answer: Fingerprint(u128::from(choice)),
-            choices: vec![Some(choice)],
+            meaning: Fingerprint(u128::from(choice)),
+            values: vec![Some(Value::Choice(choice))],
             judged: None,
             at: WallTime(0),
             took: Millis(0),
@@ -204,11 +199,14 @@ mod tests {
         Schema { fields: vec![Field { name: "label".into(), kind: choices, required: true }] }
     }
 
-    fn winner(leases: &[Lease]) -> (Choices, u32) {
-        let v =
-            aggregate(leases, &schema(), Revision(1), Aggregation::Majority, &mut |_, _, _| None);
+    fn together(leases: &[Lease], schema: &Schema, method: Aggregation) -> Verdicts {
+        aggregate(leases, schema, Revision(1), method, &mut |_, _, _| None)
+    }
+
+    fn winner(leases: &[Lease]) -> (Vec<Option<ResultValue>>, u32) {
+        let v = together(leases, &schema(), Aggregation::Majority);
         match v.answer {
-            Some(ResultAnswer::Choices { choices, .. }) => (choices, v.confidence_ppm),
+            Some(ResultAnswer::Values { values, .. }) => (values, v.confidence_ppm),
             other => panic!("no vote: {other:?}"),
         }
     }
@@ -216,13 +214,33 @@ mod tests {
     #[test]
     fn a_tie_goes_to_the_answer_given_first_not_to_the_older_lease() {
         let leases = [lease(1, 2, 0), lease(2, 1, 1)];
-        assert_eq!(winner(&leases), (vec![Some(1)], 500_000));
+        assert_eq!(winner(&leases), (vec![Some(ResultValue::Choice(1))], 500_000));
     }
 
     #[test]
     fn most_votes_win_with_their_share_as_confidence() {
         let leases = [lease(1, 1, 0), lease(2, 2, 1), lease(3, 3, 1)];
-        assert_eq!(winner(&leases), (vec![Some(1)], 666_666));
+        assert_eq!(winner(&leases), (vec![Some(ResultValue::Choice(1))], 666_666));
+    }
+
+    #[test]
+    fn the_first_answer_is_as_sure_as_many_mean_the_same() {
+        let mut leases = [lease(1, 1, 0), lease(2, 2, 0), lease(3, 3, 1)];
+        // The second spelt it in another way.
+        let LeaseState::Submitted(second) = &mut leases[1].state else { panic!("submitted") };
+        second.answer = Fingerprint(77);
+        let v = together(&leases, &Schema::default(), Aggregation::First);
+        assert_eq!(v.answer, Some(ResultAnswer::Of(leases[0].id)));
+        assert_eq!(v.confidence_ppm, 666_666);
+    }
+
+    #[test]
+    fn collected_answers_are_counted_and_say_nothing_together() {
+        let leases = [lease(1, 1, 0), lease(2, 2, 0)];
+        let v = together(&leases, &schema(), Aggregation::Collect);
+        assert_eq!((v.answer, v.confidence_ppm), (None, 0));
+        assert_eq!(v.counted, [leases[0].id, leases[1].id]);
+        assert_eq!(v.votes, [FieldVotes { field: 0, fell: Fell::Classes(vec![(0, 2)]) }]);
     }
 
     #[test]

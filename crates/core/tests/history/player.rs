@@ -9,7 +9,7 @@ use piecework_core::command::{
 };
 use piecework_core::lease::{Lease, LeaseState};
 use piecework_core::project::{Project, ProjectState};
-use piecework_core::schema::Answer;
+use piecework_core::schema::{Answer, Content, Member};
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
 use piecework_core::wishes::Wishes;
@@ -465,9 +465,10 @@ fn known_project(past: &[Entry]) -> Project {
 
 pub(super) fn said(choice: &str) -> Answer {
     let bytes = format!("{{\"label\":\"{choice}\"}}").into_bytes();
-    let fields = [("label".to_owned(), Some(choice.to_owned()))].into_iter().collect();
+    let content = Content::Object([("label".to_owned(), Member::text(choice))].into());
     let fingerprint = Fingerprint::of(&[&bytes]);
-    Answer { bytes, content_type: "application/json".into(), fields: Some(fields), fingerprint }
+    let content_type = "application/json".into();
+    Answer { bytes, content_type, content, fingerprint, meaning: fingerprint }
 }
 
 fn new_task(plan: &TaskPlan, wall: WallTime) -> NewTask {

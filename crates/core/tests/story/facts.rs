@@ -4,7 +4,9 @@
 //! cares about. The records of a log are all named, in their order.
 
 use piecework_core::LeaseId;
-use piecework_core::event::{Event, Log, ResultAnswer, ResultState, TaskResult, What, WorkerEvent};
+use piecework_core::event::{
+    Event, Fell, Log, ResultAnswer, ResultState, ResultValue, TaskResult, What, WorkerEvent,
+};
 use piecework_core::lease::LeaseState;
 use piecework_core::project::ProjectState;
 use piecework_core::schema::FieldKind;
@@ -137,29 +139,62 @@ impl Story {
         Ok(facts)
     }
 
-    /// What a result says: choices joined by `,`, in the schema's order.
+    /// What a result says: values joined by `,`, in the schema's order.
     fn answer(&self, result: &TaskResult) -> String {
         match &result.answer {
             None => "none".into(),
-            Some(ResultAnswer::Of(lease)) => {
-                let bytes = &self.world.rows.submissions[lease].answer.bytes;
-                String::from_utf8_lossy(bytes).into_owned()
-            }
+            Some(ResultAnswer::Of(lease)) => self.bytes(lease),
             Some(ResultAnswer::Given { bytes, .. }) => String::from_utf8_lossy(bytes).into_owned(),
-            Some(ResultAnswer::Choices { choices, .. }) => {
-                let named = choices.iter().enumerate().filter_map(|(field, choice)| {
-                    choice.map(|choice| self.choice(result, field, choice))
+            Some(ResultAnswer::Values { values, .. }) => {
+                let named = values.iter().enumerate().filter_map(|(field, value)| {
+                    value.as_ref().map(|value| self.value(result, field, value))
                 });
                 named.collect::<Vec<_>>().join(",")
             }
         }
     }
 
+    fn bytes(&self, lease: &LeaseId) -> String {
+        String::from_utf8_lossy(&self.world.rows.submissions[lease].answer.bytes).into_owned()
+    }
+
+    fn value(&self, result: &TaskResult, field: usize, value: &ResultValue) -> String {
+        match value {
+            ResultValue::Choice(choice) => self.choice(result, field, *choice),
+            ResultValue::Boolean(said) => said.to_string(),
+            ResultValue::Number(number) => number.to_string(),
+            ResultValue::Text(lease) => self.bytes(lease),
+            ResultValue::Set(options) => {
+                let options = options.iter().map(|option| self.choice(result, field, *option));
+                format!("[{}]", options.collect::<Vec<_>>().join("|"))
+            }
+        }
+    }
+
+    /// How votes fell: `cat:2`; of numbers `7±0.5(1..8):2/3`, of texts the submission.
     fn votes(&self, result: &TaskResult) -> String {
         let votes = result.votes.iter().flat_map(|field| {
-            field.votes.iter().map(|(choice, votes)| {
-                format!("{}:{votes}", self.choice(result, field.field.into(), *choice))
-            })
+            let at = usize::from(field.field);
+            let classes = |votes: &[(u16, u32)]| -> Vec<String> {
+                let one =
+                    |(class, n): &(u16, u32)| format!("{}:{n}", self.choice(result, at, *class));
+                votes.iter().map(one).collect()
+            };
+            match &field.fell {
+                Fell::Classes(votes) => classes(votes),
+                Fell::Options { answers, chosen } => {
+                    let mut told = classes(chosen);
+                    told.push(format!("of:{answers}"));
+                    told
+                }
+                Fell::Numbers(n) => vec![format!(
+                    "{}±{}({}..{}):{}/{}",
+                    n.median, n.spread, n.least, n.most, n.agree, n.answers
+                )],
+                Fell::Texts { texts, .. } => {
+                    texts.iter().map(|(lease, n)| format!("{}:{n}", self.bytes(lease))).collect()
+                }
+            }
         });
         let votes = votes.collect::<Vec<_>>();
         if votes.is_empty() { "none".into() } else { votes.join(",") }
@@ -170,8 +205,8 @@ impl Story {
         let newest = leases.map(|l| l.revision).max().unwrap_or_default();
         let terms = &self.world.rows.terms[&(result.task.project, newest)];
         match &terms.schema.fields[field].kind {
-            FieldKind::Choice(choices) => choices[usize::from(choice)].clone(),
-            FieldKind::Other => "*".into(),
+            FieldKind::Boolean => (choice == 1).to_string(),
+            kind => kind.choices()[usize::from(choice)].clone(),
         }
     }
 

@@ -9,7 +9,9 @@ use piecework_core::project::{
     Requirements, Terms,
 };
 use piecework_core::relaxation::{self, Relaxation};
-use piecework_core::schema::{Answer, Field, FieldKind, Schema};
+use piecework_core::schema::{
+    Answer, Content, Field, FieldKind, Finite, Member, Members, Misfit, Schema,
+};
 use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{ClientId, Currency, Fingerprint, Limits, Millis, Money, limits};
 
@@ -155,6 +157,7 @@ pub(crate) fn project(
                 "online" => Aggregation::Online,
                 "refined" => Aggregation::Refined,
                 "dawid-skene" => Aggregation::DawidSkene,
+                "collect" => Aggregation::Collect,
                 other => return Err(format!("no aggregation {other}")),
             }
         }
@@ -304,7 +307,9 @@ pub(crate) fn worker(
     Ok(true)
 }
 
-/// `label:cat|dog,note?:*`: a name, `?` where optional, and choices or anything.
+/// `label:cat|dog,note?:*`: a name, `?` where optional, and what it holds: choices,
+/// `some(cat|dog)`, `bool`, `text`, `*` for anything, or a number as
+/// `num(tolerance;least;most)` whose bounds may be left out.
 pub(crate) fn schema(text: &str) -> Result<Schema, String> {
     if text == "free" {
         return Ok(Schema::default());
@@ -315,36 +320,82 @@ pub(crate) fn schema(text: &str) -> Result<Schema, String> {
             Some(name) => (name, false),
             None => (name, true),
         };
-        let kind = match kind {
-            "*" => FieldKind::Other,
-            choices => FieldKind::Choice(choices.split('|').map(str::to_owned).collect()),
-        };
-        Ok(Field { name: name.into(), kind, required })
+        Ok(Field { name: name.into(), kind: field_kind(kind)?, required })
     });
     Ok(Schema { fields: fields.collect::<Result<_, String>>()? })
 }
 
-/// `cat` answers the first field of the schema, `label=cat,note=x` several,
-/// `text:anything` is no JSON object.
-pub(crate) fn answer(text: &str, schema: &Schema) -> Answer {
-    let first = schema.fields.first().map(|f| f.name.clone());
-    let fields = match (text.strip_prefix("text:"), first) {
-        (Some(_), _) | (None, None) => None,
-        (None, Some(first)) => Some(members(text, &first)),
-    };
-    let content_type =
-        String::from(if fields.is_some() { "application/json" } else { "text/plain" });
-    let fingerprint = Fingerprint::of(&[content_type.as_bytes(), text.as_bytes()]);
-    Answer { bytes: text.into(), content_type, fields, fingerprint }
+fn field_kind(text: &str) -> Result<FieldKind, String> {
+    let inside = |before: &str| text.strip_prefix(before)?.strip_suffix(')');
+    let choices = |text: &str| text.split('|').map(str::to_owned).collect();
+    if let Some(options) = inside("some(") {
+        return Ok(FieldKind::MultiChoice(choices(options)));
+    }
+    if let Some(numbers) = inside("num(") {
+        let mut numbers = numbers.split(';').map(finite);
+        let mut next = || numbers.next().unwrap_or(Ok(None));
+        let tolerance = next()?.unwrap_or_default();
+        return Ok(FieldKind::Number { tolerance, least: next()?, most: next()? });
+    }
+    Ok(match text {
+        "*" => FieldKind::Free,
+        "bool" => FieldKind::Boolean,
+        "text" => FieldKind::Text,
+        one_of => FieldKind::Choice(choices(one_of)),
+    })
 }
 
-fn members(text: &str, first: &str) -> BTreeMap<String, Option<String>> {
-    text.split(',')
-        .map(|member| match member.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (first.to_owned(), Some(member.to_owned())),
-        })
-        .collect()
+fn finite(text: &str) -> Result<Option<Finite>, String> {
+    match text {
+        "" => Ok(None),
+        text => Finite::new(number(text)?).map(Some).ok_or_else(|| format!("{text} is not finite")),
+    }
+}
+
+/// `cat` answers the first field of the schema, `label=cat,note=x` several,
+/// `text:anything` is no JSON, `broken:anything` breaks off. Numbers, `true`, `false`
+/// and `[a|b]` are what they look like; `_` in a string is a space. A member said twice
+/// is repeated.
+pub(crate) fn answer(text: &str, schema: &Schema) -> Answer {
+    let first = schema.fields.first().map(|f| f.name.clone());
+    let content = match (text.strip_prefix("text:"), text.strip_prefix("broken:"), first) {
+        (Some(_), _, _) | (None, None, None) => Content::Other,
+        (None, Some(_), _) => Content::Broken(Misfit::NotAnObject),
+        (None, None, Some(first)) => Content::Object(members(text, &first)),
+    };
+    let is_json = !matches!(content, Content::Other);
+    let content_type = String::from(if is_json { "application/json" } else { "text/plain" });
+    let fingerprint = Fingerprint::of(&[content_type.as_bytes(), text.as_bytes()]);
+    let meaning = match &content {
+        Content::Object(members) => Fingerprint::of(&[format!("{members:?}").as_bytes()]),
+        Content::Other | Content::Broken(_) => fingerprint,
+    };
+    Answer { bytes: text.into(), content_type, content, fingerprint, meaning }
+}
+
+fn members(text: &str, first: &str) -> Members {
+    let mut members = Members::new();
+    for said in text.split(',') {
+        let (name, value) = said.split_once('=').unwrap_or((first, said));
+        let again = members.insert(name.to_owned(), member(value)).is_some();
+        if again {
+            members.insert(name.to_owned(), Member::Repeated);
+        }
+    }
+    members
+}
+
+fn member(text: &str) -> Member {
+    if let Some(entries) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
+        let entries = entries.split('|').filter(|entry| !entry.is_empty());
+        return Member::List(entries.map(|entry| Some(entry.to_owned())).collect());
+    }
+    match (text, text.parse().ok().and_then(Finite::new)) {
+        ("null", _) => Member::Other,
+        ("true" | "false", _) => Member::Boolean(text == "true"),
+        (_, Some(number)) => Member::Number(number),
+        (text, None) => Member::text(&text.replace('_', " ")),
+    }
 }
 
 pub(crate) fn reason(text: &str) -> Result<ReturnReason, String> {

@@ -127,6 +127,7 @@ fn project() -> v1::CreateProjectRequest {
         kind: v1::AnswerFieldKind::Choice.into(),
         choices: vec!["a".into(), "b".into()],
         required: true,
+        ..Default::default()
     };
     let project = v1::Project {
         requester: "requesters/acme".into(),

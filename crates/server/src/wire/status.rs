@@ -219,10 +219,7 @@ fn blamed(refusal: &Refusal, item: &str) -> Option<String> {
     match refusal {
         Refusal::PayloadTooLarge { .. } => Some(below("payload")),
         Refusal::AnswerInvalid { misfit, .. } | Refusal::ResultInvalid { misfit, .. } => {
-            match misfit.path() {
-                "" => Some(below("answer")),
-                field => Some(below(&format!("answer.{field}"))),
-            }
+            Some(below(&misfit.path()))
         }
         Refusal::OverlapTooLow { .. } => Some(below("overlap")),
         Refusal::SchemaChange { .. } => Some(below("project.schema")),

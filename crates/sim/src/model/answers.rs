@@ -5,14 +5,14 @@ use piecework_core::command::{SubmitAnswers, SubmitItem};
 use piecework_core::event::What;
 use piecework_core::lease::{Lease, LeaseState, Revocation, Submitted};
 use piecework_core::project::{Late, LateExtra, ProjectState};
-use piecework_core::schema::{Answer, Choices, FieldKind, Misfit, Schema};
+use piecework_core::schema::Values;
 use piecework_core::submission::{Receipt, Review, Submission, Verdict};
 use piecework_core::task::TaskState;
 use piecework_core::worker::WorkerState;
 use piecework_core::{Millis, Money, Outcome, Refusal, TenantId};
 
-use super::Model;
 use super::written::RowKey;
+use super::{Model, fit};
 
 impl Model {
     pub(super) fn submit(
@@ -60,7 +60,7 @@ impl Model {
             return Err(Refusal::LeaseEnded { lease: lease.id, how: "revoked" });
         }
         let schema = &self.terms(about.id, lease.revision).schema;
-        let choices = read(schema, &item.answer).map_err(|misfit| Refusal::AnswerInvalid {
+        let values = fit::read(schema, &item.answer).map_err(|misfit| Refusal::AnswerInvalid {
             lease: lease.id,
             project: project.clone(),
             revision: lease.revision,
@@ -82,7 +82,7 @@ impl Model {
         } else {
             self.late(&lease)?
         };
-        Ok(self.take(&lease, item, verdict, choices))
+        Ok(self.take(&lease, item, verdict, values))
     }
 
     /// The late rule: within its window an answer under an expired lease counts while
@@ -136,7 +136,7 @@ impl Model {
         lease: &Lease,
         item: &SubmitItem,
         verdict: Verdict,
-        choices: Choices,
+        values: Values,
     ) -> Receipt {
         let (now, id) = (self.now, lease.id.task);
         let reward = self.terms(id.project, lease.revision).reward;
@@ -149,7 +149,8 @@ impl Model {
             verdict,
             payable_micros: if verdict == Verdict::KeptUnpaid { 0 } else { reward.micros },
             answer: item.answer.fingerprint,
-            choices,
+            meaning: item.answer.meaning,
+            values,
             judged: None,
             at: now.wall,
             took: now.engine - lease.granted,
@@ -200,26 +201,6 @@ fn receipt(lease: &Lease, submitted: &Submitted, reward: Money) -> Receipt {
         payable: Money { micros: submitted.payable_micros, currency: reward.currency },
         submitted: submitted.at,
     }
-}
-
-/// Which choice an answer makes per field. A project without fields takes anything.
-pub(super) fn read(schema: &Schema, answer: &Answer) -> Result<Choices, Misfit> {
-    let mut choices = Vec::new();
-    for field in &schema.fields {
-        let Some(members) = &answer.fields else { return Err(Misfit::NotAnObject) };
-        let name = field.name.clone();
-        choices.push(match (&field.kind, members.get(&field.name)) {
-            (_, None) if field.required => return Err(Misfit::Missing { field: name }),
-            (_, None) | (FieldKind::Other, Some(_)) => None,
-            (FieldKind::Choice(known), Some(said)) => {
-                let at = known.iter().position(|choice| Some(choice) == said.as_ref());
-                let (got, choices) = (said.clone().unwrap_or_default(), known.len());
-                let at = at.ok_or(Misfit::NotAChoice { field: name, got, choices })?;
-                Some(u16::try_from(at).expect("few choices"))
-            }
-        });
-    }
-    Ok(choices)
 }
 
 /// The first answer is the estimate. After that each one that took longer raises it by

@@ -1,16 +1,14 @@
 //! How tasks end, what their answers say together, and what that does to ratings.
 
 use piecework_core::change::Change;
-use piecework_core::event::{
-    Event, FieldVotes, Log, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
-};
-use piecework_core::lease::{Lease, LeaseState, Revocation, Submitted};
-use piecework_core::project::{Aggregation, Terms};
-use piecework_core::schema::FieldKind;
+use piecework_core::event::{Event, Log, ResultState, TaskResult, Vote, What, WorkerEvent};
+use piecework_core::lease::{Lease, LeaseState, Revocation};
+use piecework_core::project::Aggregation;
 use piecework_core::task::{FailureCause, Said, TaskState};
-use piecework_core::{Fingerprint, LeaseId, Money, ProjectId, Revision, TaskId, WorkerId};
+use piecework_core::{LeaseId, Money, ProjectId, TaskId};
 
 use super::rules::rating_milli;
+use super::votes::{class, facts, votes_on};
 use super::weighing::Weighed;
 use super::written::RowKey;
 use super::{Model, Task};
@@ -159,8 +157,14 @@ impl Model {
     /// Each counted answer is held against the others': where at least two others
     /// voted on a field and did not tie, it agrees with their majority or not; in all
     /// such fields together. What an earlier result said of it is taken back. A rating
-    /// is told after twenty more judged answers.
+    /// is told after twenty more judged answers. Collected answers are never judged.
     pub(super) fn rate(&mut self, id: TaskId) {
+        let counted = self.tasks[&id].leases.iter().filter(|l| l.counted().is_some());
+        let newest = counted.map(|l| l.revision).max();
+        let collects = |of| self.terms(id.project, of).aggregation == Aggregation::Collect;
+        if newest.is_some_and(collects) {
+            return;
+        }
         for (lease, agrees) in judge(&self.tasks[&id]) {
             let LeaseState::Submitted(submitted) = &mut self.edit_lease(lease).state else {
                 continue;
@@ -186,96 +190,16 @@ impl Model {
     }
 }
 
-/// The facts of an answer that counts.
-pub(super) fn facts(lease: &Lease) -> &Submitted {
-    lease.counted().expect("only counted leases are looked at")
-}
-
-/// Votes on one field, as (choice, votes), ascending.
-fn votes_on(field: usize, answers: &[&Lease]) -> Vec<(u16, u32)> {
-    let mut votes: Vec<(u16, u32)> = Vec::new();
-    let mut chosen: Vec<u16> = answers.iter().filter_map(|l| choice(l, field)).collect();
-    chosen.sort_unstable();
-    for choice in chosen {
-        match votes.last_mut() {
-            Some((last, times)) if *last == choice => *times += 1,
-            _ => votes.push((choice, 1)),
-        }
-    }
-    votes
-}
-
-fn choice(lease: &Lease, field: usize) -> Option<u16> {
-    facts(lease).choices.get(field).copied().flatten()
-}
-
-fn ppm(part: usize, whole: usize) -> u32 {
-    u32::try_from(part * 1_000_000 / whole).expect("at most a million")
-}
-
-/// What the counted answers, first one first, say together. `First`, or a schema
-/// without choices: the first answer, with the share of those that are the same.
-/// Else per choice field what the method holds true, or the most votes, of equals the
-/// one given first, with how sure the least sure field is; a single answer that says so
-/// stands for itself. And the fingerprint of what it says.
-pub(super) fn agree(
-    counted: &[&Lease],
-    terms: &Terms,
-    revision: Revision,
-    opine: &mut dyn FnMut(u16, u16, &[(WorkerId, u16)]) -> Option<(u16, u32)>,
-) -> (Option<ResultAnswer>, u32, Vec<FieldVotes>, Fingerprint) {
-    let Some(first) = counted.first() else {
-        return (None, 0, Vec::new(), Fingerprint::default());
-    };
-    let fields = &terms.schema.fields;
-    let (mut all, mut choices, mut shares) = (Vec::new(), vec![None; fields.len()], Vec::new());
-    for (index, field) in fields.iter().enumerate() {
-        let FieldKind::Choice(named) = &field.kind else { continue };
-        let number = u16::try_from(index).expect("few fields");
-        let cast: Vec<(WorkerId, u16)> =
-            counted.iter().filter_map(|l| Some((l.worker, choice(l, index)?))).collect();
-        let classes = u16::try_from(named.len()).expect("few choices");
-        let opinion = if cast.is_empty() { None } else { opine(number, classes, &cast) };
-        let votes = votes_on(index, counted);
-        let most = votes.iter().map(|(_, n)| *n).max().unwrap_or(0);
-        let leads = |choice: &u16| votes.contains(&(*choice, most));
-        if let Some((class, ppm)) = opinion {
-            choices[index] = Some(class);
-            shares.push(ppm);
-        } else if most > 0 {
-            choices[index] = counted.iter().filter_map(|l| choice(l, index)).find(leads);
-            shares.push(ppm(most as usize, cast.len()));
-        }
-        all.push(FieldVotes { field: number, votes });
-    }
-    if terms.aggregation == Aggregation::First || all.is_empty() {
-        let same = counted.iter().filter(|l| facts(l).answer == facts(first).answer).count();
-        let content = facts(first).answer;
-        return (Some(ResultAnswer::Of(first.id)), ppm(same, counted.len()), all, content);
-    }
-    let mut content = Vec::new();
-    for choice in &choices {
-        content.push(u8::from(choice.is_some()));
-        content.extend(choice.unwrap_or(0).to_le_bytes());
-    }
-    let answer = match counted.len() {
-        1 if facts(first).choices == choices => ResultAnswer::Of(first.id),
-        _ => ResultAnswer::Choices { revision, choices },
-    };
-    let content = Fingerprint::of(&[&content]);
-    (Some(answer), shares.into_iter().min().unwrap_or(0), all, content)
-}
-
 /// Per counted answer, in the order of leases: whether it agrees with the others.
 fn judge(task: &Task) -> Vec<(LeaseId, Option<bool>)> {
     let counted: Vec<&Lease> = task.leases.iter().filter(|l| l.counted().is_some()).collect();
-    let fields = counted.iter().map(|l| facts(l).choices.len()).max().unwrap_or(0);
+    let fields = counted.iter().map(|l| facts(l).values.len()).max().unwrap_or(0);
     let mut judged = Vec::new();
     for lease in &counted {
         let others: Vec<&Lease> = counted.iter().copied().filter(|l| l.id != lease.id).collect();
         let mut agrees = None;
         for field in 0..fields {
-            let Some(own) = choice(lease, field) else { continue };
+            let Some(own) = class(lease, field) else { continue };
             let votes = votes_on(field, &others);
             let most = votes.iter().map(|(_, n)| *n).max().unwrap_or(0);
             let leaders: Vec<u16> =

@@ -18,10 +18,10 @@ use piecework_core::{
 };
 
 use super::Model;
-use super::answers::read;
+use super::fit::read;
 use super::lookup::text;
-use super::results::{agree, facts};
 use super::rules::rating_milli;
+use super::votes::{agree, facts};
 
 /// What the answers of a task say.
 pub(super) struct Weighed {
@@ -31,8 +31,14 @@ pub(super) struct Weighed {
     pub(super) votes: Vec<FieldVotes>,
     pub(super) method: Method,
     pub(super) revision: Revision,
-    /// Per field that the crowd's model spoke of: its votes and their posterior.
-    posteriors: Vec<(u16, Vec<(WorkerId, u16)>, Vec<f64>)>,
+    posteriors: Vec<Posterior>,
+}
+
+/// What the crowd's model said of the votes on a field.
+struct Posterior {
+    field: u16,
+    votes: Vec<(WorkerId, u16)>,
+    classes: Vec<f64>,
 }
 
 impl Model {
@@ -62,7 +68,8 @@ impl Model {
                 Aggregation::Online | Aggregation::Refined => {
                     let crowd = crowds.entry(field).or_insert_with(|| Crowd::new(classes));
                     let opinion = crowd.opinion(votes);
-                    posteriors.push((field, votes.to_vec(), opinion.posterior.clone()));
+                    let (votes, classes) = (votes.to_vec(), opinion.posterior.clone());
+                    posteriors.push(Posterior { field, votes, classes });
                     opinion
                 }
                 _ => return None,
@@ -75,6 +82,7 @@ impl Model {
         let refined = !given.is_empty();
         let method = match terms.aggregation {
             Aggregation::First => Method::First,
+            Aggregation::Collect => Method::Collected,
             Aggregation::Weighted => Method::Weighted,
             Aggregation::Refined if refined => Method::Smoothed,
             Aggregation::Online | Aggregation::Refined => Method::Online,
@@ -88,7 +96,7 @@ impl Model {
     /// has counted them.
     pub(super) fn learn_of(&mut self, id: TaskId, weighed: &Weighed) {
         let venture = self.projects.get_mut(&id.project).expect("a task's project");
-        for (field, votes, posterior) in &weighed.posteriors {
+        for Posterior { field, votes, classes } in &weighed.posteriors {
             let is_new = |who: WorkerId| {
                 let own = self.tasks[&id]
                     .leases
@@ -100,7 +108,7 @@ impl Model {
             let votes: Vec<(WorkerId, u16)> =
                 votes.iter().copied().filter(|(who, _)| is_new(*who)).collect();
             let crowd = venture.crowds.get_mut(field).expect("it was asked");
-            crowd.learn(&votes, posterior);
+            crowd.learn(&votes, classes);
         }
     }
 
@@ -246,11 +254,11 @@ impl Model {
         })?;
         let record = &self.tasks[&id].record;
         let said = record.said.map(|said| said.answer);
-        if !(record.resolved && said == Some(cmd.answer.fingerprint)) {
+        if !(record.resolved && said == Some(cmd.answer.meaning)) {
             let (bytes, content_type) = (cmd.answer.bytes.clone(), cmd.answer.content_type.clone());
             let weighed = Weighed {
                 answer: Some(ResultAnswer::Given { bytes, content_type, revision }),
-                content: cmd.answer.fingerprint,
+                content: cmd.answer.meaning,
                 confidence_ppm: 1_000_000,
                 method: Method::Requester,
                 ..self.weigh(id, &[])

@@ -1,4 +1,6 @@
-//! Who takes part: projects, tasks, workers and answers, drawn at random.
+//! Who takes part: projects, tasks and workers, drawn at random.
+//!
+//! Not here: schemas and answers (`said.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,19 +11,17 @@ use piecework_core::project::{
     Requirements, Terms,
 };
 use piecework_core::relaxation::Relaxation;
-use piecework_core::schema::{Answer, Field, FieldKind, Schema};
 use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{ClientId, Currency, Fingerprint, Millis, Money, Now, WallTime};
 
 use super::book::Favour;
 use super::mix::Mix;
+use super::said;
 use crate::random::Random;
 
 /// The skills there are.
 pub(super) const SKILLS: [&str; 3] = ["lang:fi", "maps", "medical"];
 const REGIONS: [&str; 2] = ["eu", "us"];
-const LABELS: [&str; 3] = ["cat", "dog", "fox"];
-const TONES: [&str; 2] = ["dark", "light"];
 
 /// An id that the rule allows.
 pub(super) fn id(text: &str) -> ClientId {
@@ -118,10 +118,12 @@ pub(super) fn relax(random: &mut Random, mix: &Mix, spec: &mut ProjectSpec) {
 fn terms(random: &mut Random, mix: &Mix) -> Terms {
     Terms {
         instructions: BTreeMap::new(),
-        schema: Schema { fields: fields(random) },
+        schema: said::schema(random),
         aggregation: *random.pick(&[
             Aggregation::Majority,
+            Aggregation::Majority,
             Aggregation::First,
+            Aggregation::Collect,
             Aggregation::Weighted,
             Aggregation::Online,
             Aggregation::Refined,
@@ -136,16 +138,6 @@ fn terms(random: &mut Random, mix: &Mix) -> Terms {
 /// How long an answer takes, as somebody declares.
 pub(super) fn expected(random: &mut Random, mix: &Mix) -> Option<Millis> {
     random.percent(mix.paces).then(|| Millis(random.between(1, 9_000)))
-}
-
-fn fields(random: &mut Random) -> Vec<Field> {
-    let choice = |names: &[&str]| FieldKind::Choice(names.iter().map(|n| (*n).into()).collect());
-    let label = Field { name: "label".into(), kind: choice(&LABELS), required: true };
-    match random.below(5) {
-        0 => Vec::new(),
-        1 => vec![label, Field { name: "tone".into(), kind: choice(&TONES), required: false }],
-        _ => vec![label],
-    }
 }
 
 /// A lease policy within the mix.
@@ -250,35 +242,4 @@ pub(super) fn task(random: &mut Random, mix: &Mix, name: Option<ClientId>, now: 
 /// Of anything that can be written down.
 pub(super) fn fingerprint(what: &impl std::fmt::Debug) -> Fingerprint {
     Fingerprint::of(&[format!("{what:?}").as_bytes()])
-}
-
-/// An answer that every schema here takes; most say the same.
-pub(super) fn answer(random: &mut Random) -> Answer {
-    let label = if random.percent(70) { LABELS[0] } else { *random.pick(&LABELS) };
-    let tone = random.one_in(2).then(|| *random.pick(&TONES));
-    said(label, tone)
-}
-
-/// An answer that fits no schema with fields.
-pub(super) fn wrong(random: &mut Random) -> Answer {
-    let mut answer = said("horse", None);
-    if random.one_in(3) {
-        answer.fields = None;
-    } else if random.one_in(2) {
-        answer.fields = Some(BTreeMap::new());
-    }
-    answer
-}
-
-fn said(label: &str, tone: Option<&str>) -> Answer {
-    let members = [Some(("label", label)), tone.map(|tone| ("tone", tone))];
-    let members: BTreeMap<String, Option<String>> =
-        members.into_iter().flatten().map(|(k, v)| (k.into(), Some(v.into()))).collect();
-    let bytes = format!("{members:?}").into_bytes();
-    Answer {
-        fingerprint: Fingerprint::of(&[&bytes]),
-        bytes,
-        content_type: "application/json".into(),
-        fields: Some(members),
-    }
 }

@@ -13,6 +13,7 @@ mod mix;
 mod platform_calls;
 mod refiner_calls;
 mod requester_calls;
+mod said;
 mod settle;
 mod worker_calls;
 

@@ -12,7 +12,7 @@ use piecework_core::schema::{Field, FieldKind};
 use piecework_core::{Command, Now, Request, TaskNumber, TenantId, WallTime};
 
 use super::book::{About, Sent, any};
-use super::{Kind, Workload, cast};
+use super::{Kind, Workload, cast, said};
 
 impl Workload {
     /// A call about a project, in the name of its requester.
@@ -69,8 +69,8 @@ impl Workload {
             }),
             Kind::Resolve => {
                 let answer = match self.random.one_in(8) {
-                    true => cast::wrong(&mut self.random),
-                    false => cast::answer(&mut self.random),
+                    true => said::wrong(&mut self.random),
+                    false => said::answer(&mut self.random),
                 };
                 Command::ResolveTask(Box::new(ResolveTask { task, answer }))
             }
@@ -200,7 +200,7 @@ impl Workload {
             2 => spec.overlap = spec.overlap % 3 + 1,
             _ => spec.terms.schema.fields.push(Field {
                 name: format!("note{}", spec.terms.schema.fields.len()),
-                kind: FieldKind::Other,
+                kind: if self.random.one_in(2) { FieldKind::Free } else { FieldKind::Boolean },
                 // Sometimes what no schema may do.
                 required: self.random.one_in(3),
             }),

@@ -13,7 +13,7 @@ use piecework_core::wishes::Wishes;
 use piecework_core::{ClientId, Command, LeaseId, Millis, Request};
 
 use super::book::{About, Account, Sent, any};
-use super::{Kind, Workload, cast};
+use super::{Kind, Workload, cast, said};
 
 /// Clients below this number are requesters and platforms.
 const FIRST_WORKER: u32 = 100;
@@ -163,7 +163,7 @@ impl Workload {
         let random = &mut self.random;
         let answer = |lease: &LeaseId| SubmitItem {
             lease: *lease,
-            answer: if wrong { cast::wrong(random) } else { cast::answer(random) },
+            answer: if wrong { said::wrong(random) } else { said::answer(random) },
         };
         let items = leases.iter().map(answer).collect();
         self.of_worker(at, |worker| Command::Submit(SubmitAnswers { worker, items }))

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod damage;
+mod earlier;
 mod groups;
 mod image;
 mod imports;

@@ -8,17 +8,17 @@ use piecework_core::change::{
     Change, Changed, CreateKeyId, CreateKeyRow, Parent, PartitionRow, PinnedTerms, TenantRow,
 };
 use piecework_core::event::{
-    Event, FieldVotes, Log, Method, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
+    Event, Log, Method, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
 use piecework_core::lease::{Draft, Lease, LeaseState, ReturnReason, Revocation, Submitted};
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
-    Aggregation, Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, Project,
-    ProjectSpec, ProjectState, ProjectTally, Requirements, Sweep, Terms,
+    Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectSpec,
+    ProjectState, ProjectTally, Requirements, Sweep, Terms,
 };
 use piecework_core::relaxation::Relaxation;
 use piecework_core::requester::Requester;
-use piecework_core::schema::{Answer, Field, FieldKind, Schema};
+use piecework_core::schema::{Answer, Field, Schema};
 use piecework_core::submission::{Review, Submission, Verdict};
 use piecework_core::task::{FailureCause, Said, TaskOrder, TaskRecord, TaskSpec, TaskState};
 use piecework_core::worker::{
@@ -30,6 +30,9 @@ use piecework_core::{
     RequesterId, Revision, Sequence, TaskId, TaskNumber, TenantId, WallTime, WorkerId,
 };
 use piecework_storage::{CommandHeader, encode_command};
+
+#[path = "answers.rs"]
+mod answers;
 
 pub(crate) const TENANT: TenantId = TenantId::DEFAULT;
 
@@ -49,24 +52,24 @@ impl Dice {
         u32::try_from(self.next() % u64::from(end)).unwrap()
     }
 
-    fn of<T: Clone>(&mut self, all: &[T]) -> T {
+    pub(crate) fn of<T: Clone>(&mut self, all: &[T]) -> T {
         all[self.below(u32::try_from(all.len()).unwrap()) as usize].clone()
     }
 
-    fn yes(&mut self) -> bool {
+    pub(crate) fn yes(&mut self) -> bool {
         self.below(2) == 1
     }
 
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
+    pub(crate) fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
         self.yes().then(|| make(self))
     }
 
     /// For fields that came later: what was there before keeps its values.
-    fn later(&self) -> Dice {
+    pub(crate) fn later(&self) -> Dice {
         Dice(!self.0)
     }
 
-    fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         let length = self.below(12);
         (0..length).map(|_| self.of(&['a', 'ä', 'z', ' ', '字'])).collect()
     }
@@ -75,7 +78,7 @@ impl Dice {
         (0..self.below(3)).map(|_| (self.text(), self.text())).collect()
     }
 
-    fn fingerprint(&mut self) -> Fingerprint {
+    pub(crate) fn fingerprint(&mut self) -> Fingerprint {
         Fingerprint(u128::from(self.next()) << 64 | u128::from(self.next()))
     }
 
@@ -94,10 +97,6 @@ impl Dice {
     fn money(&mut self) -> Money {
         let currency = Currency::new(self.of(&["USD", "EUR", "JPY"])).unwrap();
         Money { micros: i64::from(self.below(1_000_000)), currency }
-    }
-
-    fn choices(&mut self) -> Vec<Option<u16>> {
-        (0..self.below(4)).map(|_| self.maybe(|d| d.of(&[0, 1, 7, u16::MAX]))).collect()
     }
 
     /// Mostly small, now and then of every size class that pages know.
@@ -142,18 +141,11 @@ impl Dice {
     }
 
     pub(crate) fn terms(&mut self) -> Terms {
-        let field = |d: &mut Dice| Field {
-            name: d.text(),
-            kind: match d.yes() {
-                true => FieldKind::Choice((0..d.below(3)).map(|_| d.text()).collect()),
-                false => FieldKind::Other,
-            },
-            required: d.yes(),
-        };
+        let field = |d: &mut Dice| Field { name: d.text(), kind: d.kind(), required: d.yes() };
         Terms {
             instructions: self.pairs(),
             schema: Schema { fields: (0..self.below(3)).map(|_| field(self)).collect() },
-            aggregation: self.of(&[Aggregation::First, Aggregation::Majority]),
+            aggregation: self.aggregation(),
             reward: self.money(),
             lease: LeasePolicy {
                 duration: self.millis(),
@@ -343,7 +335,8 @@ impl Dice {
                 verdict: self.verdict(),
                 payable_micros: 7,
                 answer: self.fingerprint(),
-                choices: self.choices(),
+                meaning: self.later().fingerprint(),
+                values: self.values(),
                 judged: self.maybe(Dice::yes),
                 at: self.wall(),
                 took: self.millis(),
@@ -381,8 +374,7 @@ impl Dice {
             answer: Answer {
                 bytes: self.bytes(),
                 content_type: "application/json".to_owned(),
-                fields: None,
-                fingerprint: self.fingerprint(),
+                ..answered(self.fingerprint())
             },
             verdict: self.verdict(),
             review: self.of(&[
@@ -416,9 +408,9 @@ impl Dice {
         let answer = match self.below(3) {
             0 => None,
             1 => Some(ResultAnswer::Of(self.lease_id())),
-            _ => Some(ResultAnswer::Choices {
+            _ => Some(ResultAnswer::Values {
                 revision: Revision(self.below(9)),
-                choices: self.choices(),
+                values: self.result_values(),
             }),
         };
         let vote = |d: &mut Dice| Vote {
@@ -432,12 +424,10 @@ impl Dice {
             state: self.of(&[ResultState::Final { incomplete }, ResultState::Failed { cause }]),
             answer,
             confidence_ppm: self.below(1_000_001),
-            votes: (0..self.below(3))
-                .map(|field| FieldVotes {
-                    field: u16::try_from(field).unwrap(),
-                    votes: vec![(0, 1), (u16::MAX, u32::MAX)],
-                })
-                .collect(),
+            votes: {
+                let fields = u16::try_from(self.below(3)).unwrap();
+                self.field_votes(fields)
+            },
             answers: (0..self.below(3)).map(|_| vote(self)).collect(),
             cost: self.money(),
             method: self.later().of(&[Method::First, Method::Majority, Method::Requester]),
@@ -669,4 +659,9 @@ pub(crate) fn body(changes: impl IntoIterator<Item = Change>) -> Bytes {
 
 pub(crate) fn at(engine_ms: u64) -> Now {
     Now { engine: EngineTime(engine_ms), wall: WallTime(engine_ms + 1_000_000) }
+}
+
+/// As a reader gets it: its content is not kept.
+fn answered(fingerprint: Fingerprint) -> Answer {
+    Answer { fingerprint, meaning: fingerprint, ..Answer::default() }
 }

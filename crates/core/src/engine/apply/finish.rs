@@ -13,10 +13,11 @@ use crate::event::{
 };
 use crate::lease::{LeaseState, Revocation};
 use crate::planted::{self, Mistake};
+use crate::project::{Aggregation, Terms};
 use crate::quality::{self, Overlap};
 use crate::schema::Answer;
 use crate::task::{FailureCause, Said, TaskState};
-use crate::{Money, ProjectId, TenantId, WorkerId};
+use crate::{Money, ProjectId, Revision, TenantId, WorkerId};
 
 /// Judged answers between two published ratings.
 const PUBLISH_EVERY: u32 = 20;
@@ -168,7 +169,7 @@ pub(super) fn resolve(state: &mut State, changes: &mut Changes, edit: &mut Edit,
     let mut weighed = weigh::weigh(state, &edit.task, &[]);
     weighed.method = Method::Requester;
     weighed.verdicts.confidence_ppm = CERTAIN_PPM;
-    weighed.verdicts.content = answer.fingerprint;
+    weighed.verdicts.content = answer.meaning;
     let (bytes, content_type) = (answer.bytes.clone(), answer.content_type.clone());
     weighed.verdicts.answer = Some(ResultAnswer::Given { bytes, content_type, revision });
     tell_result(state, changes, edit, ResultState::Final { incomplete: false }, &weighed);
@@ -295,8 +296,22 @@ fn tell_result(
     edit.task.record.result = Some(state.project_room(id.project).tally.last_sequence);
 }
 
-/// Moves the ratings of those who answered, by what this task says of them now.
+/// The newest terms among those that the counted answers were given under, by which
+/// they are read together.
+fn counted_by<'a>(state: &'a State, edit: &Edit) -> (Revision, &'a Terms) {
+    let room = state.project_room(edit.id().project);
+    let revisions = edit.task.leases.iter().filter(|l| l.counted().is_some()).map(|l| l.revision);
+    let revision = revisions.max().unwrap_or(room.project.revision);
+    (revision, room.terms(revision))
+}
+
+/// Moves the ratings of those who answered, by what this task says of them now. Where
+/// answers are collected none is right or wrong, and nobody is judged.
 fn rate(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
+    let collects = counted_by(state, edit).1.aggregation == Aggregation::Collect;
+    if collects && !planted::is(Mistake::CollectedJudged) {
+        return;
+    }
     for (lease, agrees) in quality::judge(&edit.task.leases) {
         let worker = edit.task.leases[lease.number as usize - 1].worker;
         let LeaseState::Submitted(submitted) = &mut edit.lease(lease.number).state else {

@@ -20,7 +20,7 @@ pub(super) fn resolve(
     let done = ChangedTask { task: id, state: TaskState::Done { incomplete: false } };
     let says_so = state.tasks.get(&id).is_some_and(|task| {
         let said = task.record.said.map(|said| said.answer);
-        task.record.resolved && said == Some(cmd.answer.fingerprint)
+        task.record.resolved && said == Some(cmd.answer.meaning)
     });
     if !says_so {
         let mut edit = state.open(id);

@@ -14,7 +14,7 @@ use crate::lease::{Lease, LeaseState, Revocation, Submitted};
 use crate::pace;
 use crate::planted::{self, Mistake};
 use crate::project::LateExtra;
-use crate::schema::Choices;
+use crate::schema::Values;
 use crate::submission::{Receipt, Review, Submission, Verdict};
 use crate::task::TaskState;
 use crate::worker::WorkerState;
@@ -32,9 +32,7 @@ pub(super) fn submit(
         let decision = decide(state, changes.now, tenant, cmd, item)?;
         Ok(match decision {
             Decision::Again(receipt) => receipt,
-            Decision::Take(verdict, choices) => {
-                take(state, changes, worker, item, verdict, choices)
-            }
+            Decision::Take(verdict, values) => take(state, changes, worker, item, verdict, values),
         })
     });
     Ok(Outcome::Submitted(receipts.collect()))
@@ -44,7 +42,7 @@ enum Decision {
     /// The same answer once more: the first receipt.
     Again(Receipt),
     /// A new answer.
-    Take(Verdict, Choices),
+    Take(Verdict, Values),
 }
 
 fn decide(
@@ -65,7 +63,7 @@ fn decide(
     match &lease.state {
         LeaseState::Submitted(s) if s.answer == item.answer.fingerprint => {
             if planted::is(Mistake::SubmitRetryCounts) {
-                return Ok(Decision::Take(s.verdict, s.choices.clone()));
+                return Ok(Decision::Take(s.verdict, s.values.clone()));
             }
             let terms = room.terms(lease.revision);
             return Ok(Decision::Again(receipt(lease, s, terms.reward)));
@@ -93,7 +91,7 @@ fn decide(
         revision: lease.revision,
         misfit,
     };
-    let choices = room.terms(lease.revision).schema.read(&item.answer).map_err(misfit)?;
+    let values = room.terms(lease.revision).schema.read(&item.answer).map_err(misfit)?;
     let revoking = crate::project::ProjectState::Cancelled { revoke_leases: true };
     let over = room.is_cancelled() || !task.record.state.is_open();
     let verdict = match lease.state {
@@ -102,7 +100,7 @@ fn decide(
         LeaseState::Live => Verdict::Counted,
         _ => late(room, task, lease, now)?,
     };
-    Ok(Decision::Take(verdict, choices))
+    Ok(Decision::Take(verdict, values))
 }
 
 /// The late rule, for an answer under an expired lease.
@@ -150,7 +148,7 @@ fn take(
     worker: WorkerId,
     item: &SubmitItem,
     verdict: Verdict,
-    choices: Choices,
+    values: Values,
 ) -> Receipt {
     let now = changes.now;
     let id = item.lease.task;
@@ -166,7 +164,8 @@ fn take(
         verdict,
         payable_micros: if verdict.pays() { reward.micros } else { 0 },
         answer: item.answer.fingerprint,
-        choices,
+        meaning: item.answer.meaning,
+        values,
         judged: None,
         at: now.wall,
         took: now.engine - lease.granted,

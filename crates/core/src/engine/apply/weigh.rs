@@ -46,7 +46,10 @@ pub(super) fn weigh(state: &mut State, task: &Task, given: &[FieldOpinion]) -> W
             return Some((known.class, known.confidence_ppm));
         }
         let opinion = match terms.aggregation {
-            Aggregation::First | Aggregation::Majority | Aggregation::DawidSkene => return None,
+            Aggregation::First
+            | Aggregation::Majority
+            | Aggregation::Collect
+            | Aggregation::DawidSkene => return None,
             Aggregation::Weighted => {
                 let of = |(worker, class): &(WorkerId, u16)| (accuracy(state, *worker), *class);
                 let votes: Vec<(f64, u16)> = votes.iter().map(of).collect();

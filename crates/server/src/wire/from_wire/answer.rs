@@ -3,25 +3,20 @@
 //! Without a content type, bytes that are a JSON object are taken for one: this
 //! depends on the answer alone, so a retry reads as the first time.
 //!
-//! Not here: whether it fits the schema (`core/schema.rs`).
-
-use std::collections::BTreeMap;
+//! Not here: JSON (`json.rs`), whether it fits the schema (`core/schema`).
 
 use piecework_core::command::SubmitItem;
-use piecework_core::schema::Answer;
+use piecework_core::schema::{Answer, Content};
 use piecework_core::{Fingerprint, limits};
 use piecework_proto::v1;
-use serde_json::Value;
 
 use crate::wire::bulk::Sifted;
 use crate::wire::failure::Failure;
+use crate::wire::from_wire::json;
 use crate::wire::{field, names};
 
 const JSON: &str = "application/json";
 const ANY_BYTES: &str = "application/octet-stream";
-
-/// Members of an object: strings as they are, anything else as `None`.
-type Members = BTreeMap<String, Option<String>>;
 
 /// The answers of a `SubmitAnswers`, each checked by itself.
 ///
@@ -49,14 +44,31 @@ pub(crate) fn answer(
 ) -> Result<Answer, Failure> {
     field::count(paths[0], bytes.len(), limits::ANSWER_BYTES_MAX, "bytes")?;
     let said = field::content_type(paths[1], content_type, "")?;
-    let members = if said.is_empty() || is_json(&said) { members_of(&bytes) } else { None };
-    let content_type = match said.as_str() {
-        "" if members.is_some() => JSON.to_owned(),
-        "" => ANY_BYTES.to_owned(),
+    Ok(read(bytes, said))
+}
+
+/// `said`: its media type, empty where the client left it out.
+fn read(bytes: Vec<u8>, said: String) -> Answer {
+    let (content, canonical) = match said.is_empty() || is_json(&said) {
+        false => (Content::Other, None),
+        true => match json::object(&bytes) {
+            Ok(object) => (Content::Object(object.members), object.canonical),
+            Err(misfit) => (Content::Broken(misfit), None),
+        },
+    };
+    let content_type = match (said.as_str(), &content) {
+        ("", Content::Object(_)) => JSON.to_owned(),
+        ("", _) => ANY_BYTES.to_owned(),
         _ => said,
     };
     let fingerprint = Fingerprint::of(&[content_type.as_bytes(), &bytes]);
-    Ok(Answer { bytes, content_type, fields: members, fingerprint })
+    let meaning = match canonical {
+        Some(canonical) if canonical != bytes || content_type != JSON => {
+            Fingerprint::of(&[JSON.as_bytes(), &canonical])
+        }
+        _ => fingerprint,
+    };
+    Answer { bytes, content_type, content, fingerprint, meaning }
 }
 
 /// Also with parameters, such as `; charset=utf-8`.
@@ -65,18 +77,10 @@ fn is_json(content_type: &str) -> bool {
     essence.eq_ignore_ascii_case(JSON)
 }
 
-/// `None`: no JSON object. serde_json itself limits the depth.
-fn members_of(bytes: &[u8]) -> Option<Members> {
-    let members: BTreeMap<String, Value> = serde_json::from_slice(bytes).ok()?;
-    let text = |value| match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    };
-    Some(members.into_iter().map(|(key, value)| (key, text(value))).collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use piecework_core::schema::Misfit;
+
     use super::*;
 
     fn read(answer: &str, content_type: &str) -> Answer {
@@ -89,22 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_taken_apart_at_its_top() {
-        let answer = read(r#"{"breed": "manx", "age": 3, "tail": {"x": "y"}}"#, "application/json");
-        let fields = answer.fields.unwrap();
-        assert_eq!(fields["breed"].as_deref(), Some("manx"));
-        assert_eq!((&fields["age"], &fields["tail"]), (&None, &None));
-        assert!(read("[1]", "application/json").fields.is_none());
-        assert!(read("{", "application/json").fields.is_none());
-        assert!(read(&"[".repeat(100_000), "").fields.is_none());
-    }
-
-    #[test]
     fn without_a_content_type_the_bytes_decide() {
+        let is_object = |answer: &Answer| matches!(answer.content, Content::Object(_));
         assert_eq!(read("{}", "").content_type, "application/json");
         assert_eq!(read("cat", "").content_type, "application/octet-stream");
-        assert!(read("{}", "text/plain").fields.is_none());
-        assert!(read("{}", "Application/JSON; charset=utf-8").fields.is_some());
+        assert_eq!(read("cat", "").content, Content::Broken(Misfit::NotAnObject));
+        assert_eq!(read("{}", "text/plain").content, Content::Other);
+        assert!(is_object(&read("{}", "Application/JSON; charset=utf-8")));
     }
 
     #[test]
@@ -112,5 +107,24 @@ mod tests {
         assert_eq!(read("{}", "").fingerprint, read("{}", "application/json").fingerprint);
         assert_ne!(read("a", "").fingerprint, read("b", "").fingerprint);
         assert_ne!(read("a", "text/plain").fingerprint, read("a", "text/html").fingerprint);
+    }
+
+    #[test]
+    fn spellings_of_one_object_differ_in_their_bytes_and_mean_the_same() {
+        let first = read(r#"{"a":1,"b":"x"}"#, "");
+        assert_eq!(first.meaning, first.fingerprint, "it is in canonical form");
+        for (again, content_type) in [
+            (r#"{ "b": "\u0078", "a": 1.0 }"#, ""),
+            (r#"{"b":"x","a":10e-1}"#, "application/json"),
+            (r#"{"a":1,"b":"x"}"#, "application/json; charset=utf-8"),
+        ] {
+            let again = read(again, content_type);
+            assert_eq!(again.meaning, first.meaning);
+            assert_ne!(again.fingerprint, first.fingerprint);
+        }
+        assert_ne!(read(r#"{"a":2,"b":"x"}"#, "").meaning, first.meaning);
+        // What is no object has no spelling: its bytes are what it says.
+        assert_eq!(read("[1]", "").meaning, read("[1]", "").fingerprint);
+        assert_ne!(read("[1]", "").meaning, read("[1.0]", "").meaning);
     }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod answer;
 pub(crate) mod etag;
 mod fairness;
+mod json;
 pub(crate) mod lease;
 pub(crate) mod policy;
 pub(crate) mod project;

@@ -192,7 +192,8 @@ fn aggregation(value: i32, schema: &Schema) -> Result<Aggregation, Failure> {
         Some(v1::Aggregation::Online) => Aggregation::Online,
         Some(v1::Aggregation::Refined) => Aggregation::Refined,
         Some(v1::Aggregation::DawidSkene) => Aggregation::DawidSkene,
-        Some(v1::Aggregation::Unspecified) | None if schema.has_choices() => Aggregation::Refined,
+        Some(v1::Aggregation::Collect) => Aggregation::Collect,
+        Some(v1::Aggregation::Unspecified) | None if schema.is_compared() => Aggregation::Refined,
         Some(v1::Aggregation::Unspecified) | None => Aggregation::First,
     })
 }
@@ -254,6 +255,7 @@ mod tests {
             kind: v1::AnswerFieldKind::Choice.into(),
             choices: vec!["manx".to_owned()],
             required: true,
+            ..v1::AnswerField::default()
         };
         v1::Project { schema: Some(v1::AnswerSchema { fields: vec![field] }), ..cats() }
     }

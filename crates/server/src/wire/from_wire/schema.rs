@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use piecework_core::limits;
-use piecework_core::schema::{Field, FieldKind, Schema};
+use piecework_core::schema::{Field, FieldKind, Finite, Schema};
 use piecework_proto::v1;
 
 use crate::wire::failure::Failure;
@@ -39,24 +39,71 @@ pub(crate) fn schema(path: &str, schema: Option<v1::AnswerSchema>) -> Result<Sch
 }
 
 fn one(path: &str, message: v1::AnswerField) -> Result<Field, Failure> {
+    use v1::AnswerFieldKind as Wire;
     let name = names::id(&format!("{path}.name"), &message.name)?.as_str().to_owned();
-    let choices_path = format!("{path}.choices");
-    let kind = match field::said(&format!("{path}.kind"), message.kind)? {
-        v1::AnswerFieldKind::Choice => FieldKind::Choice(choices(&choices_path, message.choices)?),
-        v1::AnswerFieldKind::Other if message.choices.is_empty() => FieldKind::Other,
-        v1::AnswerFieldKind::Other => {
-            return Err(invalid::field(&choices_path, "has entries, but the kind is OTHER"));
+    let required = message.required;
+    let kind_path = format!("{path}.kind");
+    let kind: Wire = field::said(&kind_path, message.kind)?;
+    absent(path, kind, &message)?;
+    let kind = match kind {
+        Wire::Choice => FieldKind::Choice(choices(&format!("{path}.choices"), message.choices)?),
+        Wire::MultiChoice => {
+            FieldKind::MultiChoice(choices(&format!("{path}.choices"), message.choices)?)
         }
-        v1::AnswerFieldKind::Unspecified => {
-            return Err(invalid::field(&format!("{path}.kind"), "is not set"));
-        }
+        Wire::Boolean => FieldKind::Boolean,
+        Wire::Number => number(path, &message)?,
+        Wire::Text => FieldKind::Text,
+        Wire::Free => FieldKind::Free,
+        Wire::Unspecified => return Err(invalid::field(&kind_path, "is not set")),
     };
-    Ok(Field { name, kind, required: message.required })
+    Ok(Field { name, kind, required })
+}
+
+/// What fields of this kind do not have must not be there.
+fn absent(path: &str, kind: v1::AnswerFieldKind, message: &v1::AnswerField) -> Result<(), Failure> {
+    use v1::AnswerFieldKind as Wire;
+    let chooses = matches!(kind, Wire::Choice | Wire::MultiChoice);
+    let counts = kind == Wire::Number;
+    let wrong = [
+        ("choices", !chooses && !message.choices.is_empty()),
+        ("tolerance", !counts && message.tolerance.to_bits() != 0),
+        ("least", !counts && message.least.is_some()),
+        ("most", !counts && message.most.is_some()),
+    ];
+    let kind = kind.as_str_name().trim_start_matches("ANSWER_FIELD_KIND_");
+    match wrong.iter().find(|(_, is_wrong)| *is_wrong) {
+        Some((name, _)) => {
+            let problem = format!("is set, but the kind is {kind}, which has none");
+            Err(invalid::field(&format!("{path}.{name}"), problem))
+        }
+        None => Ok(()),
+    }
+}
+
+fn number(path: &str, message: &v1::AnswerField) -> Result<FieldKind, Failure> {
+    let finite = |name: &str, number: f64| {
+        let problem = || format!("is {number}, which is no finite number");
+        Finite::new(number).ok_or_else(|| invalid::field(&format!("{path}.{name}"), problem()))
+    };
+    let tolerance = finite("tolerance", message.tolerance)?;
+    if tolerance.get() < 0.0 {
+        let problem = format!("is {tolerance}, it must be 0 or more");
+        return Err(invalid::field(&format!("{path}.tolerance"), problem));
+    }
+    let least = message.least.map(|least| finite("least", least)).transpose()?;
+    let most = message.most.map(|most| finite("most", most)).transpose()?;
+    if let Some((least, most)) = least.zip(most)
+        && least.get() > most.get()
+    {
+        let problem = format!("is {most}, below the field's least, {least}");
+        return Err(invalid::field(&format!("{path}.most"), problem));
+    }
+    Ok(FieldKind::Number { tolerance, least, most })
 }
 
 fn choices(path: &str, choices: Vec<String>) -> Result<Vec<String>, Failure> {
     if choices.is_empty() {
-        return Err(invalid::field(path, "is empty, a CHOICE has at least one"));
+        return Err(invalid::field(path, "is empty, there must be at least one to choose"));
     }
     field::count(path, choices.len(), limits::SCHEMA_CHOICES_MAX, "choices")?;
     let mut seen = BTreeSet::new();
@@ -77,6 +124,8 @@ fn choices(path: &str, choices: Vec<String>) -> Result<Vec<String>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use v1::AnswerFieldKind as Wire;
+
     use super::*;
 
     fn choice(name: &str, choices: &[&str]) -> v1::AnswerField {
@@ -85,7 +134,12 @@ mod tests {
             kind: v1::AnswerFieldKind::Choice.into(),
             choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
             required: true,
+            ..v1::AnswerField::default()
         }
+    }
+
+    fn of(kind: v1::AnswerFieldKind) -> v1::AnswerField {
+        v1::AnswerField { kind: kind.into(), ..choice("a", &[]) }
     }
 
     fn wrong(fields: Vec<v1::AnswerField>) -> String {
@@ -103,13 +157,42 @@ mod tests {
         assert_eq!(wrong(vec![choice("a", &["x", "x"])]), "project.schema.fields[0].choices[1]");
         assert_eq!(wrong(vec![choice("a", &[])]), "project.schema.fields[0].choices");
         assert_eq!(wrong(vec![choice("a b", &["x"])]), "project.schema.fields[0].name");
-        let other =
-            v1::AnswerField { kind: v1::AnswerFieldKind::Other.into(), ..choice("a", &["x"]) };
-        assert_eq!(wrong(vec![other]), "project.schema.fields[0].choices");
+        assert_eq!(
+            wrong(vec![of(v1::AnswerFieldKind::MultiChoice)]),
+            "project.schema.fields[0].choices"
+        );
+        for kind in [Wire::Free, Wire::Boolean, Wire::Number, Wire::Text] {
+            let field = v1::AnswerField { choices: vec!["x".to_owned()], ..of(kind) };
+            assert_eq!(wrong(vec![field]), "project.schema.fields[0].choices");
+        }
         assert_eq!(
             wrong(vec![v1::AnswerField { kind: 0, ..choice("a", &["x"]) }]),
             "project.schema.fields[0].kind"
         );
+    }
+
+    #[test]
+    fn only_a_number_has_tolerance_and_bounds_and_they_make_sense() {
+        let at =
+            |field: v1::AnswerField| wrong(vec![field]).replace("project.schema.fields[0].", "");
+        let number = || of(Wire::Number);
+        for kind in [Wire::Free, Wire::Boolean, Wire::Text] {
+            assert_eq!(at(v1::AnswerField { tolerance: 1.0, ..of(kind) }), "tolerance");
+            assert_eq!(at(v1::AnswerField { least: Some(0.0), ..of(kind) }), "least");
+            assert_eq!(at(v1::AnswerField { most: Some(0.0), ..of(kind) }), "most");
+        }
+        for tolerance in [-0.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(at(v1::AnswerField { tolerance, ..number() }), "tolerance");
+        }
+        assert_eq!(at(v1::AnswerField { least: Some(f64::NAN), ..number() }), "least");
+        assert_eq!(at(v1::AnswerField { most: Some(f64::INFINITY), ..number() }), "most");
+        let crossed = v1::AnswerField { least: Some(2.0), most: Some(1.0), ..number() };
+        assert_eq!(at(crossed), "most");
+        let fields = vec![v1::AnswerField { least: Some(1.0), most: Some(1.0), ..number() }];
+        let read = schema("project.schema", Some(v1::AnswerSchema { fields })).unwrap();
+        let one = Finite::new(1.0);
+        let kind = FieldKind::Number { tolerance: Finite::ZERO, least: one, most: one };
+        assert_eq!(read.fields[0].kind, kind);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod result;
 pub(crate) mod snapshot;
 pub(crate) mod submission;
 pub(crate) mod task;
+pub(crate) mod votes;
 pub(crate) mod worker;
 
 use std::time::Duration;

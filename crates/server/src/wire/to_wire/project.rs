@@ -6,7 +6,7 @@ use piecework_core::project::{
     ProjectTally, Requirements,
 };
 use piecework_core::relaxation::Relaxation;
-use piecework_core::schema::{FieldKind, Schema};
+use piecework_core::schema::{FieldKind, Finite, Schema};
 use piecework_core::{ClientId, Money};
 use piecework_proto::v1;
 
@@ -72,12 +72,27 @@ pub(crate) fn stats(stats: &ProjectStats) -> v1::ProjectStats {
 /// `None`: any bytes are an answer.
 pub(crate) fn schema(schema: &Schema) -> Option<v1::AnswerSchema> {
     let fields = schema.fields.iter().map(|field| {
-        let (kind, choices) = match &field.kind {
-            FieldKind::Choice(choices) => (v1::AnswerFieldKind::Choice, choices.clone()),
-            FieldKind::Other => (v1::AnswerFieldKind::Other, Vec::new()),
+        let mut message = v1::AnswerField {
+            name: field.name.clone(),
+            choices: field.kind.choices().to_vec(),
+            required: field.required,
+            ..v1::AnswerField::default()
         };
-        let (name, required) = (field.name.clone(), field.required);
-        v1::AnswerField { name, kind: kind.into(), choices, required }
+        let kind = match &field.kind {
+            FieldKind::Choice(_) => v1::AnswerFieldKind::Choice,
+            FieldKind::MultiChoice(_) => v1::AnswerFieldKind::MultiChoice,
+            FieldKind::Boolean => v1::AnswerFieldKind::Boolean,
+            FieldKind::Number { tolerance, least, most } => {
+                message.tolerance = tolerance.get();
+                message.least = least.map(Finite::get);
+                message.most = most.map(Finite::get);
+                v1::AnswerFieldKind::Number
+            }
+            FieldKind::Text => v1::AnswerFieldKind::Text,
+            FieldKind::Free => v1::AnswerFieldKind::Free,
+        };
+        message.kind = kind.into();
+        message
     });
     (!schema.fields.is_empty()).then(|| v1::AnswerSchema { fields: fields.collect() })
 }
@@ -136,6 +151,7 @@ fn aggregation(aggregation: Aggregation) -> v1::Aggregation {
         Aggregation::Online => v1::Aggregation::Online,
         Aggregation::Refined => v1::Aggregation::Refined,
         Aggregation::DawidSkene => v1::Aggregation::DawidSkene,
+        Aggregation::Collect => v1::Aggregation::Collect,
     }
 }
 

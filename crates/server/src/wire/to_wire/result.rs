@@ -1,17 +1,16 @@
 //! Results as their requester gets them.
 //!
-//! An answer that was voted together field by field is written as a JSON object
-//! by the schema of its revision: its choice fields, in the schema's order.
+//! Not here: how the votes fell, and the answer that they make (`votes.rs`).
 
-use piecework_core::event::{FieldVotes, Method, ResultState, TaskResult, Vote};
-use piecework_core::schema::{Choices, FieldKind, Schema};
+use piecework_core::event::{Method, ResultState, TaskResult, Vote};
+use piecework_core::schema::Schema;
 use piecework_core::task::TaskSpec;
 use piecework_core::{ClientId, Sequence, WallTime};
 use piecework_proto::v1;
-use serde_json::{Map, Value};
 
 use crate::wire::names;
 use crate::wire::to_wire::task::cause;
+use crate::wire::to_wire::votes::{Texts, field_votes};
 use crate::wire::to_wire::{kind, money, timestamp};
 
 /// An answer's bytes and what they are.
@@ -30,6 +29,8 @@ pub(crate) struct ResultParts<'a> {
     pub(crate) said: Option<Said>,
     /// A later revision stands in its place.
     pub(crate) superseded: bool,
+    /// Texts that its votes refer to.
+    pub(crate) texts: &'a Texts,
     /// Names of the workers of its votes, in their order.
     pub(crate) workers: Vec<ClientId>,
     /// Its place in the project's log.
@@ -40,7 +41,8 @@ pub(crate) struct ResultParts<'a> {
 
 /// A result.
 pub(crate) fn result(result: &TaskResult, parts: ResultParts<'_>) -> v1::Result {
-    let ResultParts { project, spec, schema, said, superseded, workers, sequence, at } = parts;
+    let ResultParts { project, spec, schema, said, superseded, texts, workers, sequence, at } =
+        parts;
     let task = names::of_task(project, spec.name.as_ref(), spec.id.number);
     let (state, incomplete, failure_cause) = match result.state {
         ResultState::Provisional => {
@@ -66,7 +68,7 @@ pub(crate) fn result(result: &TaskResult, parts: ResultParts<'_>) -> v1::Result 
         answer: answer.into(),
         content_type,
         confidence: f64::from(result.confidence_ppm) / 1_000_000.0,
-        field_votes: result.votes.iter().filter_map(|votes| field_votes(votes, schema)).collect(),
+        field_votes: result.votes.iter().filter_map(|v| field_votes(v, schema, texts)).collect(),
         votes: result.answers.iter().zip(&workers).map(|(v, worker)| vote(v, worker)).collect(),
         cost: money(result.cost),
         sequence: sequence.0,
@@ -83,36 +85,8 @@ fn method(method: Method) -> v1::ResultMethod {
         Method::Online => v1::ResultMethod::Online,
         Method::Smoothed => v1::ResultMethod::Smoothed,
         Method::DawidSkene => v1::ResultMethod::DawidSkene,
+        Method::Collected => v1::ResultMethod::Collected,
         Method::Requester => v1::ResultMethod::Requester,
-    }
-}
-
-/// The JSON object that these choices make.
-pub(crate) fn object(schema: &Schema, choices: &Choices) -> Said {
-    let member = |(field, choice): (&piecework_core::schema::Field, &Option<u16>)| {
-        let text = choice_text(&field.kind, (*choice)?)?;
-        Some((field.name.clone(), Value::String(text.to_owned())))
-    };
-    let members: Map<String, Value> =
-        schema.fields.iter().zip(choices).filter_map(member).collect();
-    (Value::Object(members).to_string().into_bytes(), "application/json".to_owned())
-}
-
-/// `None`: the schema is not the one that the votes were counted by.
-fn field_votes(votes: &FieldVotes, schema: &Schema) -> Option<v1::FieldVotes> {
-    let field = schema.fields.get(usize::from(votes.field))?;
-    let choice = |(choice, votes): &(u16, u32)| {
-        let choice = choice_text(&field.kind, *choice)?.to_owned();
-        Some(v1::ChoiceVotes { choice, votes: *votes })
-    };
-    let choices = votes.votes.iter().filter_map(choice).collect();
-    Some(v1::FieldVotes { field: field.name.clone(), choices })
-}
-
-fn choice_text(kind: &FieldKind, choice: u16) -> Option<&str> {
-    match kind {
-        FieldKind::Choice(choices) => choices.get(usize::from(choice)).map(String::as_str),
-        FieldKind::Other => None,
     }
 }
 
@@ -121,42 +95,5 @@ fn vote(vote: &Vote, worker: &ClientId) -> v1::Vote {
         submission: names::of_submission(vote.lease),
         worker: names::of_worker(worker),
         worker_kind: kind(vote.kind).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use piecework_core::schema::Field;
-
-    use super::*;
-
-    fn schema() -> Schema {
-        let field = |name: &str, kind| Field { name: name.to_owned(), kind, required: false };
-        let choices = ["manx", "\"other\""].map(str::to_owned).to_vec();
-        Schema {
-            fields: vec![
-                field("breed", FieldKind::Choice(choices)),
-                field("note", FieldKind::Other),
-                field("tail", FieldKind::Choice(vec!["no".to_owned()])),
-            ],
-        }
-    }
-
-    #[test]
-    fn choices_become_an_object_in_the_order_of_the_schema() {
-        let (bytes, content_type) = object(&schema(), &vec![Some(1), None, Some(0)]);
-        let text = String::from_utf8(bytes).unwrap();
-        assert_eq!(text, r#"{"breed":"\"other\"","tail":"no"}"#);
-        assert_eq!(content_type, "application/json");
-        // Given before the schema grew.
-        assert_eq!(object(&schema(), &vec![None]).0, b"{}");
-    }
-
-    #[test]
-    fn votes_are_told_by_name() {
-        let votes = field_votes(&FieldVotes { field: 0, votes: vec![(0, 2), (1, 1)] }, &schema());
-        let votes = votes.unwrap();
-        assert_eq!(votes.field, "breed");
-        assert_eq!(votes.choices[0], v1::ChoiceVotes { choice: "manx".to_owned(), votes: 2 });
     }
 }

@@ -1,7 +1,9 @@
 //! Records of logs: submissions, results, ends, worker events.
+//!
+//! Not here: what a result says field by field (`votes.rs`).
 
 use piecework_core::event::{
-    Event, FieldVotes, Log, Method, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
+    Event, Log, Method, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
 use piecework_core::{ProjectId, Revision, Sequence, TaskId, TaskNumber, WallTime, WorkerId};
 use piecework_proto::storage::v1 as pb;
@@ -9,8 +11,9 @@ use piecework_proto::storage::v1 as pb;
 use super::lease::{read_lease_name, write_lease_name};
 use super::task::{read_cause, read_state, write_cause, write_state};
 use super::terms::{read_money, write_money};
+use super::votes::{read_field_votes, read_result_values, write_field_votes, write_result_values};
 use super::worker::{read_kind, write_kind};
-use super::{Misread, have, narrow, read_choices, write_choices};
+use super::{Misread, have, narrow};
 
 pub(crate) fn write_event(event: &Event) -> pb::Event {
     use pb::event::What as Pb;
@@ -67,10 +70,9 @@ fn write_result(result: &TaskResult) -> pb::TaskResult {
     };
     let answer = result.answer.as_ref().map(|answer| match answer {
         ResultAnswer::Of(lease) => Answer::Of(write_lease_name(*lease)),
-        ResultAnswer::Choices { revision, choices } => Answer::Choices(pb::ResultChoices {
-            revision: revision.0,
-            choices: write_choices(choices),
-        }),
+        ResultAnswer::Values { revision, values } => {
+            Answer::Choices(write_result_values(*revision, values))
+        }
         ResultAnswer::Given { bytes, content_type, revision } => Answer::Given(pb::GivenResult {
             answer: bytes.clone().into(),
             content_type: content_type.clone(),
@@ -105,9 +107,9 @@ fn read_result(message: pb::TaskResult) -> Result<TaskResult, Misread> {
     let answer = match message.answer {
         None => None,
         Some(Answer::Of(lease)) => Some(ResultAnswer::Of(read_lease_name(lease))),
-        Some(Answer::Choices(choices)) => Some(ResultAnswer::Choices {
-            revision: Revision(choices.revision),
-            choices: read_choices(&choices.choices)?,
+        Some(Answer::Choices(message)) => Some(ResultAnswer::Values {
+            revision: Revision(message.revision),
+            values: read_result_values(message)?,
         }),
         Some(Answer::Given(given)) => Some(ResultAnswer::Given {
             bytes: given.answer.into(),
@@ -139,6 +141,7 @@ fn write_method(result: &TaskResult) -> pb::ResultMethod {
         Method::Online => pb::ResultMethod::Online,
         Method::Smoothed => pb::ResultMethod::Smoothed,
         Method::DawidSkene => pb::ResultMethod::DawidSkene,
+        Method::Collected => pb::ResultMethod::Collected,
         Method::Requester => pb::ResultMethod::Requester,
     }
 }
@@ -152,28 +155,9 @@ fn read_method(message: &pb::TaskResult) -> Method {
         pb::ResultMethod::Online => Method::Online,
         pb::ResultMethod::Smoothed => Method::Smoothed,
         pb::ResultMethod::DawidSkene => Method::DawidSkene,
+        pb::ResultMethod::Collected => Method::Collected,
         pb::ResultMethod::Requester => Method::Requester,
     }
-}
-
-fn write_field_votes(votes: &FieldVotes) -> pb::FieldVotes {
-    pb::FieldVotes {
-        field: votes.field.into(),
-        choices: votes.votes.iter().map(|&(choice, _)| choice.into()).collect(),
-        votes: votes.votes.iter().map(|&(_, votes)| votes).collect(),
-    }
-}
-
-fn read_field_votes(message: &pb::FieldVotes) -> Result<FieldVotes, Misread> {
-    if message.choices.len() != message.votes.len() {
-        return Err(Misread::Field { field: "result.votes" });
-    }
-    let pairs = message.choices.iter().zip(&message.votes);
-    let votes = pairs.map(|(&choice, &votes)| Ok((narrow("result.votes", choice)?, votes)));
-    Ok(FieldVotes {
-        field: narrow("result.votes.field", message.field)?,
-        votes: votes.collect::<Result<_, _>>()?,
-    })
 }
 
 fn write_vote(vote: &Vote) -> pb::Vote {

@@ -7,8 +7,9 @@ use piecework_core::{
 use piecework_proto::storage::v1 as pb;
 use piecework_proto::storage::v1::lease::State;
 
+use super::schema::{read_print, read_values, write_print, write_values};
 use super::submission::{read_verdict, write_verdict};
-use super::{Misread, halves, have, read_choices, whole, write_choices};
+use super::{Misread, halves, have, whole};
 
 pub(crate) fn write_lease_name(id: LeaseId) -> pb::LeaseName {
     pb::LeaseName { project: id.task.project.0, task: id.task.number.0, number: id.number }
@@ -88,25 +89,31 @@ pub(crate) fn read_draft(lease: LeaseId, message: pb::Draft) -> Draft {
 
 fn write_submitted(submitted: &Submitted) -> pb::LeaseSubmitted {
     let (answer_low, answer_high) = halves(submitted.answer);
+    let (choices, values) = write_values(&submitted.values);
+    let reworded = submitted.meaning != submitted.answer;
     pb::LeaseSubmitted {
         verdict: write_verdict(submitted.verdict).into(),
         payable_micros: submitted.payable_micros,
         answer_low,
         answer_high,
-        choices: write_choices(&submitted.choices),
+        choices,
         judged: submitted.judged,
         at_wall_ms: submitted.at.0,
         took_ms: submitted.took.0,
         order: submitted.order,
+        values,
+        meaning: reworded.then(|| write_print(submitted.meaning)),
     }
 }
 
 fn read_submitted(message: &pb::LeaseSubmitted) -> Result<Submitted, Misread> {
+    let answer = whole(message.answer_low, message.answer_high);
     Ok(Submitted {
         verdict: read_verdict("submitted.verdict", message.verdict())?,
         payable_micros: message.payable_micros,
-        answer: whole(message.answer_low, message.answer_high),
-        choices: read_choices(&message.choices)?,
+        answer,
+        meaning: message.meaning.map_or(answer, read_print),
+        values: read_values(&message.choices, &message.values)?,
         judged: message.judged,
         at: WallTime(message.at_wall_ms),
         took: Millis(message.took_ms),

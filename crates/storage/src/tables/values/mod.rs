@@ -11,13 +11,14 @@ mod lease;
 mod partition;
 mod project;
 mod requester;
+mod schema;
 mod submission;
 mod task;
 mod terms;
+mod votes;
 mod worker;
 
 use bytes::Bytes;
-use piecework_core::schema::Choices;
 use piecework_core::{ClientId, Fingerprint};
 use prost::Message;
 
@@ -105,18 +106,6 @@ fn halves(fingerprint: Fingerprint) -> (u64, u64) {
 
 fn whole(low: u64, high: u64) -> Fingerprint {
     Fingerprint(u128::from(high) << 64 | u128::from(low))
-}
-
-fn write_choices(choices: &Choices) -> Vec<u32> {
-    choices.iter().map(|choice| choice.map_or(0, |index| u32::from(index) + 1)).collect()
-}
-
-fn read_choices(choices: &[u32]) -> Result<Choices, Misread> {
-    let read = |&choice: &u32| match choice.checked_sub(1) {
-        None => Ok(None),
-        Some(index) => narrow("choices", index).map(Some),
-    };
-    choices.iter().map(read).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Submissions: answers and the facts about them.
 //!
-//! An answer's `fields` are not kept: they are its bytes, taken apart by the
-//! edge for the engine, which keeps the choices in the lease. Keeping them would
-//! double every answer on disk and in the journal; a reader gets `None`.
+//! An answer's content is not kept: it is its bytes, taken apart by the edge for the
+//! engine, which keeps values and meaning in the lease. Keeping it would double every
+//! answer on disk and in the journal; a reader gets none, and the fingerprint for both.
 
 use bytes::Bytes;
-use piecework_core::schema::Answer;
+use piecework_core::schema::{Answer, Content};
 use piecework_core::submission::{Review, Submission, Verdict};
 use piecework_core::{LeaseId, Millis, Revision, WallTime, WorkerId};
 use piecework_proto::storage::v1 as pb;
@@ -66,8 +66,9 @@ pub(crate) fn read_submission(
         answer: Answer {
             bytes: message.answer.into(),
             content_type: message.content_type,
-            fields: None,
+            content: Content::Other,
             fingerprint: whole(message.answer_low, message.answer_high),
+            meaning: whole(message.answer_low, message.answer_high),
         },
         payable: read_money("payable", message.payable)?,
     })

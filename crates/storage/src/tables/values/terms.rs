@@ -1,11 +1,14 @@
-//! What a lease is granted under: schema, reward, lease policy.
+//! What a lease is granted under: aggregation, reward, lease policy.
+//!
+//! Not here: the fields of the schema (`schema.rs`).
 
 use piecework_core::project::{Aggregation, Late, LateExtra, LeasePolicy, Terms};
-use piecework_core::schema::{Field, FieldKind, Schema};
+use piecework_core::schema::Schema;
 use piecework_core::{Currency, Millis, Money};
 use piecework_proto::storage::v1 as pb;
 
 use super::requester::{read_pairs, write_pairs};
+use super::schema::{read_field, write_field};
 use super::{Misread, have};
 
 pub(crate) fn write_terms(terms: &Terms) -> pb::Terms {
@@ -16,6 +19,7 @@ pub(crate) fn write_terms(terms: &Terms) -> pb::Terms {
         Aggregation::Online => pb::Aggregation::Online,
         Aggregation::Refined => pb::Aggregation::Refined,
         Aggregation::DawidSkene => pb::Aggregation::DawidSkene,
+        Aggregation::Collect => pb::Aggregation::Collect,
     };
     pb::Terms {
         instructions: write_pairs(&terms.instructions),
@@ -35,6 +39,7 @@ pub(crate) fn read_terms(message: pb::Terms) -> Result<Terms, Misread> {
         pb::Aggregation::Online => Some(Aggregation::Online),
         pb::Aggregation::Refined => Some(Aggregation::Refined),
         pb::Aggregation::DawidSkene => Some(Aggregation::DawidSkene),
+        pb::Aggregation::Collect => Some(Aggregation::Collect),
         pb::Aggregation::Unspecified => None,
     };
     let fields = message.schema.into_iter().map(read_field).collect::<Result<_, _>>()?;
@@ -46,28 +51,6 @@ pub(crate) fn read_terms(message: pb::Terms) -> Result<Terms, Misread> {
         lease: read_policy(&have("lease", message.lease)?)?,
         expected: message.expected_ms.map(Millis),
     })
-}
-
-fn write_field(field: &Field) -> pb::SchemaField {
-    let (kind, choices) = match &field.kind {
-        FieldKind::Choice(choices) => (pb::SchemaFieldKind::Choice, choices.clone()),
-        FieldKind::Other => (pb::SchemaFieldKind::Other, Vec::new()),
-    };
-    pb::SchemaField {
-        name: field.name.clone(),
-        kind: kind.into(),
-        choices,
-        required: field.required,
-    }
-}
-
-fn read_field(message: pb::SchemaField) -> Result<Field, Misread> {
-    let kind = match message.kind() {
-        pb::SchemaFieldKind::Choice => Some(FieldKind::Choice(message.choices)),
-        pb::SchemaFieldKind::Other => Some(FieldKind::Other),
-        pb::SchemaFieldKind::Unspecified => None,
-    };
-    Ok(Field { name: message.name, kind: have("schema.kind", kind)?, required: message.required })
 }
 
 pub(super) fn write_money(money: Money) -> pb::Money {
