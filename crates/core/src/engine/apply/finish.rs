@@ -1,10 +1,11 @@
-//! How a task ends, what that tells its log, and what it does to ratings.
+//! How a task ends and what that tells its log.
 //!
 //! Called by every transition that may have decided a task, inside its edit.
 //!
-//! Not here: counting votes (`quality`).
+//! Not here: counting votes (`quality`), what it does to ratings (`rate.rs`).
 
 use crate::change::{Change, TenantRow};
+use crate::engine::apply::rate;
 use crate::engine::edit::Edit;
 use crate::engine::{Changes, State};
 use crate::event::{Event, Log, ResultState, TaskResult, Vote, What, WorkerEvent};
@@ -13,9 +14,6 @@ use crate::planted::{self, Mistake};
 use crate::quality;
 use crate::task::{FailureCause, TaskState};
 use crate::{Money, ProjectId, TenantId, WorkerId};
-
-/// Judged answers between two published ratings.
-const PUBLISH_EVERY: u32 = 20;
 
 /// `open → done | failed`, where the task has all its answers, or nobody left to try.
 pub(super) fn conclude(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
@@ -51,7 +49,7 @@ fn done(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
     let incomplete = edit.task.counted() < edit.task.record.order.wanted;
     edit.task.record.state = TaskState::Done { incomplete };
     tell_result(state, changes, edit, ResultState::Final { incomplete });
-    rate(state, changes, edit);
+    rate::rate(state, changes, edit);
     release_expired(edit);
 }
 
@@ -171,42 +169,4 @@ fn tell_result(state: &mut State, changes: &mut Changes, edit: &mut Edit, is: Re
     edit.task.record.result_revision += 1;
     tell(state, changes, id.project, What::Result(Box::new(result)));
     edit.task.record.result = Some(state.project_room(id.project).tally.last_sequence);
-}
-
-/// Moves the ratings of those who answered, by what this task says of them now.
-fn rate(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
-    for (lease, agrees) in quality::judge(&edit.task.leases) {
-        let worker = edit.task.leases[lease.number as usize - 1].worker;
-        let LeaseState::Submitted(submitted) = &mut edit.lease(lease.number).state else {
-            continue;
-        };
-        let was = std::mem::replace(&mut submitted.judged, agrees);
-        if was == agrees {
-            continue;
-        }
-        let room = state.worker_room_mut(worker);
-        let record = &mut room.record;
-        record.judged = record.judged - u32::from(was.is_some()) + u32::from(agrees.is_some());
-        record.agreed =
-            record.agreed - u32::from(was == Some(true)) + u32::from(agrees == Some(true));
-        changes.worker(worker);
-        state.wake(worker);
-        state.stands_anew(worker);
-        publish(state, changes, worker);
-    }
-}
-
-/// Ratings are told in batches: one after each answer would tell which were right.
-fn publish(state: &mut State, changes: &mut Changes, worker: WorkerId) {
-    let room = state.worker_room_mut(worker);
-    let tenant = room.worker.tenant;
-    let (judged, agreed) = (room.record.judged, room.record.agreed);
-    if judged < room.record.published + PUBLISH_EVERY {
-        return;
-    }
-    room.record.published = judged;
-    room.record.published_agreed = agreed;
-    let rating_milli = quality::rating_milli(judged, agreed);
-    let what = WorkerEvent::RatingPublished { rating_milli, judged };
-    tell_worker(state, changes, tenant, worker, what);
 }

@@ -14,6 +14,7 @@ mod finish;
 mod inspect;
 mod lease;
 mod project;
+mod rate;
 mod requester;
 mod requeue_tasks;
 mod restarted;
