@@ -59,6 +59,8 @@ mistakes! {
     BoxIgnored "box-ignored" "A time box is filled beyond its end.",
     ClaimIgnored "claim-ignored" "A push that nobody claims stays live.",
     DraftLeaks "draft-leaks" "A draft is kept with the newest lease of its task, whoever has it.",
+    OwnVoteCounts "own-vote-counts" "An answer is judged by others among whom it is counted itself.",
+    JudgedTwice "judged-twice" "What a task said of an answer stays when it is decided anew.",
     // The writer.
     ReplyBeforeDurable "reply-before-durable" "A reply leaves before its group is durable.",
     ReadBeforeDurable "read-before-durable" "A refusal or read leaves before what it saw is durable.",

@@ -8,6 +8,7 @@ use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
     Terms,
 };
+use piecework_core::quality::Basis;
 use piecework_core::relaxation::Relaxation;
 use piecework_core::schema::{Answer, Field, FieldKind, Schema};
 use piecework_core::worker::{WorkerKind, WorkerSpec};
@@ -169,6 +170,8 @@ pub(super) fn requirements(random: &mut Random) -> Requirements {
     }
     if random.one_in(3) {
         needs.min_rating = small(random.between(1, 85));
+        needs.rating_basis =
+            if needs.min_rating % 3 == 0 { Basis::LowerBound } else { Basis::Mean };
         needs.newcomers = *random.pick(&[
             Newcomers::Welcome,
             Newcomers::Limit(1),

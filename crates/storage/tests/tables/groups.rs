@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use piecework_core::change::{Change, Changed};
+use piecework_core::lease::{Judged, LeaseState};
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::Sweep;
+use piecework_core::quality::{Basis, Published, Rating, Record, Weighed};
 use piecework_core::{EngineTime, ProjectId, TaskNumber, TenantId};
 use piecework_storage::{
     CommandHeader, GroupError, Key, Row, RowError, RowId, decode_group, encode_command,
@@ -68,7 +70,7 @@ fn the_bytes_of_every_kind_of_value_stay_what_they_are() {
     let body = body((0..600).map(|_| dice.change()));
     assert_eq!(
         blake3::hash(&body).to_hex().as_str(),
-        "fa9480220c0e121d7b0f6c526d51af5baf123c9eb8e974e105581363d71e9429"
+        "b12f91c6ab80c65c4fe3641ccf45192149ddd1b4387c71eba70075290d0788ae"
     );
 }
 
@@ -98,13 +100,31 @@ fn earlier(mut change: Change) -> Change {
             project.spec.tier = TIER_DEFAULT;
             project.spec.grants_per_minute = 0;
             project.spec.relaxation.clear();
+            project.spec.requirements.rating_basis = Basis::Mean;
         }
         Change::ProjectTally(tally) => {
-            (tally.requester_time, tally.p75_ms) = (0, 0);
+            (tally.requester_time, tally.p75_ms, tally.p50_ms) = (0, 0, 0);
             tally.waiting_since = EngineTime(0);
         }
         Change::Task(task) => (task.order.size_class, task.order.duration_class) = (0, 0),
-        Change::Lease(lease) => lease.claim_by = None,
+        Change::Lease(lease) => {
+            lease.claim_by = None;
+            if let LeaseState::Submitted(submitted) = &mut lease.state {
+                // Judged for certain, and in no skill area.
+                submitted.judged = submitted.judged.take().map(|judged| Judged {
+                    says: Weighed { weight: 1_000, ..judged.says },
+                    areas: Vec::new(),
+                });
+            }
+        }
+        Change::WorkerRecord(record) => {
+            let Rating { record: evidence, published, .. } = record.rating;
+            record.rating = Rating {
+                record: Record::of_counts(evidence.judged(), evidence.agreed),
+                as_of: if evidence.judged() == 0 { EngineTime(0) } else { record.idle_since },
+                published: Published { bulletin: None, ..published },
+            };
+        }
         Change::WorkTally(tally) => tally.p75_ms = 0,
         _ => {}
     }

@@ -9,6 +9,7 @@ mod create_keys;
 mod create_tasks;
 mod draft;
 mod explain;
+mod explain_rating;
 mod extend;
 mod finish;
 mod inspect;
