@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use piecework_client::from_proto;
 use piecework_client::proto::v1::{
     ChangedTask, DrainResponse, Forecast, ForecastOutlook, Obstacle, Offer, Project, ProjectStats,
-    Rating, Receipt, Requester, Result as TaskResult, Snapshot, TaskExplanation, Worker,
-    WorkerExplanation,
+    Receipt, Requester, Result as TaskResult, Snapshot, TaskExplanation, Worker, WorkerExplanation,
 };
 use prost::Message;
 use serde_json::Value;
@@ -291,20 +290,6 @@ impl Shown for Worker {
     }
 }
 
-impl Shown for Rating {
-    const MESSAGE: &'static str = "Rating";
-    const COLUMNS: &'static [&'static str] = &["overall", "judged", "agreed", "newcomer"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            format!("{:.1}", self.overall),
-            self.judged_answers.to_string(),
-            self.agreed_answers.to_string(),
-            if self.newcomer { "yes" } else { "no" }.to_owned(),
-        ]
-    }
-}
-
 impl Shown for TaskResult {
     const MESSAGE: &'static str = "Result";
     const COLUMNS: &'static [&'static str] =
@@ -388,6 +373,8 @@ fn time(time: Option<prost_types::Timestamp>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use piecework_client::proto::v1::{GetRatingResponse, SkillAreaRating};
+
     use super::*;
 
     fn fits<M: Shown + Default>() {
@@ -402,7 +389,8 @@ mod tests {
         fits::<Project>();
         fits::<ProjectStats>();
         fits::<Worker>();
-        fits::<Rating>();
+        fits::<GetRatingResponse>();
+        fits::<SkillAreaRating>();
         fits::<TaskResult>();
         fits::<Receipt>();
         fits::<Snapshot>();

@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod offers;
 pub(crate) mod project;
+pub(crate) mod rating;
 pub(crate) mod replay;
 pub(crate) mod requester;
 pub(crate) mod restore;

@@ -5,13 +5,14 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use piecework_client::proto::v1::{
-    CreateWorkerRequest, GetRatingRequest, GetWorkerRequest, GrantSkillRequest, ListWorkersRequest,
+    CreateWorkerRequest, GetWorkerRequest, GrantSkillRequest, ListWorkersRequest,
     ReinstateWorkerRequest, RevokeSkillRequest, SuspendWorkerRequest, UpdateWorkerRequest, Worker,
     WorkerKind,
 };
 use piecework_client::to_proto;
 use prost_types::FieldMask;
 
+use crate::commands::rating::Rating;
 use crate::failure::input;
 use crate::names;
 use crate::quantities::{duration, pair, skill};
@@ -53,11 +54,8 @@ pub(crate) enum Workers {
         /// Its id
         worker: String,
     },
-    /// Show what its answers are worth, as last published
-    Rating {
-        /// Its id
-        worker: String,
-    },
+    /// Show what its answers are worth, why, and which projects that opens
+    Rating(Rating),
 }
 
 /// Create a worker
@@ -147,12 +145,7 @@ impl Workers {
         let mut workers = session.client.workers();
         let worker = match self {
             Self::List(list) => return list.run(session).await,
-            Self::Rating { worker } => {
-                let name = names::worker(&worker)?;
-                let request = GetRatingRequest { name, min_position: String::new() };
-                let rating = answer(workers.get_rating(request).await)?.rating;
-                return session.output().one(&rating.unwrap_or_default());
-            }
+            Self::Rating(rating) => return rating.run(session).await,
             Self::Create(create) => {
                 answer(workers.create_worker(create.into_request()?).await)?.worker
             }

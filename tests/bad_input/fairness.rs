@@ -29,6 +29,7 @@ fn own() -> Requirements {
         regions: vec!["fi".to_owned(), "se".to_owned()],
         kinds: vec![WorkerKind::Human.into()],
         quota_per_worker: 7,
+        rating_basis: 1,
     }
 }
 
@@ -122,7 +123,7 @@ async fn a_step_that_changes_a_protected_rule_or_asks_for_more_names_its_field()
     platform.project("p").await;
     let before = platform.picture().await;
     let month = 30 * 86_400;
-    let wrong: [(Vec<Relaxation>, &str); 12] = [
+    let wrong: [(Vec<Relaxation>, &str); 13] = [
         (vec![Relaxation { after: None, ..step(1, |_| {}) }], "[0].after"),
         (vec![step(0, |_| {})], "[0].after"),
         (vec![step(month + 1, |_| {})], "[0].after"),
@@ -130,6 +131,7 @@ async fn a_step_that_changes_a_protected_rule_or_asks_for_more_names_its_field()
         (vec![step(1, |r| r.kinds.clear())], "[0].requirements.kinds"),
         (vec![step(1, |r| r.quota_per_worker = 8)], "[0].requirements.quota_per_worker"),
         (vec![step(1, |r| r.min_rating = 81)], "[0].requirements.min_rating"),
+        (vec![step(1, |r| r.rating_basis = 2)], "[0].requirements.rating_basis"),
         (
             vec![step(1, |r| r.min_rating = 0), step(2, |r| r.min_rating = 1)],
             "[1].requirements.min_rating",

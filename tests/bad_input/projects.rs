@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use piecework_client::proto::v1::{
     CreateProjectRequest, CreateWorkerRequest, ErrorReason as Reason, GetProjectRequest,
-    GetWorkerRequest, GrantSkillRequest, LeasePolicy, PauseProjectRequest, Project, Requirements,
-    SkillRequirement, UpdateProjectRequest, UpdateWorkerRequest, Worker, WorkerKind,
+    GetRatingRequest, GetWorkerRequest, GrantSkillRequest, LeasePolicy, PauseProjectRequest,
+    Project, Requirements, SkillRequirement, UpdateProjectRequest, UpdateWorkerRequest, Worker,
+    WorkerKind,
 };
 use prost_types::FieldMask;
 use tonic::Code;
@@ -41,6 +42,7 @@ async fn a_wrong_project_names_its_field() {
     let skills = Requirements { skills: vec![skill], ..Requirements::default() };
     let kinds = Requirements { kinds: vec![77], ..Requirements::default() };
     let rating = Requirements { min_rating: 101, ..Requirements::default() };
+    let basis = Requirements { rating_basis: 3, ..Requirements::default() };
     let forever = LeasePolicy {
         duration: wire(Duration::from_secs(7 * 86_400 + 1)),
         ..LeasePolicy::default()
@@ -56,6 +58,7 @@ async fn a_wrong_project_names_its_field() {
         (with(skills), "project.requirements.skills[0].min_level"),
         (with(kinds), "project.requirements.kinds[0]"),
         (with(rating), "project.requirements.min_rating"),
+        (with(basis), "project.requirements.rating_basis"),
     ];
     for (project, field) in wrong {
         let told = create(&platform, "wrong", project).await;
@@ -120,6 +123,16 @@ async fn a_name_of_another_form_is_refused_and_an_unknown_one_is_not_found() {
     let request = GetWorkerRequest { name: "workers/unknown".into(), min_position: String::new() };
     let told = platform.client.workers().get_worker(request).await;
     refused(told, Code::NotFound, Reason::WorkerNotFound, "");
+    for as_worker in [false, true] {
+        let rating = |name: &str| {
+            let (name, min_position) = (name.to_owned(), String::new());
+            GetRatingRequest { name, min_position, as_worker }
+        };
+        let told = platform.client.workers().get_rating(rating("workers/nobody")).await;
+        refused(told, Code::NotFound, Reason::WorkerNotFound, "");
+        let told = platform.client.workers().get_rating(rating("nobody")).await;
+        refused(told, Code::InvalidArgument, Reason::NameMalformed, "name");
+    }
     assert_eq!(platform.picture().await, before);
 }
 

@@ -11,7 +11,7 @@ use crate::project::{Project, ProjectTally, Sweep, Terms};
 use crate::requester::Requester;
 use crate::submission::Submission;
 use crate::task::{TaskRecord, TaskSpec};
-use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
+use crate::worker::{LeaseRequest, SkillRating, WorkTally, Worker, WorkerRecord};
 use crate::{
     ClientId, EngineTime, Fingerprint, LeaseId, ProjectId, Revision, Sequence, TaskNumber,
     TenantId, WorkerId,
@@ -55,6 +55,8 @@ pub enum Change {
     Worker(Box<Worker>),
     /// A worker's behaviour.
     WorkerRecord(WorkerRecord),
+    /// What a worker's answers are worth in one skill area.
+    SkillRating(Box<SkillRating>),
     /// A granting call.
     LeaseRequest(Box<LeaseRequest>),
     /// A granting call that is forgotten.

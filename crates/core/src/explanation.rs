@@ -9,6 +9,7 @@ use crate::command::TaskRef;
 use crate::forecast::Forecast;
 use crate::outcome::NoWork;
 use crate::project::Assignment;
+use crate::quality::{Basis, Published, Record};
 use crate::task::TaskState;
 use crate::wishes::Wishes;
 use crate::{ClientId, Millis, Money, Refusal};
@@ -35,6 +36,13 @@ pub enum Question {
         /// What it asks for.
         wishes: Wishes,
     },
+    /// What a worker's ratings are made of, and which projects they open.
+    Rating {
+        /// Whose.
+        worker: ClientId,
+        /// Only what was published: what the worker itself may see.
+        as_worker: bool,
+    },
     /// When a project will be done.
     Forecast {
         /// Which.
@@ -51,6 +59,8 @@ pub enum Explanation {
     Worker(Box<WorkerExplained>),
     /// What is open to a worker.
     Offers(Offers),
+    /// What a worker's ratings are made of.
+    Rating(Box<RatingExplained>),
     /// When a project will be done.
     Forecast(Forecast),
 }
@@ -127,6 +137,68 @@ pub struct WorkerExplained {
     pub obstacles: Vec<Obstacle>,
     /// Not every project was looked at.
     pub truncated: bool,
+}
+
+/// What a worker's ratings are made of, and which projects they open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RatingExplained {
+    /// All skill areas together, then each one by name.
+    pub areas: Vec<AreaExplained>,
+    /// After so long evidence counts half; zero: it never fades.
+    pub half_life: Millis,
+    /// Active projects that ask for a rating: those missed first, the nearest before others.
+    pub projects: Vec<RatedProject>,
+    /// How many more there are.
+    pub more: usize,
+    /// Not every project was looked at.
+    pub truncated: bool,
+}
+
+/// A worker's rating in one skill area.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AreaExplained {
+    /// The skill; empty: all together.
+    pub skill: String,
+    /// What its worker may see.
+    pub published: Published,
+    /// What the platform sees; `None` where only what was published was asked for.
+    pub now: Option<AreaNow>,
+}
+
+/// The evidence of a skill area now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AreaNow {
+    /// Faded until now.
+    pub record: Record,
+    /// How long ago the last evidence came.
+    pub unchanged_for: Millis,
+}
+
+/// An active project that asks for a rating, as a worker stands to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RatedProject {
+    /// Which.
+    pub project: ClientId,
+    /// Points that it asks for.
+    pub needed: u8,
+    /// Which accuracy they are compared with.
+    pub basis: Basis,
+    /// Points that the worker has on that basis.
+    pub has: u8,
+    /// The rule for newcomers decides, not the points.
+    pub newcomer: bool,
+    /// Points that are missing.
+    pub missing_points: u8,
+    /// Judged answers that are missing where newcomers are refused.
+    pub missing_answers: u32,
+}
+
+impl RatedProject {
+    /// Nothing is missing.
+    #[must_use]
+    pub fn is_unlocked(&self) -> bool {
+        self.missing_points == 0 && self.missing_answers == 0
+    }
 }
 
 /// What is open to a worker.

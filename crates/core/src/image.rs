@@ -8,7 +8,7 @@ use crate::lease::Lease;
 use crate::project::{Project, ProjectTally, Sweep};
 use crate::requester::Requester;
 use crate::task::{TaskOrder, TaskRecord};
-use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
+use crate::worker::{LeaseRequest, SkillRating, WorkTally, Worker, WorkerRecord};
 use crate::{Fingerprint, TaskId};
 
 /// One row of the image. Loaded in the order of the variants, save that tasks come
@@ -32,6 +32,8 @@ pub enum ImageRow {
     Worker(Box<Worker>),
     /// A worker's behaviour.
     WorkerRecord(WorkerRecord),
+    /// What a worker's answers are worth in one skill area.
+    SkillRating(Box<SkillRating>),
     /// A granting call.
     LeaseRequest(Box<LeaseRequest>),
     /// A worker's count in a project.

@@ -4,6 +4,7 @@
 //! true now. Not here: who may have it (`matching`), what time does to it
 //! (`engine/apply`).
 
+use crate::quality::Weighed;
 use crate::schema::Values;
 use crate::submission::Verdict;
 use crate::{EngineTime, Fingerprint, LeaseId, Millis, Revision, WallTime, WorkerId};
@@ -87,14 +88,23 @@ pub struct Submitted {
     pub meaning: Fingerprint,
     /// What it says, field by field.
     pub values: Values,
-    /// How its agreement stands in the worker's rating, if at all.
-    pub judged: Option<bool>,
+    /// What the others' answers say of it and is in the worker's rating, if anything.
+    pub judged: Option<Judged>,
     /// When it came.
     pub at: WallTime,
     /// From grant to answer, by engine time.
     pub took: Millis,
     /// Orders the counted answers of a task: first come, first counted.
     pub order: u32,
+}
+
+/// What the others' answers say of one, as it went into its worker's rating.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// How right it is, and of what weight.
+    pub says: Weighed,
+    /// Skills in whose area it counts, besides all areas together; ascending.
+    pub areas: Vec<String>,
 }
 
 /// Why a worker gave a lease back.

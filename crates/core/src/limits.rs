@@ -59,6 +59,12 @@ pub const WAIT_MAX: Millis = Millis::from_secs(60);
 pub const BROKEN_REPORTS: usize = 3;
 /// Judged answers below which a worker is a newcomer.
 pub const NEWCOMER_JUDGED: u32 = 10;
+/// Judged answers between two published ratings.
+pub const RATING_BATCH: u32 = 20;
+/// Skill areas in which one worker is rated; what comes later counts for all together.
+pub const AREAS_PER_WORKER_MAX: usize = 256;
+/// Projects that the explanation of a rating names.
+pub const RATING_PROJECTS_MAX: usize = 100;
 /// Answers of a worker in a project from which on its own pace there is used.
 pub const PACE_ANSWERS_WORKER: u32 = 5;
 /// Answers in a project from which on their pace is used.
@@ -134,6 +140,8 @@ pub struct Limits {
     pub create_keys_max: usize,
     /// A project that has waited for a grant so long is overdue.
     pub service_gap: Millis,
+    /// After so long evidence about a worker counts half; zero: it never fades.
+    pub rating_half_life: Millis,
 }
 
 impl Default for Limits {
@@ -148,6 +156,7 @@ impl Default for Limits {
             create_keys_kept: Millis::from_mins(24 * 60),
             create_keys_max: 1_000_000,
             service_gap: Millis::from_mins(15),
+            rating_half_life: Millis::from_mins(90 * 24 * 60),
         }
     }
 }

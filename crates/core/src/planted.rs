@@ -63,6 +63,8 @@ mistakes! {
     BoundsIgnored "bounds-ignored" "A number outside its bounds is taken.",
     SpellingCounts "spelling-counts" "Two spellings of one JSON object are two answers.",
     CollectedJudged "collected-judged" "Answers that are only collected move ratings.",
+    OwnVoteCounts "own-vote-counts" "An answer is judged by others among whom it is counted itself.",
+    JudgedTwice "judged-twice" "What a task said of an answer stays when it is decided anew.",
     // The writer.
     ReplyBeforeDurable "reply-before-durable" "A reply leaves before its group is durable.",
     ReadBeforeDurable "read-before-durable" "A refusal or read leaves before what it saw is durable.",

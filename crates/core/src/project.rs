@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits;
+use crate::quality::Basis;
 use crate::relaxation::Relaxation;
 use crate::requester::Labels;
 use crate::schema::Schema;
@@ -219,8 +220,11 @@ pub enum LateExtra {
 pub struct Requirements {
     /// Every one of these, at least at this level.
     pub skills: BTreeMap<String, u8>,
-    /// Overall rating at least this, 0 to 100; newcomers follow their own rule.
+    /// Accuracy in all skill areas together at least this many points, 0 to 100;
+    /// newcomers follow their own rule.
     pub min_rating: u8,
+    /// Which accuracy that is.
+    pub rating_basis: Basis,
     /// Empty: all kinds.
     pub kinds: Vec<WorkerKind>,
     /// Empty: everywhere.
@@ -288,6 +292,8 @@ pub struct ProjectTally {
     pub waiting_since: EngineTime,
     /// Three answers in four took at most so many milliseconds; zero: not yet known.
     pub p75_ms: u64,
+    /// Half of the answers took at most so many milliseconds; zero: not yet known.
+    pub p50_ms: u64,
 }
 
 /// A sweep that a flag started: bounded steps, durable progress.

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use crate::Millis;
 use crate::project::Requirements;
+use crate::quality::Basis;
 
 /// One step: what is asked for a task that has been ready for so long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,9 @@ pub enum StepFault {
         /// Asked by the one before.
         before: u8,
     },
+    /// It compares with the lower bound where the step before compares with the mean.
+    #[error("is LOWER_BOUND, the step before compares with the mean; a step never asks for more")]
+    Basis,
     /// It leaves out a region of the step before.
     #[error("leaves out {region:?} of the step before; a step never asks for more")]
     Region {
@@ -130,6 +134,10 @@ fn loosens(before: &Requirements, step: &Requirements) -> Result<(), (&'static s
         let (rating, before) = (step.min_rating, before.min_rating);
         return Err(("requirements.min_rating", StepFault::Rating { rating, before }));
     }
+    let lower_bound = |needs: &Requirements| needs.rating_basis == Basis::LowerBound;
+    if step.min_rating > 0 && lower_bound(step) && !lower_bound(before) {
+        return Err(("requirements.rating_basis", StepFault::Basis));
+    }
     if step.regions.is_empty() {
         return Ok(());
     }
@@ -153,6 +161,7 @@ mod tests {
         Requirements {
             skills: [("maps".to_owned(), 60), ("lang:fi".to_owned(), 50)].into(),
             min_rating: 80,
+            rating_basis: Basis::Mean,
             kinds: vec![WorkerKind::Human, WorkerKind::Ai],
             regions: vec!["fi".to_owned()],
             quota_per_worker: 7,
@@ -211,6 +220,8 @@ mod tests {
         let lower = || step(1, |r| r.min_rating = 10);
         let higher = step(2, |r| r.min_rating = 11);
         assert_eq!(place(&[lower(), higher]), Some((1, "requirements.min_rating")));
+        let proved = step(1, |r| r.rating_basis = Basis::LowerBound);
+        assert_eq!(place(&[proved]), Some((0, "requirements.rating_basis")));
         let level = step(1, |r| _ = r.skills.insert("maps".to_owned(), 61));
         assert_eq!(place(&[level]), Some((0, "requirements.skills")));
         let skill = step(1, |r| _ = r.skills.insert("cars".to_owned(), 0));

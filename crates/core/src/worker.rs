@@ -1,10 +1,11 @@
 //! A worker, its skills, its record.
 //!
 //! Not here: what a record means for matching (`matching/eligibility.rs`) and
-//! how agreement is judged (`quality/rating.rs`).
+//! how answers are judged (`quality`).
 
 use std::collections::BTreeMap;
 
+use crate::quality::Rating;
 use crate::requester::Labels;
 use crate::{
     ClientId, EngineTime, Fingerprint, LeaseId, ProjectId, RequesterId, TenantId, WallTime,
@@ -99,14 +100,8 @@ pub enum SkillSource {
 pub struct WorkerRecord {
     /// Whose.
     pub worker: WorkerId,
-    /// Answers that could be compared with the majority of others.
-    pub judged: u32,
-    /// Of these, in agreement.
-    pub agreed: u32,
-    /// Judged answers at the last published rating.
-    pub published: u32,
-    /// Of these, in agreement.
-    pub published_agreed: u32,
+    /// What its answers are worth, in all skill areas together.
+    pub rating: Rating,
     /// Leases that ran out since the last answer.
     pub expiries_in_a_row: u32,
     /// DECLINED returns since the last answer.
@@ -119,6 +114,17 @@ pub struct WorkerRecord {
     pub last_request: u32,
     /// Answers taken, counted or kept.
     pub answers: u32,
+}
+
+/// What a worker's answers are worth in one skill area: the projects that ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillRating {
+    /// Whose.
+    pub worker: WorkerId,
+    /// Name of the skill.
+    pub skill: String,
+    /// The same as for all areas together.
+    pub rating: Rating,
 }
 
 /// A `Lease` call that granted something: its retry gets the same leases.

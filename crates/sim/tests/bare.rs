@@ -37,7 +37,7 @@ fn agree(first: u64) {
     }
     // Runs in which nothing happened prove nothing.
     at_least(&all, "commands", all.commands, 75_000);
-    at_least(&all, "expiries", all.expiries, 800);
+    at_least(&all, "expiries", all.expiries, 700);
     at_least(&all, "reassignments", all.reassignments, 2_000);
     at_least(&all, "empty answers", all.empty, 2_500);
     at_least(&all, "restarts", all.restarts, 80);

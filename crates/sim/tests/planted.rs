@@ -7,7 +7,7 @@ use piecework_sim::bare;
 
 const SEEDS_MAX: u64 = 500;
 
-const MISTAKES: [Mistake; 27] = [
+const MISTAKES: [Mistake; 29] = [
     Mistake::ExpireFinished,
     Mistake::AcceptEnded,
     Mistake::ExpireEarly,
@@ -35,6 +35,8 @@ const MISTAKES: [Mistake; 27] = [
     Mistake::BoxIgnored,
     Mistake::ClaimIgnored,
     Mistake::DraftLeaks,
+    Mistake::OwnVoteCounts,
+    Mistake::JudgedTwice,
 ];
 
 #[test]

@@ -15,6 +15,7 @@ use piecework_core::change::{Change, Changed};
 use piecework_core::event::{Event, Log, What};
 use piecework_core::lease::{Lease, LeaseState, Submitted};
 use piecework_core::project::ProjectTally;
+use piecework_core::quality::{Rating, Record};
 use piecework_core::schema::{Answer, Content, Value};
 use piecework_core::submission::{Review, Submission, Verdict};
 use piecework_core::task::{TaskOrder, TaskRecord, TaskSpec, TaskState};
@@ -199,7 +200,8 @@ fn cycle(number: u32, sequence: &mut u64) -> Vec<Vec<Change>> {
         said: None,
         resolved: false,
     };
-    let behaviour = WorkerRecord { worker, judged: 5, agreed: 4, ..WorkerRecord::default() };
+    let rating = Rating { record: Record::of_counts(5, 4), ..Rating::default() };
+    let behaviour = WorkerRecord { worker, rating, ..WorkerRecord::default() };
     let tally = ProjectTally { project: PROJECT, granted: *sequence, ..ProjectTally::default() };
     let lease = |state| Lease {
         id,

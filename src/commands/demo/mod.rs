@@ -254,6 +254,6 @@ async fn rating(client: &Client, member: &Member) -> Result<Rating> {
     if member.manner == Manner::Vanishing {
         return Ok(Rating::default());
     }
-    let request = GetRatingRequest { name: member.name.clone(), min_position: String::new() };
+    let request = GetRatingRequest { name: member.name.clone(), ..GetRatingRequest::default() };
     Ok(answer(client.workers().get_rating(request).await)?.rating.unwrap_or_default())
 }

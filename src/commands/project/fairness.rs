@@ -65,6 +65,7 @@ impl Step {
             regions: self.regions,
             kinds: own.kinds.clone(),
             quota_per_worker: own.quota_per_worker,
+            rating_basis: own.rating_basis,
         };
         Relaxation { after: Some(to_proto(self.after)), requirements: Some(requirements) }
     }
@@ -112,10 +113,11 @@ mod tests {
             regions: vec!["fi".to_owned()],
             kinds: vec![1],
             quota_per_worker: 5,
+            rating_basis: 2,
             skills: Vec::new(),
         };
         let told = step("10m:rating=60").unwrap().told(&own).requirements.unwrap();
-        assert_eq!((told.kinds, told.quota_per_worker), (vec![1], 5));
+        assert_eq!((told.kinds, told.quota_per_worker, told.rating_basis), (vec![1], 5, 2));
         assert_eq!((told.min_rating, told.regions.len()), (60, 0));
     }
 

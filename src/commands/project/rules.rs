@@ -9,7 +9,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use piecework_client::proto::v1::{
     Aggregation, AnswerField, AnswerFieldKind, AnswerSchema, Assignment, LateExtra, LatePolicy,
-    LeasePolicy, Money, NewcomerMode, Newcomers, Project, Requirements, SkillRequirement,
+    LeasePolicy, Money, NewcomerMode, Newcomers, Project, RatingBasis, Requirements,
+    SkillRequirement,
 };
 use piecework_client::to_proto;
 
@@ -65,6 +66,9 @@ pub(super) struct Rules {
     /// The least rating of a worker, 0 to 100
     #[arg(long, value_name = "RATING")]
     min_rating: Option<u32>,
+    /// Which accuracy the least rating is compared with; by default the mean
+    #[arg(long, value_enum, requires = "min_rating")]
+    rating_basis: Option<Basis>,
     /// A skill a worker must have, such as `lang:fi=50`; several times
     #[arg(long = "skill", value_name = "SKILL=LEVEL", value_parser = skill)]
     skills: Vec<(String, u32)>,
@@ -104,6 +108,25 @@ enum Extra {
     Refuse,
     KeepPayable,
     KeepUnpaid,
+}
+
+/// Which accuracy a least rating is compared with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Basis {
+    /// The mean: takes a chance on workers of whom little is known
+    Mean,
+    /// The lower bound of the 90 % interval: takes those only who have proved it
+    LowerBound,
+}
+
+impl Basis {
+    /// As the API writes it.
+    pub(super) fn to_proto(self) -> RatingBasis {
+        match self {
+            Self::Mean => RatingBasis::Mean,
+            Self::LowerBound => RatingBasis::LowerBound,
+        }
+    }
 }
 
 /// Who chooses the task.
@@ -182,6 +205,7 @@ impl Rules {
             regions: self.regions.clone(),
             kinds: self.kinds.iter().map(|kind| kind.to_proto().into()).collect(),
             quota_per_worker: self.quota.unwrap_or_default(),
+            rating_basis: self.rating_basis.map_or(0, |basis| basis.to_proto().into()),
         };
         (requirements != Requirements::default()).then_some(requirements)
     }

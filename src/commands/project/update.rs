@@ -6,6 +6,7 @@ use piecework_client::proto::v1::{GetProjectRequest, Project, UpdateProjectReque
 use prost_types::FieldMask;
 
 use super::fairness::Fairness;
+use super::rules::Basis;
 use crate::failure::input;
 use crate::names;
 use crate::session::{Session, answer};
@@ -20,6 +21,9 @@ pub(crate) struct Update {
     /// The least rating of a worker from now on, 0 to 100; 0 asks for none
     #[arg(long, value_name = "RATING")]
     min_rating: Option<u32>,
+    /// Which accuracy the least rating is compared with from now on
+    #[arg(long, value_enum)]
+    rating_basis: Option<Basis>,
     /// A region in which workers may be from now on, too; several times
     #[arg(long = "region", value_name = "REGION")]
     regions: Vec<String>,
@@ -60,6 +64,10 @@ impl Update {
             project.requirements.get_or_insert_default().min_rating = rating;
             said.push("requirements");
         }
+        if let Some(basis) = self.rating_basis {
+            project.requirements.get_or_insert_default().set_rating_basis(basis.to_proto());
+            said.push("requirements");
+        }
         if !self.regions.is_empty() {
             if !widen(&mut project, &self.regions) {
                 return Err(input("every region is allowed already; --region would add nothing"));
@@ -69,7 +77,8 @@ impl Update {
         said.sort_unstable();
         said.dedup();
         if said.is_empty() {
-            let flags = "--tier, --grants-per-minute, --min-rating, --region or --relax";
+            let flags =
+                "--tier, --grants-per-minute, --min-rating, --rating-basis, --region or --relax";
             return Err(input(format!("nothing to change; say {flags}")));
         }
         let paths = said.into_iter().map(str::to_owned).collect();

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::change::{Change, Changed};
 use crate::engine::state::State;
+use crate::worker::SkillRating;
 use crate::{Now, Position, ProjectId, TenantId, WorkerId};
 
 /// The changes of one command.
@@ -16,6 +17,7 @@ pub(crate) struct Changes {
     rows: Vec<Changed>,
     projects: BTreeSet<ProjectId>,
     workers: BTreeSet<WorkerId>,
+    areas: BTreeSet<(WorkerId, String)>,
     tallies: BTreeSet<(WorkerId, ProjectId)>,
     partition: bool,
 }
@@ -28,6 +30,7 @@ impl Changes {
             rows: Vec::new(),
             projects: BTreeSet::new(),
             workers: BTreeSet::new(),
+            areas: BTreeSet::new(),
             tallies: BTreeSet::new(),
             partition: false,
         }
@@ -53,6 +56,11 @@ impl Changes {
         self.workers.insert(id);
     }
 
+    /// The worker's rating in a skill area has changed.
+    pub(crate) fn area(&mut self, id: WorkerId, skill: &str) {
+        self.areas.insert((id, skill.to_owned()));
+    }
+
     /// The worker's count in a project has changed.
     pub(crate) fn tally(&mut self, worker: WorkerId, project: ProjectId) {
         self.tallies.insert((worker, project));
@@ -73,6 +81,12 @@ impl Changes {
         for id in std::mem::take(&mut self.workers) {
             let worker = state.worker_room(id);
             self.push(worker.worker.tenant, Change::WorkerRecord(worker.record));
+        }
+        for (id, skill) in std::mem::take(&mut self.areas) {
+            let worker = state.worker_room(id);
+            let rating = worker.areas.get(&skill).copied().unwrap_or_default();
+            let row = SkillRating { worker: id, skill, rating };
+            self.push(worker.worker.tenant, Change::SkillRating(Box::new(row)));
         }
         for (id, project) in std::mem::take(&mut self.tallies) {
             let worker = state.worker_room(id);

@@ -14,6 +14,7 @@ use crate::matching::eligibility;
 use crate::matching::fairness::Accounts;
 use crate::matching::order::Spot;
 use crate::project::Assignment;
+use crate::quality::{Basis, Rating, Record};
 use crate::{LeaseId, Now, ProjectId, TaskId, TenantId, WorkerId};
 
 /// An index that disagrees with the rows, or a broken promise.
@@ -79,6 +80,7 @@ pub(crate) fn check(state: &State, now: Now) -> Result<(), Broken> {
     }
     check_projects(state, now)?;
     check_workers(state, now)?;
+    check_ratings(state)?;
     check_standings(state, now)?;
     check_timers(state, now)
 }
@@ -184,6 +186,34 @@ fn check_accounts(state: &State, now: Now) -> Result<(), Broken> {
             if ours.filter(standing).count() != of.workers as usize {
                 return Err(Broken::Index { index: "workers of a profile" });
             }
+        }
+    }
+    Ok(())
+}
+
+/// Evidence adds up: of the answers in memory none is missing from its worker's record,
+/// an area knows no more than all areas together, and the cached bound is right.
+fn check_ratings(state: &State) -> Result<(), Broken> {
+    let mut judged: BTreeMap<WorkerId, u32> = BTreeMap::new();
+    for lease in state.tasks.values().flat_map(|task| &task.leases) {
+        let counts = lease.counted().is_some_and(|submitted| submitted.judged.is_some());
+        *judged.entry(lease.worker).or_default() += u32::from(counts);
+    }
+    for (id, room) in state.workers.iter() {
+        let all = &room.record.rating.record;
+        let least = judged.get(&id).copied().unwrap_or_default();
+        let sound = |record: &Record| record.agreed <= record.judged() && record.windowed <= 64;
+        let within = |area: &Rating| {
+            sound(&area.record)
+                && area.record.judged() <= all.judged()
+                && area.record.pace.answers <= all.pace.answers
+        };
+        if all.judged() < least || !sound(all) || !room.areas.values().all(within) {
+            return Err(Broken::Worker { worker: id, index: "rating" });
+        }
+        let bound = room.lower_bound.get();
+        if bound.is_some_and(|bound| *bound != all.points(Basis::LowerBound)) {
+            return Err(Broken::Worker { worker: id, index: "lower bound" });
         }
     }
     Ok(())

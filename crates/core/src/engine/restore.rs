@@ -2,6 +2,7 @@
 //!
 //! Not here: reading rows from storage.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -66,6 +67,9 @@ impl Restore {
                 state.workers.insert(row.id, worker_room(*row));
             }
             ImageRow::WorkerRecord(row) => state.worker_room_mut(row.worker).record = row,
+            ImageRow::SkillRating(row) => {
+                state.worker_room_mut(row.worker).areas.insert(row.skill, row.rating);
+            }
             ImageRow::LeaseRequest(_) if planted::is(Mistake::LeaseRequestsForgotten) => {}
             ImageRow::LeaseRequest(row) => {
                 let room = state.worker_room_mut(row.worker);
@@ -212,6 +216,8 @@ pub(crate) fn worker_room(worker: Worker) -> WorkerRoom {
         live: BTreeSet::new(),
         lapsed: BTreeSet::new(),
         tallies: BTreeMap::<_, Tally>::new(),
+        areas: BTreeMap::new(),
+        lower_bound: OnceCell::new(),
         seen: None,
         present_since: EngineTime(0),
         standing: None,

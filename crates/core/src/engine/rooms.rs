@@ -3,6 +3,7 @@
 //!
 //! Not here: where the rooms stand (`state.rs`), what changes them (`edit.rs`, `apply/`).
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::matching::rate::Paid;
 use crate::matching::wishes::Wanted;
 use crate::planted::{self, Mistake};
 use crate::project::{Project, ProjectState, ProjectTally, Requirements, Terms};
-use crate::quality::Crowd;
+use crate::quality::{Basis, Crowd, Rating};
 use crate::task::{TaskRecord, TaskState};
 use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use crate::{
@@ -90,6 +91,11 @@ pub(crate) struct WorkerRoom {
     /// Expired leases that take capacity until their window ends.
     pub(crate) lapsed: BTreeSet<(EngineTime, LeaseId)>,
     pub(crate) tallies: BTreeMap<ProjectId, Tally>,
+    /// Its ratings by skill area.
+    pub(crate) areas: BTreeMap<String, Rating>,
+    /// Points of its rating by the lower bound, once some project asked for them since
+    /// the rating last changed: they are dear.
+    pub(crate) lower_bound: OnceCell<u8>,
     /// When its last command came, in this run of the daemon.
     pub(crate) seen: Option<EngineTime>,
     /// Since when it has been present without a gap.
@@ -237,6 +243,21 @@ impl ProjectRoom {
 }
 
 impl WorkerRoom {
+    /// Judged answers in all skill areas: who has few is a newcomer.
+    pub(crate) fn judged(&self) -> u32 {
+        self.record.rating.record.judged()
+    }
+
+    /// What a minimum rating is compared with: points of accuracy as of the last change
+    /// of its record.
+    pub(crate) fn points(&self, basis: Basis) -> u8 {
+        let record = &self.record.rating.record;
+        match basis {
+            Basis::Mean => record.points(basis),
+            Basis::LowerBound => *self.lower_bound.get_or_init(|| record.points(basis)),
+        }
+    }
+
     /// The level of a skill that counts now.
     pub(crate) fn level(&self, skill: &str, now: Now) -> Option<u8> {
         let skill = self.worker.skills.get(skill)?;

@@ -9,7 +9,6 @@ use crate::limits;
 use crate::outcome::NoWork;
 use crate::planted::{self, Mistake};
 use crate::project::{Newcomers, ProjectState, Requirements};
-use crate::quality;
 use crate::worker::WorkerState;
 use crate::{ClientId, EngineTime, Millis, Now, Refusal, WorkerId};
 
@@ -103,7 +102,7 @@ fn meets<'a>(
         }
     }
     let tally = worker.tally(project.project.id);
-    rated(worker, needs.min_rating, needs.newcomers, tally.live)?;
+    rated(worker, needs, tally.live)?;
     let done = tally.answers + tally.live;
     if needs.quota_per_worker > 0 && done >= needs.quota_per_worker {
         return Err(Unfit::Quota { done, quota: needs.quota_per_worker });
@@ -112,18 +111,14 @@ fn meets<'a>(
 }
 
 /// The minimum rating, or the newcomer rule where evidence is thin.
-fn rated(
-    worker: &WorkerRoom,
-    needed: u8,
-    newcomers: Newcomers,
-    holds: u32,
-) -> Result<(), Unfit<'static>> {
+fn rated(worker: &WorkerRoom, needs: &Requirements, holds: u32) -> Result<(), Unfit<'static>> {
+    let (needed, newcomers) = (needs.min_rating, needs.newcomers);
     if needed == 0 {
         return Ok(());
     }
-    let judged = worker.record.judged;
+    let judged = worker.judged();
     if judged >= limits::NEWCOMER_JUDGED {
-        let has = quality::rating(worker.record.judged, worker.record.agreed);
+        let has = worker.points(needs.rating_basis);
         return if has < needed { Err(Unfit::Rating { needed, has }) } else { Ok(()) };
     }
     match newcomers {
@@ -160,7 +155,7 @@ pub(crate) fn capacity(worker: &WorkerRoom) -> u32 {
         return 1;
     }
     worker.worker.spec.capacity.unwrap_or({
-        if worker.record.judged < limits::NEWCOMER_JUDGED {
+        if worker.judged() < limits::NEWCOMER_JUDGED {
             limits::CAPACITY_NEWCOMER
         } else {
             limits::CAPACITY_DEFAULT

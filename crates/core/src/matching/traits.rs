@@ -13,7 +13,7 @@ use crate::engine::{ProjectRoom, State, WorkerRoom};
 use crate::limits::NEWCOMER_JUDGED;
 use crate::planted::{self, Mistake};
 use crate::project::{Assignment, Newcomers, ProjectSpec, ProjectState, Requirements};
-use crate::quality;
+use crate::quality::Basis;
 use crate::worker::WorkerKind;
 use crate::{Now, RequesterId, WallTime};
 
@@ -21,7 +21,10 @@ use crate::{Now, RequesterId, WallTime};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Thresholds {
     skills: BTreeMap<String, BTreeMap<u8, u32>>,
+    /// Compared with the mean.
     ratings: BTreeMap<u8, u32>,
+    /// Compared with the lower bound; empty where no project of the tenant asks.
+    lower_bounds: BTreeMap<u8, u32>,
     regions: BTreeMap<String, u32>,
 }
 
@@ -34,7 +37,7 @@ impl Thresholds {
                 let levels = self.skills.entry(skill.clone()).or_default();
                 new |= raise(levels, *level);
             }
-            new |= raise(&mut self.ratings, needs.min_rating);
+            new |= raise(self.ratings(needs.rating_basis), needs.min_rating);
             for region in &needs.regions {
                 new |= raise(&mut self.regions, region.clone());
             }
@@ -52,8 +55,17 @@ impl Thresholds {
                     self.skills.remove(skill);
                 }
             }
-            lower(&mut self.ratings, &needs.min_rating);
+            lower(self.ratings(needs.rating_basis), &needs.min_rating);
             needs.regions.iter().for_each(|region| lower(&mut self.regions, region));
+        }
+    }
+}
+
+impl Thresholds {
+    fn ratings(&mut self, basis: Basis) -> &mut BTreeMap<u8, u32> {
+        match basis {
+            Basis::Mean => &mut self.ratings,
+            Basis::LowerBound => &mut self.lower_bounds,
         }
     }
 }
@@ -82,6 +94,13 @@ fn reached(thresholds: &BTreeMap<u8, u32>, level: u8) -> Option<u8> {
     thresholds.range(..=level).next_back().map(|(threshold, _)| *threshold)
 }
 
+/// The highest thresholds that a rating reaches, by what they are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Reached {
+    mean: u8,
+    lower_bound: u8,
+}
+
 /// What the static rules see of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Traits {
@@ -90,8 +109,8 @@ pub(crate) struct Traits {
     region: Option<String>,
     /// The highest threshold that it reaches, per skill.
     skills: BTreeMap<String, u8>,
-    /// `None`: too few judged answers; else the highest threshold it reaches.
-    rating: Option<u8>,
+    /// `None`: too few judged answers; else the highest thresholds it reaches.
+    rating: Option<Reached>,
     /// Requesters that keep it away, its own among them.
     barred: BTreeSet<RequesterId>,
 }
@@ -121,9 +140,13 @@ impl Traits {
             let level = reached(levels, skill.level);
             skills.extend(level.map(|level| (name.clone(), level)));
         }
-        let (judged, agreed) = (worker.record.judged, worker.record.agreed);
-        let rating = (judged >= NEWCOMER_JUDGED).then(|| {
-            reached(&thresholds.ratings, quality::rating(judged, agreed)).unwrap_or_default()
+        let highest = |of: &BTreeMap<u8, u32>, basis| match of.is_empty() {
+            true => 0,
+            false => reached(of, worker.points(basis)).unwrap_or_default(),
+        };
+        let rating = (worker.judged() >= NEWCOMER_JUDGED).then(|| Reached {
+            mean: highest(&thresholds.ratings, Basis::Mean),
+            lower_bound: highest(&thresholds.lower_bounds, Basis::LowerBound),
         });
         let keeps_away = |id: &&RequesterId| state.requesters[*id].blocks(&worker.worker.name);
         let mut barred: BTreeSet<_> = listing.iter().filter(keeps_away).copied().collect();
@@ -155,7 +178,10 @@ impl Traits {
         let rated = match self.rating {
             _ if needs.min_rating == 0 => true,
             None => needs.newcomers != Newcomers::Refuse,
-            Some(reached) => reached >= needs.min_rating,
+            Some(reached) => match needs.rating_basis {
+                Basis::Mean => reached.mean >= needs.min_rating,
+                Basis::LowerBound => reached.lower_bound >= needs.min_rating,
+            },
         };
         let here = |regions: &Vec<String>| {
             self.region.as_ref().is_some_and(|region| regions.contains(region))

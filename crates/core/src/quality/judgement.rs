@@ -39,7 +39,62 @@ pub struct Judgement {
     pub weight: f64,
 }
 
+/// A judgement in thousandths, as it is applied and kept: so it can be taken back as it
+/// was, and written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Weighed {
+    /// See `Judgement::right`; between -2,000 and 3,000.
+    pub right: i16,
+    /// See `Judgement::weight`; 1 to 1,000.
+    pub weight: u16,
+}
+
+impl Weighed {
+    /// What it says about agreement.
+    #[must_use]
+    pub fn by_agreement(self) -> Judgement {
+        Judgement {
+            source: Source::Agreement,
+            right: f64::from(self.right) / 1_000.0,
+            weight: f64::from(self.weight) / 1_000.0,
+        }
+    }
+}
+
 impl Judgement {
+    /// One judgement of an answer whose fields were judged one by one. `None` without any.
+    ///
+    /// Right is the mean of the fields', weighted; the weight is the plain mean: an
+    /// answer of many fields is one answer, and no more than one certain one.
+    #[must_use]
+    pub fn of_fields(fields: &[Judgement]) -> Option<Judgement> {
+        let source = fields.first()?.source;
+        let all: f64 = fields.iter().map(|field| field.weight).sum();
+        let right: f64 = fields.iter().map(|field| field.right * field.weight).sum();
+        Some(Judgement { source, right: right / all, weight: all / fields.len() as f64 })
+    }
+
+    /// In thousandths. `None`: it weighs less than one.
+    #[must_use]
+    pub fn weighed(&self) -> Option<Weighed> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to what fits"
+        )]
+        let weighed = Weighed {
+            right: libm::round(self.right * 1_000.0).clamp(-30_000.0, 30_000.0) as i16,
+            weight: libm::round(self.weight * 1_000.0).clamp(0.0, 1_000.0) as u16,
+        };
+        (weighed.weight > 0).then_some(weighed)
+    }
+
+    /// Rather right than wrong.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        self.right >= 0.5
+    }
+
     /// Judges `own` by what the others say without it. `None` with fewer than two others,
     /// with a tie between them, or when they hardly know.
     #[must_use]
@@ -94,6 +149,18 @@ mod tests {
         let unsure = of(0, 0.8).expect("judged");
         assert!(unsure.weight < 0.4 && unsure.right > 1.0);
         assert!(of(1, 0.8).expect("judged").right < 0.0);
+    }
+
+    #[test]
+    fn fields_make_one_judgement_and_thousandths_come_back() {
+        let field = |right, weight| Judgement { source: Source::Agreement, right, weight };
+        assert_eq!(Judgement::of_fields(&[]), None);
+        let one = Judgement::of_fields(&[field(1.0, 1.0), field(0.0, 0.5)]).expect("judged");
+        assert!((one.right - 2.0 / 3.0).abs() < 1e-12 && (one.weight - 0.75).abs() < 1e-12);
+        let milli = one.weighed().expect("it weighs");
+        assert_eq!(milli, Weighed { right: 667, weight: 750 });
+        assert_eq!(milli.by_agreement().weighed(), Some(milli));
+        assert_eq!(field(-0.1, 0.0004).weighed(), None);
     }
 
     #[test]

@@ -8,9 +8,9 @@
 //!   all votes now and then and teaches it; both are the model of `prior`. `Overlap` says
 //!   when a task stops buying.
 //! - A worker: a `Judgement` of each answer goes into its `Record`, which has a `Standing`.
+//! - A worker's `Rating`: that record as of a time, and what was published of it.
 //!
-//! Not here: leases and schemas, apart from `verdicts` and `rating`, which the engine
-//! calls until it uses the rest.
+//! Not here: leases and schemas, apart from `verdicts`.
 
 mod agreement;
 mod cells;
@@ -41,7 +41,7 @@ mod weighted;
 
 pub use evidence::Evidence;
 pub use first::first;
-pub use judgement::{Judgement, Source};
+pub use judgement::{Judgement, Source, Weighed};
 pub use majority::majority;
 pub use number::{NumberOpinion, number};
 pub use online::Crowd;
@@ -49,7 +49,7 @@ pub use opinion::{Opinion, ppm};
 pub use options::{ABSENT, CHOSEN, OptionsOpinion, joined, votes_of};
 pub use overlap::Overlap;
 pub use prior::can_model;
-pub use rating::{rating, rating_milli};
+pub use rating::{Bulletin, Published, Rating};
 pub use record::{Basis, Record, Standing, Tally};
 pub use refinement::{Refinement, Refiner};
 pub use text::{TextOpinion, normalised, text};

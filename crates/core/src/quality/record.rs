@@ -38,6 +38,8 @@ pub struct Tally {
     pub right: f64,
     /// Weight, in certain answers.
     pub all: f64,
+    /// Answers that it comes from, never faded.
+    pub answers: u32,
 }
 
 /// What is kept of a worker in one skill area.
@@ -49,18 +51,25 @@ pub struct Record {
     pub gold: Tally,
     /// By people who looked.
     pub review: Tally,
-    /// Judged answers, never faded: who has few is a newcomer.
-    pub judged: u32,
+    /// Judged answers that were rather right than wrong, never faded.
+    pub agreed: u32,
     /// Sum of log2(class median / own time), and its weight.
     pub pace: Tally,
     /// The latest judgements, newest in the lowest bit: set where right.
     pub window: u64,
+    /// How many of them there are, at most 64.
+    pub windowed: u32,
 }
 
+/// No sum is ever NaN: all weights and rights are finite.
+impl Eq for Tally {}
+impl Eq for Record {}
+
 /// Which bound of the interval is compared with what a project asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Basis {
     /// The mean: takes a chance on workers who are little known.
+    #[default]
     Mean,
     /// The lower bound: takes those only who have proved it.
     LowerBound,
@@ -77,7 +86,7 @@ pub struct Standing {
     pub high: f64,
     /// `None` without any times.
     pub speed: Option<f64>,
-    /// `None` with fewer than 32 judged answers.
+    /// `None` with fewer than 32 judged answers in the window.
     pub consistency: Option<f64>,
     /// All together, 0 to 100.
     pub overall: f64,
@@ -86,6 +95,21 @@ pub struct Standing {
 }
 
 impl Record {
+    /// What counts alone say: `agreed` of `judged` answers agreed with the others, each
+    /// of them certainly. Of their order nothing is known.
+    #[must_use]
+    pub fn of_counts(judged: u32, agreed: u32) -> Record {
+        let agreement = Tally { right: agreed.into(), all: judged.into(), answers: judged };
+        Record { agreement, agreed, ..Record::default() }
+    }
+
+    /// Judged answers, never faded: who has few is a newcomer.
+    #[must_use]
+    pub fn judged(&self) -> u32 {
+        let sources = [self.agreement, self.gold, self.review];
+        sources.iter().fold(0, |sum, tally| sum.saturating_add(tally.answers))
+    }
+
     /// Lets all evidence fade for `elapsed` engine time. Nothing fades where `half_life`
     /// is zero. Fading twice is as fading once for the sum.
     pub fn fade(&mut self, elapsed: Millis, half_life: Millis) {
@@ -101,16 +125,22 @@ impl Record {
 
     /// Takes a judged answer in.
     pub fn judge(&mut self, judgement: Judgement) {
-        self.tally(judgement.source).add(judgement.right, judgement.weight);
-        self.judged = self.judged.saturating_add(1);
-        self.window = self.window << 1 | u64::from(judgement.right >= 0.5);
+        let tally = self.tally(judgement.source);
+        tally.add(judgement.right, judgement.weight);
+        tally.answers = tally.answers.saturating_add(1);
+        self.agreed = self.agreed.saturating_add(judgement.is_right().into());
+        self.window = self.window << 1 | u64::from(judgement.is_right());
+        self.windowed = (self.windowed + 1).min(WINDOW);
     }
 
-    /// Takes back a judgement that a revision has overtaken, as far as it has not faded;
-    /// what is put in its place is judged anew.
+    /// Takes back a judgement that a revision has overtaken; what is put in its place is
+    /// judged anew. What has faded since is taken back as if it had not, and the window
+    /// keeps it: both pass.
     pub fn unjudge(&mut self, judgement: Judgement) {
-        self.tally(judgement.source).add(judgement.right, -judgement.weight);
-        self.judged = self.judged.saturating_sub(1);
+        let tally = self.tally(judgement.source);
+        tally.add(judgement.right, -judgement.weight);
+        tally.answers = tally.answers.saturating_sub(1);
+        self.agreed = self.agreed.saturating_sub(judgement.is_right().into());
     }
 
     /// Takes the time of an answer in: `took` against the median of its class, both above
@@ -118,16 +148,39 @@ impl Record {
     pub fn time(&mut self, took: Millis, class_median: Millis) {
         let ratio = class_median.0.max(1) as f64 / took.0.max(1) as f64;
         self.pace.add(libm::log2(ratio).clamp(-2.0, 2.0), 1.0);
+        self.pace.answers = self.pace.answers.saturating_add(1);
+    }
+
+    /// How often it is right, 0 to 1, as far as is known: the posterior mean.
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        let (right, all) = self.evidence();
+        right / all
+    }
+
+    /// What a minimum rating is compared with: points of accuracy, 0 to 100, rounded
+    /// down. Cost: nanoseconds by the mean, some ten microseconds by the lower bound.
+    #[must_use]
+    pub fn points(&self, basis: Basis) -> u8 {
+        let (right, all) = self.evidence();
+        whole_points(match basis {
+            Basis::Mean => right / all,
+            Basis::LowerBound => beta_quantile(0.05, right, all - right),
+        })
+    }
+
+    /// Rightness and weight from all sources, imagined answers among them.
+    fn evidence(&self) -> (f64, f64) {
+        let sources = [self.agreement, self.gold, self.review];
+        let all: f64 = sources.iter().map(|t| t.all.max(0.0)).sum();
+        let right: f64 = sources.iter().map(|t| t.right).sum();
+        (right.clamp(0.0, all) + PRIOR_ANSWERS * PRIOR_ACCURACY, all + PRIOR_ANSWERS)
     }
 
     /// What it amounts to now. Cost: some ten microseconds, for the interval.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let sources = [self.agreement, self.gold, self.review];
-        let all: f64 = sources.iter().map(|t| t.all.max(0.0)).sum();
-        let right: f64 = sources.iter().map(|t| t.right).sum();
-        let right = right.clamp(0.0, all) + PRIOR_ANSWERS * PRIOR_ACCURACY;
-        let all = all + PRIOR_ANSWERS;
+        let (right, all) = self.evidence();
         let accuracy = right / all;
         let (speed, consistency) = (self.speed(), self.consistency());
         let mut parts = (accuracy * 100.0 * SHARE_ACCURACY, SHARE_ACCURACY);
@@ -143,7 +196,7 @@ impl Record {
             speed,
             consistency,
             overall: parts.0 / parts.1,
-            judged: self.judged,
+            judged: self.judged(),
         }
     }
 
@@ -161,7 +214,7 @@ impl Record {
     }
 
     fn consistency(&self) -> Option<f64> {
-        let blocks = self.judged.min(WINDOW) / BLOCK;
+        let blocks = self.windowed.min(WINDOW) / BLOCK;
         if blocks < BLOCKS_MIN {
             return None;
         }
@@ -193,8 +246,17 @@ impl Standing {
             Basis::Mean => self.accuracy,
             Basis::LowerBound => self.low,
         };
-        u8::try_from(super::ppm(share) / 10_000).unwrap_or(100)
+        whole_points(share)
     }
+}
+
+fn whole_points(share: f64) -> u8 {
+    u8::try_from(millionths(share) / 10_000).unwrap_or(100)
+}
+
+/// Rounded down; what misses a millionth by the rounding of floats alone has reached it.
+pub(super) fn millionths(share: f64) -> u32 {
+    super::ppm(share + 1e-9)
 }
 
 #[cfg(test)]
@@ -227,7 +289,7 @@ mod tests {
         record.fade(Millis(1_000), Millis(2_000));
         record.fade(Millis(1_000), Millis(2_000));
         assert!((record.gold.all - 50.0).abs() < 1e-9 && (record.pace.all - 0.5).abs() < 1e-9);
-        assert_eq!(record.judged, 100, "a worker does not become a newcomer again");
+        assert_eq!(record.judged(), 100, "a worker does not become a newcomer again");
         record.fade(Millis(u64::MAX), Millis(1));
         assert_eq!(record.standing().points(Basis::Mean), 70, "all forgotten");
     }
@@ -240,7 +302,32 @@ mod tests {
         record.judge(judgement);
         record.unjudge(judgement);
         assert!((record.agreement.right - before.right).abs() < 1e-12);
-        assert_eq!(record.judged, 5);
+        assert_eq!((record.judged(), record.agreed), (5, 5));
+    }
+
+    #[test]
+    fn points_by_either_basis_are_those_of_the_standing() {
+        for (right, wrong) in [(0, 0), (3, 1), (40, 9), (0, 30), (500, 1)] {
+            let record = judged(right, wrong);
+            for basis in [Basis::Mean, Basis::LowerBound] {
+                assert_eq!(record.points(basis), record.standing().points(basis));
+            }
+        }
+        assert_eq!(Record::of_counts(10, 0).points(Basis::Mean), 20, "exactly a fifth");
+        assert_eq!(Record::of_counts(16, 16).points(Basis::Mean), 94);
+        assert_eq!(Record::of_counts(16, 16).points(Basis::LowerBound), 83);
+    }
+
+    #[test]
+    fn counts_alone_say_nothing_of_consistency_until_newer_answers_do() {
+        let mut record = Record::of_counts(1_000, 900);
+        assert_eq!((record.judged(), record.standing().consistency), (1_000, None));
+        for _ in 0..31 {
+            record.judge(Judgement::by_gold(true));
+        }
+        assert_eq!(record.standing().consistency, None);
+        record.judge(Judgement::by_gold(true));
+        assert_eq!(record.standing().consistency, Some(100.0));
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! What the counted answers of a task say together, by its project's method; and how
-//! each answer stands to the majority of the *others*.
+//! What the counted answers of a task say together, by its project's method; and what
+//! the *others* say of each answer.
 //!
-//! Not here: single fields (`field.rs`), ratings (`rating.rs`), methods over classes
-//! alone (`majority.rs` and others).
+//! Not here: single fields (`field.rs`), what becomes of judgements (`record.rs`),
+//! methods over classes alone (`majority.rs` and others).
 
 use super::field::{self, Said, share_ppm};
+use super::judgement::{Judgement, Weighed};
+use super::majority::majority;
+use super::opinion::Opinion;
 use super::said as content;
 use crate::event::{FieldVotes, ResultAnswer};
 use crate::lease::{Lease, Submitted};
@@ -103,27 +106,27 @@ fn is_same(one: &Submitted, other: &Submitted) -> bool {
     }
 }
 
-/// Whether each counted answer agrees with the majority of the others: over all
-/// fields of classes on which at least two others voted and did not tie.
-pub(crate) fn judge(leases: &[Lease]) -> Vec<(LeaseId, Option<bool>)> {
+/// What the others say of each counted answer: field by field where at least two others
+/// voted, know enough and do not tie; all fields together are one judgement. In
+/// thousandths, as it is applied.
+///
+/// `schema` is that of the newest revision among them. Cost: answers × fields.
+pub(crate) fn judge(leases: &[Lease], schema: &Schema) -> Vec<(LeaseId, Option<Weighed>)> {
     let counted: Vec<(&Lease, &Submitted)> =
         leases.iter().filter_map(|l| l.counted().map(|s| (l, s))).collect();
     let answers: Vec<&Values> = counted.iter().map(|(_, s)| &s.values).collect();
-    let fields = answers.iter().map(|a| a.len()).max().unwrap_or_default();
-    let tallies: Vec<Tally> = (0..fields).map(|index| tally(&answers, index)).collect();
-    counted
-        .iter()
-        .map(|(lease, answer)| {
-            let mut agrees = None;
-            for (index, tally) in tallies.iter().enumerate() {
-                let Some(own) = class(&answer.values, index) else { continue };
-                if let Some(others) = tally.majority_without(own) {
-                    agrees = Some(agrees.unwrap_or(true) && others == own);
-                }
-            }
-            (lease.id, agrees)
-        })
-        .collect()
+    let tallies: Vec<Option<(Tally, u16)>> = (0..)
+        .zip(&schema.fields)
+        .map(|(index, field)| Some((tally(&answers, index), field.kind.classes()?)))
+        .collect();
+    let judged = |answer: &Submitted| {
+        let fields = tallies.iter().enumerate().filter_map(|(index, tally)| {
+            let ((tally, classes), own) = (tally.as_ref()?, class(&answer.values, index)?);
+            Judgement::by_agreement(own, &tally.others(own, *classes)?)
+        });
+        Judgement::of_fields(&fields.collect::<Vec<_>>())?.weighed()
+    };
+    counted.iter().map(|(lease, answer)| (lease.id, judged(answer))).collect()
 }
 
 /// What one answer says in a field, as a class.
@@ -141,20 +144,16 @@ fn tally(answers: &[&Values], field: usize) -> Tally {
 }
 
 impl Tally {
-    /// The majority among the others of one who voted `own`; `None` with fewer
-    /// than two others, or a tie.
-    fn majority_without(&self, own: u16) -> Option<u16> {
-        let (mut best, mut tied, mut others) = ((0, 0), false, 0);
+    /// What the others of one who voted `own` say among so many choices: the shares of
+    /// their votes. `None` without others.
+    fn others(&self, own: u16, choices: u16) -> Option<Opinion> {
+        let mut own = (!planted::is(Mistake::OwnVoteCounts)).then_some(own);
+        let mut others = Vec::new();
         for (choice, votes) in &self.votes {
-            let votes = votes - u32::from(*choice == own);
-            others += votes;
-            if votes > best.1 {
-                (best, tied) = ((*choice, votes), false);
-            } else if votes == best.1 && votes > 0 {
-                tied = true;
-            }
+            let left_out = u32::from(own.take_if(|own| own == choice).is_some());
+            others.extend((left_out..*votes).map(|_| *choice));
         }
-        (others >= 2 && !tied).then_some(best.0)
+        majority(&others, choices)
     }
 }
 
@@ -245,13 +244,46 @@ mod tests {
 
     #[test]
     fn an_answer_is_judged_by_at_least_two_others_that_do_not_tie() {
-        let of = |choices: &[u16]| -> Vec<Option<bool>> {
+        let of = |choices: &[u16]| -> Vec<Option<(i16, u16)>> {
             let leases: Vec<Lease> = (1..).zip(choices).map(|(n, c)| lease(n, n, *c)).collect();
-            judge(&leases).into_iter().map(|(_, agrees)| agrees).collect()
+            let judged = judge(&leases, &schema()).into_iter();
+            judged.map(|(_, milli)| milli.map(|milli| (milli.right, milli.weight))).collect()
         };
+        let (right, wrong) = (Some((1_000, 1_000)), Some((0, 1_000)));
         assert_eq!(of(&[0, 0]), [None, None]);
-        assert_eq!(of(&[0, 0, 1]), [None, None, Some(false)]);
-        assert_eq!(of(&[0, 0, 0]), [Some(true), Some(true), Some(true)]);
-        assert_eq!(of(&[0, 0, 0, 1]), [Some(true), Some(true), Some(true), Some(false)]);
+        assert_eq!(of(&[0, 0, 1]), [None, None, wrong]);
+        assert_eq!(of(&[0, 0, 0]), [right, right, right]);
+        // Two of three others: a third of them may be right. With three choices the
+        // chance to agree with them without knowing better is a sixth.
+        let unsure = Some((1_667, 250));
+        assert_eq!(of(&[0, 0, 0, 1]), [unsure, unsure, unsure, wrong]);
+    }
+
+    #[test]
+    fn fields_are_judged_one_by_one_and_make_one_judgement() {
+        let mut schema = schema();
+        schema.fields.push(Field { name: "free".into(), kind: FieldKind::Free, required: false });
+        schema.fields.push(Field { name: "size".into(), ..schema.fields[0].clone() });
+        let with = |number, choices: [Option<u16>; 3]| {
+            let mut lease = lease(number, number, 0);
+            if let LeaseState::Submitted(s) = &mut lease.state {
+                s.values = choices.iter().map(|choice| choice.map(Value::Choice)).collect();
+            }
+            lease
+        };
+        let leases = [
+            with(1, [Some(0), None, Some(1)]),
+            with(2, [Some(0), None, Some(2)]),
+            with(3, [Some(0), None, Some(2)]),
+            // An answer from before the schema grew.
+            lease(4, 4, 0),
+        ];
+        let judged = judge(&leases, &schema);
+        let milli = |right, weight| Some(Weighed { right, weight });
+        // Right on the first field, wrong on the last; the second and third have one
+        // other and a tie on the last.
+        let told: Vec<_> = judged.into_iter().map(|(_, milli)| milli).collect();
+        let (half, right) = (milli(500, 1_000), milli(1_000, 1_000));
+        assert_eq!(told, [half, right, right, right]);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use piecework_core::lease::{Lease, LeaseState, ReturnReason};
 use piecework_core::project::{Assignment, Newcomers, Project, ProjectState, ProjectTally};
 
+use piecework_core::quality::Basis;
 use piecework_core::worker::{Worker, WorkerState};
 use piecework_core::{Limits, Now, ProjectId, RequesterId, TaskId, WorkerId};
 
@@ -31,7 +32,7 @@ pub(crate) fn room(rows: &Rows, id: WorkerId, now: Now) -> usize {
     let capacity = match (record.expiries_in_a_row, worker.spec.capacity) {
         (2.., _) => 1,
         (_, Some(capacity)) => capacity,
-        (_, None) if record.judged < 10 => 1,
+        (_, None) if record.rating.record.judged() < 10 => 1,
         (_, None) => 3,
     };
     let takes = |l: &&Lease| match l.state {
@@ -98,12 +99,18 @@ pub(crate) fn fits(rows: &Rows, worker: &Worker, project: &Project, now: Now) ->
     });
     let record = &rows.records[&worker.id];
     // Four imagined answers, 70 % of them right.
-    let rating = (u64::from(record.agreed) * 100 + 280) / (u64::from(record.judged) + 4);
-    let rated = match (needs.min_rating, record.judged, needs.newcomers) {
+    let evidence = record.rating.record.agreement;
+    let right = evidence.right.clamp(0.0, evidence.all.max(0.0));
+    let share = (right + 2.8) / (evidence.all.max(0.0) + 4.0);
+    let rating = match needs.rating_basis {
+        Basis::Mean => share * 100.0,
+        Basis::LowerBound => record.rating.record.standing().low * 100.0,
+    };
+    let rated = match (needs.min_rating, record.rating.record.judged(), needs.newcomers) {
         (0, _, _) | (_, 0..10, Newcomers::Welcome) => true,
         (_, 0..10, Newcomers::Refuse) => false,
         (_, 0..10, Newcomers::Limit(limit)) => live < limit as usize,
-        (minimum, _, _) => rating >= u64::from(minimum),
+        (minimum, _, _) => rating + 1e-7 >= f64::from(minimum),
     };
     let quota = needs.quota_per_worker as usize;
     matches!(project.state, ProjectState::Active | ProjectState::Closed)

@@ -6,6 +6,7 @@ use piecework_core::project::{
     Aggregation, Assignment, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec, Requirements,
     Terms,
 };
+use piecework_core::quality::Basis;
 use piecework_core::schema::{Field, FieldKind, Schema};
 use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{Currency, Limits, Millis, Money};
@@ -24,6 +25,7 @@ pub(crate) fn tiny_limits() -> Limits {
         create_keys_kept: Millis(20_000),
         create_keys_max: 5,
         service_gap: Millis(4_000),
+        rating_half_life: Millis(60_000),
     }
 }
 
@@ -112,6 +114,7 @@ impl ProjectPlan {
             requirements: Requirements {
                 skills: self.skill.map(|level| ("skill".to_owned(), level)).into_iter().collect(),
                 min_rating: self.min_rating,
+                rating_basis: if self.tier == 1 { Basis::LowerBound } else { Basis::Mean },
                 kinds: if self.human_only { vec![WorkerKind::Human] } else { Vec::new() },
                 regions: Vec::new(),
                 quota_per_worker: self.quota.into(),

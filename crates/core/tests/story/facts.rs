@@ -3,16 +3,16 @@
 //! Every subject tells facts of one or more words; a line names those that it
 //! cares about. The records of a log are all named, in their order.
 
-use piecework_core::LeaseId;
 use piecework_core::event::{
     Event, Fell, Log, ResultAnswer, ResultState, ResultValue, TaskResult, What, WorkerEvent,
 };
 use piecework_core::lease::LeaseState;
 use piecework_core::project::ProjectState;
+use piecework_core::quality::Basis;
 use piecework_core::schema::FieldKind;
 use piecework_core::submission::Review;
 use piecework_core::task::TaskState;
-use piecework_core::{TaskId, quality};
+use piecework_core::{LeaseId, TaskId};
 
 use super::Story;
 use super::tell::{failure, how, state, verdict};
@@ -263,13 +263,28 @@ impl Story {
     }
 
     fn rating_facts(&self, text: &str) -> Result<Vec<String>, String> {
-        let id = self.worker_row(text).ok_or("no such worker")?.id;
-        let record = &self.world.rows.records[&id];
+        // `w1`, or `w1/lang:fi` for a skill area.
+        let (worker, skill) = text.split_once('/').map_or((text, None), |(w, s)| (w, Some(s)));
+        let id = self.worker_row(worker).ok_or("no such worker")?.id;
+        let rows = &self.world.rows;
+        let area = |skill: &str| rows.areas.get(&(id, skill.to_owned())).map(|area| area.rating);
+        let rating = match skill {
+            Some(skill) => area(skill).unwrap_or_default(),
+            None => rows.records[&id].rating,
+        };
+        let record = rating.faded(self.now.engine, self.world.limits.rating_half_life);
+        let standing = record.standing();
+        let score = |score: Option<f64>| score.map_or("none".into(), |s| format!("{s:.0}"));
         Ok(vec![
-            format!("judged {}", record.judged),
+            format!("judged {}", record.judged()),
             format!("agreed {}", record.agreed),
-            format!("points {}", quality::rating(record.judged, record.agreed)),
-            format!("published {}", record.published),
+            format!("weight {:.3}", record.agreement.all),
+            format!("points {}", record.points(Basis::Mean)),
+            format!("proved {}", record.points(Basis::LowerBound)),
+            format!("speed {}", score(standing.speed)),
+            format!("consistency {}", score(standing.consistency)),
+            format!("overall {:.1}", standing.overall),
+            format!("published {}", rating.published.judged),
         ])
     }
 

@@ -8,6 +8,7 @@ use piecework_core::project::{
     Aggregation, Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec,
     Requirements, Terms,
 };
+use piecework_core::quality::Basis;
 use piecework_core::relaxation::{self, Relaxation};
 use piecework_core::schema::{
     Answer, Content, Field, FieldKind, Finite, Member, Members, Misfit, Schema,
@@ -232,6 +233,13 @@ fn requirement(
             }
         }
         "min-rating" => needs.min_rating = number(value()?)?,
+        "basis" => {
+            needs.rating_basis = match value()? {
+                "mean" => Basis::Mean,
+                "lower-bound" => Basis::LowerBound,
+                other => return Err(format!("no basis {other}")),
+            }
+        }
         "newcomers" => {
             needs.newcomers = match value()? {
                 "welcome" => Newcomers::Welcome,

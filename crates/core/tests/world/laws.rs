@@ -71,7 +71,7 @@ fn lease_arrow(old: &Lease, new: &Lease) {
         (LeaseState::Expired { .. }, LeaseState::Submitted(s)) => s.verdict != Verdict::Counted,
         (LeaseState::Submitted(was), LeaseState::Submitted(is)) => {
             let mut judged = was.clone();
-            judged.judged = is.judged;
+            judged.judged.clone_from(&is.judged);
             judged == *is
         }
         (LeaseState::Returned { .. } | LeaseState::Revoked { .. }, _) => old.state == new.state,
@@ -193,6 +193,7 @@ fn counts(rows: &Rows, project: ProjectId) {
         requester_time: tally.requester_time,
         waiting_since: tally.waiting_since,
         p75_ms: tally.p75_ms,
+        p50_ms: tally.p50_ms,
         expired: rows.ran_out.get(&project).copied().unwrap_or_default(),
         ..ProjectTally::default()
     };

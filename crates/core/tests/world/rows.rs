@@ -15,7 +15,7 @@ use piecework_core::project::{Project, ProjectTally, Sweep, Terms};
 use piecework_core::requester::Requester;
 use piecework_core::submission::Submission;
 use piecework_core::task::{TaskRecord, TaskSpec};
-use piecework_core::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
+use piecework_core::worker::{LeaseRequest, SkillRating, WorkTally, Worker, WorkerRecord};
 use piecework_core::{
     EngineTime, Fingerprint, LeaseId, ProjectId, RequesterId, Revision, Sequence, TaskId,
     TaskNumber, TenantId, WorkerId,
@@ -38,6 +38,7 @@ pub(crate) struct Rows {
     pub(crate) events: BTreeMap<(Log, Sequence), Event>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
     pub(crate) records: BTreeMap<WorkerId, WorkerRecord>,
+    pub(crate) areas: BTreeMap<(WorkerId, String), SkillRating>,
     pub(crate) requests: BTreeMap<(WorkerId, u32), LeaseRequest>,
     pub(crate) work_tallies: BTreeMap<(WorkerId, ProjectId), WorkTally>,
     pub(crate) create_keys: BTreeMap<CreateKeyId, CreateKeyRow>,
@@ -70,6 +71,9 @@ impl Rows {
             Change::Event(e) => _ = self.events.insert(e.key(), *e.clone()),
             Change::Worker(w) => _ = self.workers.insert(w.id, *w.clone()),
             Change::WorkerRecord(r) => _ = self.records.insert(r.worker, *r),
+            Change::SkillRating(r) => {
+                _ = self.areas.insert((r.worker, r.skill.clone()), *r.clone());
+            }
             Change::LeaseRequest(r) => {
                 _ = self.requests.insert((r.worker, r.number), *r.clone());
             }
@@ -164,6 +168,7 @@ impl Rows {
         image.extend(self.tallies.values().copied().map(ImageRow::ProjectTally));
         image.extend(self.workers.values().cloned().map(Box::new).map(ImageRow::Worker));
         image.extend(self.records.values().copied().map(ImageRow::WorkerRecord));
+        image.extend(self.areas.values().cloned().map(Box::new).map(ImageRow::SkillRating));
         image.extend(self.requests.values().cloned().map(Box::new).map(ImageRow::LeaseRequest));
         image.extend(self.work_tallies.values().copied().map(ImageRow::WorkTally));
         image.extend(self.create_keys.values().cloned().map(Box::new).map(ImageRow::CreateKey));

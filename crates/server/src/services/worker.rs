@@ -231,10 +231,16 @@ impl WorkerService for WorkerApi {
         &self,
         request: Request<v1::GetRatingRequest>,
     ) -> Result<Response<v1::GetRatingResponse>, Status> {
-        let v1::GetRatingRequest { name, min_position } = request.into_inner();
-        let view = self.inspect(&name, &min_position).await?;
-        let rating = Some(to_wire::worker::rating(&view.record));
-        Ok(Response::new(v1::GetRatingResponse { rating }))
+        let v1::GetRatingRequest { name, min_position, as_worker } = request.into_inner();
+        let worker = names::worker("name", &name)?;
+        self.0.reach(&min_position).await?;
+        let question = Question::Rating { worker, as_worker };
+        let Explanation::Rating(told) = self.0.explain(question).await? else {
+            return Err(status::internal().into());
+        };
+        let explanation = to_wire::rating::explanation(&told);
+        let rating = explanation.areas.first().and_then(|all| all.published);
+        Ok(Response::new(v1::GetRatingResponse { rating, explanation: Some(explanation) }))
     }
 }
 

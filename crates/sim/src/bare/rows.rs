@@ -13,7 +13,7 @@ use piecework_core::lease::Lease;
 use piecework_core::project::{Project, ProjectTally, Sweep};
 use piecework_core::requester::Requester;
 use piecework_core::task::{TaskRecord, TaskSpec};
-use piecework_core::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
+use piecework_core::worker::{LeaseRequest, SkillRating, WorkTally, Worker, WorkerRecord};
 use piecework_core::{
     EngineTime, Fingerprint, LeaseId, ProjectId, RequesterId, Revision, TaskId, TenantId, WorkerId,
 };
@@ -32,6 +32,7 @@ pub(super) struct Rows {
     leases: BTreeMap<LeaseId, Lease>,
     workers: BTreeMap<WorkerId, Worker>,
     records: BTreeMap<WorkerId, WorkerRecord>,
+    areas: BTreeMap<(WorkerId, String), SkillRating>,
     requests: BTreeMap<(WorkerId, u32), LeaseRequest>,
     work_tallies: BTreeMap<(WorkerId, ProjectId), WorkTally>,
     create_keys: BTreeMap<CreateKeyId, CreateKeyRow>,
@@ -64,6 +65,9 @@ impl Rows {
             | Change::EventsGone { .. } => {}
             Change::Worker(w) => _ = self.workers.insert(w.id, *w.clone()),
             Change::WorkerRecord(r) => _ = self.records.insert(r.worker, *r),
+            Change::SkillRating(r) => {
+                _ = self.areas.insert((r.worker, r.skill.clone()), *r.clone());
+            }
             Change::LeaseRequest(r) => {
                 _ = self.requests.insert((r.worker, r.number), *r.clone());
             }
@@ -114,6 +118,7 @@ impl Rows {
         image.extend(self.tallies.values().copied().map(ImageRow::ProjectTally));
         image.extend(self.workers.values().cloned().map(Box::new).map(ImageRow::Worker));
         image.extend(self.records.values().copied().map(ImageRow::WorkerRecord));
+        image.extend(self.areas.values().cloned().map(Box::new).map(ImageRow::SkillRating));
         image.extend(self.requests.values().cloned().map(Box::new).map(ImageRow::LeaseRequest));
         image.extend(self.work_tallies.values().copied().map(ImageRow::WorkTally));
         image.extend(self.create_keys.values().cloned().map(Box::new).map(ImageRow::CreateKey));

@@ -140,6 +140,8 @@ impl Model {
     ) -> Receipt {
         let (now, id) = (self.now, lease.id.task);
         let reward = self.terms(id.project, lease.revision).reward;
+        let before = self.tally(id.project).expect("a task's project");
+        let before = before.counted + before.kept;
         let record = &mut self.edit(id).record;
         if verdict.counts() {
             record.last_answer += 1;
@@ -169,6 +171,12 @@ impl Model {
         self.touch(RowKey::ProjectTally(id.project));
         let venture = self.projects.get_mut(&id.project).expect("a task's project");
         paced(&mut venture.p75_ms, submitted.took);
+        let median = Millis(venture.p50_ms);
+        halved(&mut venture.p50_ms, submitted.took, before);
+        // Times are held against the median from twenty answers on.
+        if before >= 20 && verdict.counts() {
+            self.time(lease.worker, id.project, submitted.took, median);
+        }
         let receipt = receipt(lease, &submitted, reward);
         let submission = Submission {
             lease: lease.id,
@@ -213,4 +221,18 @@ fn paced(p75_ms: &mut u64, took: Millis) {
         estimate => estimate - sixteenth,
     };
     *p75_ms = u64::max(*p75_ms, 1);
+}
+
+/// The same for the median: up or down by a part that is a sixteenth at first and ever
+/// smaller with more answers, down to 1 in 1,024.
+fn halved(p50_ms: &mut u64, took: Millis, before: u64) {
+    let parts = u64::min(u64::max(before / 2, 16), 1_024);
+    let part = u64::max(*p50_ms / parts, 1);
+    *p50_ms = match *p50_ms {
+        0 => took.0,
+        estimate if estimate < took.0 => estimate + part,
+        estimate if estimate > took.0 => estimate - part,
+        estimate => estimate,
+    };
+    *p50_ms = u64::max(*p50_ms, 1);
 }

@@ -204,6 +204,7 @@ impl Model {
             p75_ms: 0,
             crowds: BTreeMap::new(),
             refined_through: EngineTime(0),
+            p50_ms: 0,
             gone: ProjectTally::default(),
         };
         self.projects.insert(id, venture);
@@ -274,8 +275,8 @@ impl Model {
         let record =
             WorkerRecord { worker: id, idle_since: self.now.engine, ..WorkerRecord::default() };
         let (requests, answers) = (BTreeMap::new(), BTreeMap::new());
-        let p75_ms = BTreeMap::new();
-        self.workers.insert(id, Person { worker, record, requests, answers, p75_ms });
+        let (p75_ms, areas) = (BTreeMap::new(), BTreeMap::new());
+        self.workers.insert(id, Person { worker, record, areas, requests, answers, p75_ms });
         id
     }
 }

@@ -166,6 +166,7 @@ impl Model {
             requester_time: venture.requester_time,
             waiting_since: venture.waiting_since,
             p75_ms: venture.p75_ms,
+            p50_ms: venture.p50_ms,
             ..venture.gone
         };
         for (_, task) in self.tasks_of(id) {

@@ -18,6 +18,7 @@ mod leases;
 mod lookup;
 mod pick;
 mod projects;
+mod ratings;
 mod results;
 mod rota;
 mod rules;
@@ -37,7 +38,7 @@ use piecework_core::event::{ResultState, TaskResult};
 use piecework_core::lease::Lease;
 use piecework_core::outcome::Overdue;
 use piecework_core::project::{Project, ProjectTally, Sweep, Terms};
-use piecework_core::quality::Crowd;
+use piecework_core::quality::{Crowd, Rating};
 use piecework_core::requester::Requester;
 use piecework_core::task::{TaskRecord, TaskSpec};
 use piecework_core::worker::{LeaseRequest, Worker, WorkerRecord};
@@ -102,6 +103,7 @@ struct Venture {
     returned: u64,
     revoked: u64,
     p75_ms: u64,
+    p50_ms: u64,
     /// What is known of the crowd, by field, in one run of the daemon only; and the
     /// answers that its last refinement has counted.
     crowds: BTreeMap<u16, Crowd>,
@@ -128,6 +130,8 @@ struct Task {
 struct Person {
     worker: Worker,
     record: WorkerRecord,
+    /// What its answers are worth by skill.
+    areas: BTreeMap<String, Rating>,
     requests: BTreeMap<u32, LeaseRequest>,
     answers: BTreeMap<ProjectId, u32>,
     p75_ms: BTreeMap<ProjectId, u64>,

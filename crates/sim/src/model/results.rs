@@ -1,17 +1,17 @@
-//! How tasks end, what their answers say together, and what that does to ratings.
+//! How tasks end, and what their answers say together.
+//!
+//! Not here: what that does to ratings (`ratings.rs`).
 
 use piecework_core::change::Change;
-use piecework_core::event::{Event, Log, ResultState, TaskResult, Vote, What, WorkerEvent};
+use piecework_core::event::{Event, Log, ResultState, TaskResult, Vote, What};
 use piecework_core::lease::{Lease, LeaseState, Revocation};
-use piecework_core::project::Aggregation;
 use piecework_core::task::{FailureCause, Said, TaskState};
 use piecework_core::{LeaseId, Money, ProjectId, TaskId};
 
-use super::rules::rating_milli;
-use super::votes::{class, facts, votes_on};
+use super::Model;
+use super::votes::facts;
 use super::weighing::Weighed;
 use super::written::RowKey;
-use super::{Model, Task};
 
 impl Model {
     /// A task that is full, or over, leaves its expired leases nothing to hold.
@@ -153,63 +153,4 @@ impl Model {
         record.result = Some(sequence);
         record.said = said;
     }
-
-    /// Each counted answer is held against the others': where at least two others
-    /// voted on a field and did not tie, it agrees with their majority or not; in all
-    /// such fields together. What an earlier result said of it is taken back. A rating
-    /// is told after twenty more judged answers. Collected answers are never judged.
-    pub(super) fn rate(&mut self, id: TaskId) {
-        let counted = self.tasks[&id].leases.iter().filter(|l| l.counted().is_some());
-        let newest = counted.map(|l| l.revision).max();
-        let collects = |of| self.terms(id.project, of).aggregation == Aggregation::Collect;
-        if newest.is_some_and(collects) {
-            return;
-        }
-        for (lease, agrees) in judge(&self.tasks[&id]) {
-            let LeaseState::Submitted(submitted) = &mut self.edit_lease(lease).state else {
-                continue;
-            };
-            let was = std::mem::replace(&mut submitted.judged, agrees);
-            let who = self.lease(lease).expect("it was just changed").worker;
-            if was == agrees {
-                continue;
-            }
-            let record = self.record(who);
-            record.judged -= u32::from(was.is_some());
-            record.judged += u32::from(agrees.is_some());
-            record.agreed -= u32::from(was == Some(true));
-            record.agreed += u32::from(agrees == Some(true));
-            if record.judged >= record.published + 20 {
-                record.published = record.judged;
-                record.published_agreed = record.agreed;
-                let judged = record.judged;
-                let rating_milli = rating_milli(judged, record.agreed);
-                self.tell_worker(who, WorkerEvent::RatingPublished { rating_milli, judged });
-            }
-        }
-    }
-}
-
-/// Per counted answer, in the order of leases: whether it agrees with the others.
-fn judge(task: &Task) -> Vec<(LeaseId, Option<bool>)> {
-    let counted: Vec<&Lease> = task.leases.iter().filter(|l| l.counted().is_some()).collect();
-    let fields = counted.iter().map(|l| facts(l).values.len()).max().unwrap_or(0);
-    let mut judged = Vec::new();
-    for lease in &counted {
-        let others: Vec<&Lease> = counted.iter().copied().filter(|l| l.id != lease.id).collect();
-        let mut agrees = None;
-        for field in 0..fields {
-            let Some(own) = class(lease, field) else { continue };
-            let votes = votes_on(field, &others);
-            let most = votes.iter().map(|(_, n)| *n).max().unwrap_or(0);
-            let leaders: Vec<u16> =
-                votes.iter().filter(|(_, n)| *n == most).map(|(c, _)| *c).collect();
-            let cast: u32 = votes.iter().map(|(_, n)| n).sum();
-            if cast >= 2 && leaders.len() == 1 {
-                agrees = Some(agrees.unwrap_or(true) && leaders == [own]);
-            }
-        }
-        judged.push((lease.id, agrees));
-    }
-    judged
 }

@@ -9,11 +9,6 @@ use piecework_core::{Millis, ProjectId, Refusal, TaskId, WorkerId};
 
 use super::Model;
 
-/// Four imagined answers, 70 % of them in agreement, smooth a rating.
-pub(super) fn rating_milli(judged: u32, agreed: u32) -> u32 {
-    (agreed * 100_000 + 4 * 70_000) / (judged + 4)
-}
-
 impl Model {
     /// Why a worker gets nothing of a project that `needs` this, and how an empty
     /// answer counts it: the first rule that is broken, in this order.
@@ -83,14 +78,14 @@ impl Model {
         let live = self.leases_of(who).filter(|l| l.is_live() && l.id.task.project == id).count();
         let live = u32::try_from(live).expect("few leases");
         if needs.min_rating > 0 {
-            let judged = person.record.judged;
+            let record = &person.record.rating.record;
+            let judged = record.judged();
             let limit = match needs.newcomers {
                 Newcomers::Welcome => u32::MAX,
                 Newcomers::Limit(limit) => limit,
                 Newcomers::Refuse => 0,
             };
-            let has = rating_milli(judged, person.record.agreed) / 1_000;
-            let has = u8::try_from(has).expect("at most 100");
+            let has = record.points(needs.rating_basis);
             if judged >= NEWCOMER_JUDGED && has < needs.min_rating {
                 let needed = needs.min_rating;
                 let why = Refusal::RatingTooLow { project, worker, needed, has };
@@ -128,7 +123,7 @@ impl Model {
         let capacity = match (record.expiries_in_a_row, person.worker.spec.capacity) {
             (2.., _) => 1,
             (_, Some(capacity)) => capacity,
-            (_, None) if record.judged < NEWCOMER_JUDGED => CAPACITY_NEWCOMER,
+            (_, None) if record.rating.record.judged() < NEWCOMER_JUDGED => CAPACITY_NEWCOMER,
             (_, None) => CAPACITY_DEFAULT,
         };
         // An expired lease counts until its window ends, unless it was given up or its

@@ -20,7 +20,6 @@ use piecework_core::{
 use super::Model;
 use super::fit::read;
 use super::lookup::text;
-use super::rules::rating_milli;
 use super::votes::{agree, facts};
 
 /// What the answers of a task say.
@@ -52,8 +51,7 @@ impl Model {
         let current = self.projects[&id.project].project.revision;
         let revision = counted.iter().map(|l| l.revision).max().unwrap_or(current);
         let terms = self.terms(id.project, revision).clone();
-        let of = |worker: WorkerId| &self.workers[&worker].record;
-        let right = |worker| f64::from(rating_milli(of(worker).judged, of(worker).agreed)) / 1e5;
+        let right = |who: WorkerId| self.workers[&who].record.rating.record.accuracy();
         let mut posteriors = Vec::new();
         let mut crowds = self.projects[&id.project].crowds.clone();
         let mut opine = |field: u16, classes: u16, votes: &[(WorkerId, u16)]| {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use piecework_core::change::{Change, Changed, CreateKeyId, PinnedTerms, TenantRow};
 use piecework_core::event::Log;
 use piecework_core::lease::Draft;
-use piecework_core::worker::WorkTally;
+use piecework_core::worker::{SkillRating, WorkTally};
 use piecework_core::{
     LeaseId, Outcome, Position, ProjectId, Refusal, RequesterId, Revision, Sequence, TaskId,
     TenantId, WorkerId,
@@ -33,6 +33,7 @@ pub enum RowKey {
     Event(Log, Sequence),
     Worker(WorkerId),
     WorkerRecord(WorkerId),
+    SkillRating(WorkerId, String),
     LeaseRequest(WorkerId, u32),
     WorkTally(WorkerId, ProjectId),
     CreateKey(CreateKeyId),
@@ -176,6 +177,11 @@ impl Model {
             RowKey::Lease(id) => Change::Lease(Box::new(self.lease(*id)?.clone())),
             RowKey::Worker(id) => Change::Worker(Box::new(self.workers.get(id)?.worker.clone())),
             RowKey::WorkerRecord(id) => Change::WorkerRecord(self.workers.get(id)?.record),
+            RowKey::SkillRating(id, skill) => {
+                let rating = *self.workers.get(id)?.areas.get(skill)?;
+                let (worker, skill) = (*id, skill.clone());
+                Change::SkillRating(Box::new(SkillRating { worker, skill, rating }))
+            }
             RowKey::LeaseRequest(id, number) => {
                 let request = self.workers.get(id)?.requests.get(number)?.clone();
                 Change::LeaseRequest(Box::new(request))
@@ -235,6 +241,7 @@ fn key(change: &Change) -> RowKey {
         Change::Event(e) => RowKey::Event(e.log, e.sequence),
         Change::Worker(w) => RowKey::Worker(w.id),
         Change::WorkerRecord(r) => RowKey::WorkerRecord(r.worker),
+        Change::SkillRating(r) => RowKey::SkillRating(r.worker, r.skill.clone()),
         Change::LeaseRequest(r) => RowKey::LeaseRequest(r.worker, r.number),
         Change::LeaseRequestGone { worker, number } => RowKey::LeaseRequest(*worker, *number),
         Change::WorkTally(t) => RowKey::WorkTally(t.worker, t.project),

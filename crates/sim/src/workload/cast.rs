@@ -10,6 +10,7 @@ use piecework_core::project::{
     Aggregation, Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, ProjectSpec,
     Requirements, Terms,
 };
+use piecework_core::quality::Basis;
 use piecework_core::relaxation::Relaxation;
 use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{ClientId, Currency, Fingerprint, Millis, Money, Now, WallTime};
@@ -168,6 +169,8 @@ pub(super) fn requirements(random: &mut Random) -> Requirements {
     }
     if random.one_in(3) {
         needs.min_rating = small(random.between(1, 85));
+        needs.rating_basis =
+            if needs.min_rating % 3 == 0 { Basis::LowerBound } else { Basis::Mean };
         needs.newcomers = *random.pick(&[
             Newcomers::Welcome,
             Newcomers::Limit(1),

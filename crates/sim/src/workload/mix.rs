@@ -195,6 +195,7 @@ fn limits(random: &mut Random) -> Limits {
         create_keys_max: random.index(30) + 6,
         service_gap,
         claim_within,
+        rating_half_life: Millis(service_gap.0 * 30),
     }
 }
 

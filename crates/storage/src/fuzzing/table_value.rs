@@ -77,7 +77,7 @@ fn pairs(mut bytes: &[u8]) -> Result<(), StoreError> {
     read_all(&store)
 }
 
-const ROWS: usize = 22;
+const ROWS: usize = 23;
 const NAME: &str = "name";
 const PROJECT: ProjectId = ProjectId(1);
 const WORKER: WorkerId = WorkerId(1);
@@ -109,6 +109,7 @@ fn rows() -> [RowId<'static>; ROWS] {
         RowId::ProjectEvent(PROJECT, Sequence(1)),
         RowId::WorkerEvent(Sequence(1)),
         RowId::Draft(LEASE),
+        RowId::SkillRating(WORKER, NAME),
     ]
 }
 
@@ -190,7 +191,7 @@ mod tests {
         for field in 1..16_u8 {
             message.extend_from_slice(&[field << 3, 1, field << 3 | 2, 4, 8, 1, 16, 1]);
         }
-        for (seed, kind) in (0..200).flat_map(|seed| (0..22).map(move |kind| (seed, kind))) {
+        for (seed, kind) in (0..200).flat_map(|seed| (0..23).map(move |kind| (seed, kind))) {
             let mut bytes = vec![1, kind];
             let length = usize::try_from(seed).expect("small") % message.len();
             bytes.extend(mutated(&message[..length], &message, seed));

@@ -28,6 +28,7 @@
 //! 21  worker event      sequence u64                    Event
 //! 22  tenant            –                               Tenant
 //! 23  draft             project u32, task u32, no u32   Draft
+//! 24  skill rating      worker u32, skill               Rating
 //! ```
 //!
 //! Invariant: a derived row (2, 4, 6, 18) comes before the row it is derived
@@ -78,6 +79,7 @@ pub enum RowId<'a> {
     ProjectEvent(ProjectId, Sequence),
     WorkerEvent(Sequence),
     Draft(LeaseId),
+    SkillRating(WorkerId, &'a str),
 }
 
 /// The bytes of a key. Short ones, which is all but names, lie inline.
@@ -146,6 +148,9 @@ impl Key {
             }
             RowId::Submission(id) => Key::lease(tenant, Tag::Submission, id),
             RowId::Draft(id) => Key::lease(tenant, Tag::Draft, id),
+            RowId::SkillRating(id, skill) => {
+                Key::parts(tenant, Tag::SkillRating, &[&be(id.0), skill.as_bytes()])
+            }
             RowId::ProjectEvent(id, sequence) => {
                 let fields: [&[u8]; 2] = [&be(id.0), &sequence.0.to_be_bytes()];
                 Key::parts(tenant, Tag::ProjectEvent, &fields)
@@ -299,6 +304,7 @@ fn read(bytes: &[u8]) -> Result<(TenantId, RowId<'_>), KeyError> {
         Tag::AnswerOfWorker => RowId::AnswerOfWorker(WorkerId(fields.u32()?), fields.u32()?),
         Tag::Submission => RowId::Submission(fields.lease()?),
         Tag::Draft => RowId::Draft(fields.lease()?),
+        Tag::SkillRating => RowId::SkillRating(WorkerId(fields.u32()?), fields.text()?),
         Tag::ProjectEvent => RowId::ProjectEvent(ProjectId(fields.u32()?), Sequence(fields.u64()?)),
         Tag::WorkerEvent => RowId::WorkerEvent(Sequence(fields.u64()?)),
     };
@@ -444,6 +450,7 @@ mod tests {
             (RowId::WorkerEvent(Sequence(1)), "150000000000000001"),
             (RowId::Tenant, "16"),
             (RowId::Draft(lease), "17000000070000000900000003"),
+            (RowId::SkillRating(WorkerId(8), "ab"), "18000000086162"),
         ]
     }
 
@@ -474,8 +481,8 @@ mod tests {
             let mut bytes = key.as_bytes().to_vec();
             bytes[4] = 0;
             assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 0 }));
-            bytes[4] = 24;
-            assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 24 }));
+            bytes[4] = 25;
+            assert_eq!(Key::from_bytes(&bytes), Err(KeyError::UnknownKind { tag: 25 }));
             assert!(Key::from_bytes(&key.as_bytes()[..4]).is_err());
         }
         let longer = after(Key::new(TENANT, RowId::Sweep(ProjectId(7))).as_bytes());

@@ -23,7 +23,7 @@ use super::values::{self, Misread, parse};
 use crate::digest::RowsDigest;
 
 /// Kinds before the tasks, in the order of `ImageRow`.
-const KINDS: [Tag; 12] = [
+const KINDS: [Tag; 13] = [
     Tag::Partition,
     Tag::Tenant,
     Tag::Requester,
@@ -32,6 +32,7 @@ const KINDS: [Tag; 12] = [
     Tag::ProjectTally,
     Tag::Worker,
     Tag::WorkerRecord,
+    Tag::SkillRating,
     Tag::LeaseRequest,
     Tag::WorkTally,
     Tag::CreateKey,
@@ -218,6 +219,9 @@ fn image_row(key: &Key, value: &Bytes) -> Result<ImageRow, StoreError> {
         RowId::WorkerRecord(id) => {
             ImageRow::WorkerRecord(read(key, value, |m| Ok(values::read_worker_record(id, m)))?)
         }
+        RowId::SkillRating(id, skill) => ImageRow::SkillRating(Box::new(read(key, value, |m| {
+            Ok(values::read_skill_rating(id, skill, m))
+        })?)),
         RowId::LeaseRequest(id, number) => {
             ImageRow::LeaseRequest(Box::new(read(key, value, |m| {
                 values::read_lease_request(id, number, m)

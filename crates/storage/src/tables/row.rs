@@ -132,6 +132,10 @@ pub(crate) fn write_change(out: &mut Vec<u8>, changed: &Changed) -> u32 {
         Change::WorkerRecord(record) => {
             put(out, &key(RowId::WorkerRecord(record.worker)), &values::write_worker_record(record))
         }
+        Change::SkillRating(of) => {
+            let row = RowId::SkillRating(of.worker, &of.skill);
+            put(out, &key(row), &values::write_rating(&of.rating))
+        }
         Change::LeaseRequest(request) => {
             let row = RowId::LeaseRequest(request.worker, request.number);
             put(out, &key(row), &values::write_lease_request(request))

@@ -52,10 +52,12 @@ pub enum Tag {
     Tenant = 22,
     /// An unfinished answer.
     Draft = 23,
+    /// What a worker's answers are worth in one skill area.
+    SkillRating = 24,
 }
 
 impl Tag {
-    pub(super) const ALL: [Tag; 23] = [
+    pub(super) const ALL: [Tag; 24] = [
         Tag::Partition,
         Tag::RequesterName,
         Tag::Requester,
@@ -79,6 +81,7 @@ impl Tag {
         Tag::WorkerEvent,
         Tag::Tenant,
         Tag::Draft,
+        Tag::SkillRating,
     ];
 
     pub(super) fn of(byte: u8) -> Option<Tag> {
@@ -112,6 +115,7 @@ impl Tag {
             Tag::WorkerEvent => "worker event",
             Tag::Tenant => "tenant",
             Tag::Draft => "draft",
+            Tag::SkillRating => "skill rating",
         }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use piecework_core::EngineTime;
 use piecework_core::change::Change;
 use piecework_core::event::{Event, Fell, Method, ResultAnswer, ResultValue, TaskResult, What};
-use piecework_core::lease::{Lease, LeaseState};
+use piecework_core::lease::{Judged, Lease, LeaseState};
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{Aggregation, Terms};
+use piecework_core::quality::{Basis, Published, Rating, Record, Weighed};
 use piecework_core::schema::{FieldKind, Value};
 
 /// Without what the first release did not know: its defaults.
@@ -26,9 +27,10 @@ pub(crate) fn earlier(mut change: Change) -> Change {
             project.spec.grants_per_minute = 0;
             project.spec.relaxation.clear();
             project.spec.dynamic = None;
+            project.spec.requirements.rating_basis = Basis::Mean;
         }
         Change::ProjectTally(tally) => {
-            (tally.requester_time, tally.p75_ms) = (0, 0);
+            (tally.requester_time, tally.p75_ms, tally.p50_ms) = (0, 0, 0);
             tally.waiting_since = EngineTime(0);
         }
         Change::Task(task) => {
@@ -47,6 +49,14 @@ pub(crate) fn earlier(mut change: Change) -> Change {
             }
         }
         Change::Lease(lease) => lease.claim_by = None,
+        Change::WorkerRecord(record) => {
+            let Rating { record: evidence, published, .. } = record.rating;
+            record.rating = Rating {
+                record: Record::of_counts(evidence.judged(), evidence.agreed),
+                as_of: if evidence.judged() == 0 { EngineTime(0) } else { record.idle_since },
+                published: Published { bulletin: None, ..published },
+            };
+        }
         Change::WorkTally(tally) => tally.p75_ms = 0,
         _ => {}
     }
@@ -78,6 +88,11 @@ fn terms_earlier(terms: &mut Terms) {
 fn lease_earlier(lease: &mut Lease) {
     if let LeaseState::Submitted(submitted) = &mut lease.state {
         submitted.meaning = submitted.answer;
+        // Judged for certain, and in no skill area.
+        submitted.judged = submitted.judged.take().map(|judged| Judged {
+            says: Weighed { weight: 1_000, ..judged.says },
+            areas: Vec::new(),
+        });
         for value in &mut submitted.values {
             value.take_if(|value| !matches!(value, Value::Choice(_)));
         }

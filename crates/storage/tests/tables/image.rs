@@ -102,15 +102,16 @@ fn kinds_come_in_the_order_of_the_image() {
         ImageRow::ProjectTally(_) => 4,
         ImageRow::Worker(_) => 5,
         ImageRow::WorkerRecord(_) => 6,
-        ImageRow::LeaseRequest(_) => 7,
-        ImageRow::WorkTally(_) => 8,
-        ImageRow::CreateKey(_) => 9,
-        ImageRow::Sweep(_) => 10,
-        ImageRow::Spec(_) | ImageRow::Task(_) | ImageRow::Settled(_) => 11,
+        ImageRow::SkillRating(_) => 7,
+        ImageRow::LeaseRequest(_) => 8,
+        ImageRow::WorkTally(_) => 9,
+        ImageRow::CreateKey(_) => 10,
+        ImageRow::Sweep(_) => 11,
+        ImageRow::Spec(_) | ImageRow::Task(_) | ImageRow::Settled(_) => 12,
     };
     let ranks: Vec<u32> = load(&store, 0).iter().map(rank).collect();
     assert!(ranks.is_sorted());
-    assert_eq!((0..=10).filter(|rank| !ranks.contains(rank)).count(), 0, "{ranks:?}");
+    assert_eq!((0..=11).filter(|rank| !ranks.contains(rank)).count(), 0, "{ranks:?}");
 }
 
 #[test]

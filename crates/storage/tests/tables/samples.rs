@@ -10,20 +10,23 @@ use piecework_core::change::{
 use piecework_core::event::{
     Event, Log, Method, ResultAnswer, ResultState, TaskResult, Vote, What, WorkerEvent,
 };
-use piecework_core::lease::{Draft, Lease, LeaseState, ReturnReason, Revocation, Submitted};
+use piecework_core::lease::{
+    Draft, Judged, Lease, LeaseState, ReturnReason, Revocation, Submitted,
+};
 use piecework_core::limits::{TIER_DEFAULT, WEIGHT_DEFAULT};
 use piecework_core::project::{
     Assignment, DynamicOverlap, Late, LateExtra, LeasePolicy, Newcomers, Project, ProjectSpec,
     ProjectState, ProjectTally, Requirements, Sweep, Terms,
 };
+use piecework_core::quality::{Basis, Bulletin, Published, Rating, Record, Tally, Weighed};
 use piecework_core::relaxation::Relaxation;
 use piecework_core::requester::Requester;
 use piecework_core::schema::{Answer, Field, Schema};
 use piecework_core::submission::{Review, Submission, Verdict};
 use piecework_core::task::{FailureCause, Said, TaskOrder, TaskRecord, TaskSpec, TaskState};
 use piecework_core::worker::{
-    LeaseRequest, Skill, SkillSource, WorkTally, Worker, WorkerKind, WorkerRecord, WorkerSpec,
-    WorkerState,
+    LeaseRequest, Skill, SkillRating, SkillSource, WorkTally, Worker, WorkerKind, WorkerRecord,
+    WorkerSpec, WorkerState,
 };
 use piecework_core::{
     ClientId, Currency, EngineTime, Fingerprint, LeaseId, Millis, Money, Now, ProjectId,
@@ -208,6 +211,7 @@ impl Dice {
         Requirements {
             skills,
             min_rating: self.of(&[0, 100]),
+            rating_basis: self.later().of(&[Basis::Mean, Basis::LowerBound]),
             kinds: self.of(&[vec![], vec![WorkerKind::Ai, WorkerKind::Human]]),
             regions: self.of(&[vec![], vec!["fi".to_owned()]]),
             quota_per_worker: self.below(9),
@@ -233,6 +237,7 @@ impl Dice {
             requester_time: later.next(),
             waiting_since: later.engine(),
             p75_ms: later.next(),
+            p50_ms: later.next(),
             ..ProjectTally::default()
         }
     }
@@ -337,7 +342,7 @@ impl Dice {
                 answer: self.fingerprint(),
                 meaning: self.later().fingerprint(),
                 values: self.values(),
-                judged: self.maybe(Dice::yes),
+                judged: self.maybe(Dice::yes).map(|right| self.later().judged(right)),
                 at: self.wall(),
                 took: self.millis(),
                 order: self.below(9),
@@ -356,6 +361,16 @@ impl Dice {
             state,
             claim_by: self.later().maybe(Dice::engine),
             draft: false,
+        }
+    }
+
+    fn judged(&mut self, right: bool) -> Judged {
+        Judged {
+            says: Weighed {
+                right: if right { 1_000 } else { 0 },
+                weight: self.of(&[1_000, 1_000, 250]),
+            },
+            areas: (0..self.below(3)).map(|_| self.text()).collect(),
         }
     }
 
@@ -478,18 +493,58 @@ impl Dice {
     }
 
     pub(crate) fn worker_record(&mut self) -> WorkerRecord {
+        let worker = WorkerId(1 + self.below(4));
+        let [judged, agreed, published, published_agreed] = [99; 4].map(|end| self.below(end));
         WorkerRecord {
-            worker: WorkerId(1 + self.below(4)),
-            judged: self.below(99),
-            agreed: self.below(99),
-            published: self.below(99),
-            published_agreed: self.below(99),
+            worker,
+            rating: self.later().rating([judged, agreed], [published, published_agreed]),
             expiries_in_a_row: self.below(9),
             declines_in_a_row: self.below(9),
             cool_until: self.engine(),
             idle_since: self.engine(),
             last_request: self.below(9),
             answers: self.below(9),
+        }
+    }
+
+    /// With counts, and now and then more than these say.
+    fn rating(&mut self, counts: [u32; 2], published: [u32; 2]) -> Rating {
+        let share = |d: &mut Dice| f64::from(d.below(1_000_000)) / 7_000.0;
+        let tally = |d: &mut Dice, answers| Tally { right: share(d), all: share(d), answers };
+        let [judged, agreed] = counts;
+        let gold = self.below(judged + 1);
+        Rating {
+            record: Record {
+                agreement: tally(self, judged - gold),
+                gold: tally(self, gold),
+                review: tally(self, 0),
+                agreed,
+                pace: tally(self, 7),
+                window: self.next(),
+                windowed: self.below(65),
+            },
+            as_of: self.engine(),
+            published: Published {
+                judged: published[0],
+                agreed: published[1],
+                bulletin: self.maybe(|d| Bulletin {
+                    accuracy_ppm: d.below(1_000_001),
+                    low_ppm: d.below(1_000_001),
+                    high_ppm: d.below(1_000_001),
+                    speed_milli: d.maybe(|d| d.below(100_001)),
+                    consistency_milli: d.maybe(|d| d.below(100_001)),
+                    overall_milli: d.below(100_001),
+                }),
+            },
+        }
+    }
+
+    fn skill_rating(&mut self) -> SkillRating {
+        let [judged, agreed, published] = [99; 3].map(|end| self.below(end));
+        SkillRating {
+            worker: WorkerId(1 + self.below(4)),
+            skill: self.of(&["lang:fi", "maps", "a-skill-longer-than-22-bytes"]).to_owned(),
+            rating: self.rating([judged, agreed], [published, published]),
         }
     }
 
@@ -532,9 +587,10 @@ impl Dice {
             return change;
         }
         let lease = later.lease_id();
-        match later.yes() {
-            true => Change::Draft(Box::new(later.draft(lease))),
-            false => Change::DraftGone(lease),
+        match later.below(3) {
+            0 => Change::SkillRating(Box::new(later.skill_rating())),
+            1 => Change::Draft(Box::new(later.draft(lease))),
+            _ => Change::DraftGone(lease),
         }
     }
 
@@ -622,6 +678,7 @@ impl Dice {
         match self.below(16) {
             0 => Change::Draft(Box::new(self.draft(lease))),
             1 => Change::DraftGone(lease),
+            2 => Change::SkillRating(Box::new(self.skill_rating())),
             _ => self.change(),
         }
     }

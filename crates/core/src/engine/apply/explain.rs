@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::TaskRef;
+use crate::engine::apply::explain_rating;
 use crate::engine::{ProjectRoom, State, Stop, Task, WorkerRoom, text};
 use crate::explanation::{
     Explanation, Offer, Offers, Question, TaskExplained, WorkerExplained, rounded,
@@ -41,6 +42,9 @@ pub(super) fn explain(
         Question::Offers { worker, wishes } => {
             Explanation::Offers(offers(state, now, tenant, worker, wishes)?)
         }
+        Question::Rating { worker, as_worker } => Explanation::Rating(Box::new(
+            explain_rating::rating(state, now, tenant, worker, *as_worker)?,
+        )),
         Question::Forecast { project } => {
             Explanation::Forecast(state.project(tenant, project)?.flow.forecast(now.engine))
         }

@@ -1,10 +1,11 @@
-//! How a task ends, what that tells its log, and what it does to ratings.
+//! How a task ends and what that tells its log.
 //!
 //! Called by every transition that may have decided a task, inside its edit.
 //!
-//! Not here: counting votes (`quality`).
+//! Not here: counting votes (`quality`), what it does to ratings (`rate.rs`).
 
 use crate::change::{Change, TenantRow};
+use crate::engine::apply::rate;
 use crate::engine::apply::weigh::{self, Weighed};
 use crate::engine::edit::Edit;
 use crate::engine::{Changes, State};
@@ -13,14 +14,11 @@ use crate::event::{
 };
 use crate::lease::{LeaseState, Revocation};
 use crate::planted::{self, Mistake};
-use crate::project::{Aggregation, Terms};
-use crate::quality::{self, Overlap};
+use crate::quality::Overlap;
 use crate::schema::Answer;
 use crate::task::{FailureCause, Said, TaskState};
-use crate::{Money, ProjectId, Revision, TenantId, WorkerId};
+use crate::{Money, ProjectId, TenantId, WorkerId};
 
-/// Judged answers between two published ratings.
-const PUBLISH_EVERY: u32 = 20;
 /// What the requester says is certain.
 const CERTAIN_PPM: u32 = 1_000_000;
 
@@ -109,7 +107,7 @@ pub(super) fn revise(
     } else if let Some(said) = &mut edit.task.record.said {
         said.answers = edit.task.record.last_answer;
     }
-    rate(state, changes, edit);
+    rate::rate(state, changes, edit);
 }
 
 fn says_otherwise(edit: &Edit, weighed: &Weighed) -> bool {
@@ -148,7 +146,7 @@ fn done_with(
     edit.task.record.state = TaskState::Done { incomplete };
     tell_result(state, changes, edit, ResultState::Final { incomplete }, weighed);
     weigh::learn(state, &edit.task, weighed);
-    rate(state, changes, edit);
+    rate::rate(state, changes, edit);
     release_expired(edit);
 }
 
@@ -294,56 +292,4 @@ fn tell_result(
     });
     tell(state, changes, id.project, What::Result(Box::new(result)));
     edit.task.record.result = Some(state.project_room(id.project).tally.last_sequence);
-}
-
-/// The newest terms among those that the counted answers were given under, by which
-/// they are read together.
-fn counted_by<'a>(state: &'a State, edit: &Edit) -> (Revision, &'a Terms) {
-    let room = state.project_room(edit.id().project);
-    let revisions = edit.task.leases.iter().filter(|l| l.counted().is_some()).map(|l| l.revision);
-    let revision = revisions.max().unwrap_or(room.project.revision);
-    (revision, room.terms(revision))
-}
-
-/// Moves the ratings of those who answered, by what this task says of them now. Where
-/// answers are collected none is right or wrong, and nobody is judged.
-fn rate(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
-    let collects = counted_by(state, edit).1.aggregation == Aggregation::Collect;
-    if collects && !planted::is(Mistake::CollectedJudged) {
-        return;
-    }
-    for (lease, agrees) in quality::judge(&edit.task.leases) {
-        let worker = edit.task.leases[lease.number as usize - 1].worker;
-        let LeaseState::Submitted(submitted) = &mut edit.lease(lease.number).state else {
-            continue;
-        };
-        let was = std::mem::replace(&mut submitted.judged, agrees);
-        if was == agrees {
-            continue;
-        }
-        let room = state.worker_room_mut(worker);
-        let record = &mut room.record;
-        record.judged = record.judged - u32::from(was.is_some()) + u32::from(agrees.is_some());
-        record.agreed =
-            record.agreed - u32::from(was == Some(true)) + u32::from(agrees == Some(true));
-        changes.worker(worker);
-        state.wake(worker);
-        state.stands_anew(worker);
-        publish(state, changes, worker);
-    }
-}
-
-/// Ratings are told in batches: one after each answer would tell which were right.
-fn publish(state: &mut State, changes: &mut Changes, worker: WorkerId) {
-    let room = state.worker_room_mut(worker);
-    let tenant = room.worker.tenant;
-    let (judged, agreed) = (room.record.judged, room.record.agreed);
-    if judged < room.record.published + PUBLISH_EVERY {
-        return;
-    }
-    room.record.published = judged;
-    room.record.published_agreed = agreed;
-    let rating_milli = quality::rating_milli(judged, agreed);
-    let what = WorkerEvent::RatingPublished { rating_milli, judged };
-    tell_worker(state, changes, tenant, worker, what);
 }

@@ -6,8 +6,8 @@
 
 use crate::change::Change;
 use crate::command::{SubmitAnswers, SubmitItem};
-use crate::engine::apply::finish;
 use crate::engine::apply::tick::late_window;
+use crate::engine::apply::{finish, rate};
 use crate::engine::{Changes, State, Stop, Task};
 use crate::event::What;
 use crate::lease::{Lease, LeaseState, Revocation, Submitted};
@@ -180,13 +180,7 @@ fn take(
     record.declines_in_a_row = 0;
     let nth = record.answers;
     changes.worker(worker);
-    let tally = state.worker_room_mut(worker).tallies.entry(id.project).or_default();
-    tally.answers += 1;
-    tally.p75_ms = pace::learn(tally.p75_ms, submitted.took.0);
-    changes.tally(worker, id.project);
-    let tally = &mut state.project_room_mut(id.project).tally;
-    tally.p75_ms = pace::learn(tally.p75_ms, submitted.took.0);
-    changes.project(id.project);
+    learn_pace(state, changes, &lease, &submitted);
 
     let receipt = receipt(&lease, &submitted, reward);
     let submission = Submission {
@@ -211,6 +205,22 @@ fn take(
     }
     state.close(edit, changes);
     receipt
+}
+
+/// What the time of an answer teaches: how long the worker takes there, and everybody.
+fn learn_pace(state: &mut State, changes: &mut Changes, lease: &Lease, submitted: &Submitted) {
+    let (worker, project, took) = (lease.worker, lease.id.task.project, submitted.took);
+    let tally = state.worker_room_mut(worker).tallies.entry(project).or_default();
+    tally.answers += 1;
+    tally.p75_ms = pace::learn(tally.p75_ms, took.0);
+    changes.tally(worker, project);
+    if submitted.verdict.counts() {
+        rate::time(state, changes, worker, project, took);
+    }
+    let tally = &mut state.project_room_mut(project).tally;
+    tally.p75_ms = pace::learn(tally.p75_ms, took.0);
+    tally.p50_ms = pace::learn_median(tally.p50_ms, took.0, tally.counted + tally.kept);
+    changes.project(project);
 }
 
 fn receipt(lease: &Lease, submitted: &Submitted, reward: Money) -> Receipt {

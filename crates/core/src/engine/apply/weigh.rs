@@ -101,6 +101,5 @@ pub(super) fn overlap(room: &ProjectRoom, order: &TaskOrder) -> Option<Overlap> 
 }
 
 fn accuracy(state: &State, worker: WorkerId) -> f64 {
-    let record = &state.worker_room(worker).record;
-    f64::from(quality::rating_milli(record.judged, record.agreed)) / 100_000.0
+    state.worker_room(worker).record.rating.record.accuracy()
 }

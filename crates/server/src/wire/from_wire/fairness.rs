@@ -85,6 +85,7 @@ fn step(path: &str, message: &v1::Relaxation) -> Result<Relaxation, Failure> {
 mod tests {
     use piecework_core::Millis;
     use piecework_core::project::Newcomers;
+    use piecework_core::quality::Basis;
     use piecework_proto::v1::ErrorReason;
 
     use super::*;
@@ -152,6 +153,18 @@ mod tests {
         assert_eq!(spec.relaxation[1].after, Millis::from_mins(60));
         assert_eq!(spec.relaxation[0].requirements.min_rating, 70);
         assert_eq!(spec.relaxation[1].requirements.newcomers, Newcomers::Refuse);
+    }
+
+    #[test]
+    fn a_rating_is_compared_with_the_mean_unless_the_lower_bound_is_said() {
+        let with = |basis: i32| {
+            merged(|p| p.requirements.get_or_insert_default().rating_basis = basis)
+                .map(|spec| spec.requirements.rating_basis)
+        };
+        assert_eq!([with(0).unwrap(), with(1).unwrap()], [Basis::Mean, Basis::Mean]);
+        assert_eq!(with(2).unwrap(), Basis::LowerBound);
+        let failure = with(3).unwrap_err();
+        assert_eq!(failure.field(), Some("project.requirements.rating_basis"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use piecework_core::project::{Late, LateExtra, LeasePolicy, Newcomers, Requirements};
+use piecework_core::quality::Basis;
 use piecework_core::worker::WorkerKind;
 use piecework_core::{Millis, limits};
 use piecework_proto::v1;
@@ -27,10 +28,20 @@ pub(crate) fn requirements(
     Ok(Requirements {
         skills: skills(&format!("{path}.skills"), &message.skills)?,
         min_rating: field::level(&format!("{path}.min_rating"), message.min_rating)?,
+        rating_basis: basis(&format!("{path}.rating_basis"), message.rating_basis)?,
         kinds: kinds(&format!("{path}.kinds"), &message.kinds)?,
         regions: regions(&format!("{path}.regions"), message.regions)?,
         quota_per_worker: message.quota_per_worker,
         newcomers: Newcomers::default(),
+    })
+}
+
+/// Unspecified: the mean.
+fn basis(path: &str, basis: i32) -> Result<Basis, Failure> {
+    let basis = field::known(path, basis)?;
+    Ok(match basis.unwrap_or(v1::RatingBasis::Mean) {
+        v1::RatingBasis::Mean | v1::RatingBasis::Unspecified => Basis::Mean,
+        v1::RatingBasis::LowerBound => Basis::LowerBound,
     })
 }
 

@@ -9,8 +9,9 @@ use piecework_proto::v1;
 use piecework_proto::v1::worker_event::Change;
 
 use crate::wire::names;
+use crate::wire::to_wire::rating::announced;
 use crate::wire::to_wire::task::state;
-use crate::wire::to_wire::worker::{granted, rating_of};
+use crate::wire::to_wire::worker::granted;
 
 /// A task ended without a result.
 pub(crate) fn task_ended(project: &ClientId, spec: &TaskSpec, ended: TaskState) -> v1::TaskEnded {
@@ -34,7 +35,7 @@ pub(crate) fn worker_event(worker: &ClientId, event: WorkerEvent) -> v1::WorkerE
         }
         WorkerEvent::SkillRevoked { skill } => Change::SkillRevoked(v1::SkillRevoked { skill }),
         WorkerEvent::RatingPublished { rating_milli, judged } => {
-            Change::RatingPublished(rating_of(rating_milli, judged, 0))
+            Change::RatingPublished(announced(rating_milli, judged))
         }
     };
     v1::WorkerEvent { worker: names::of_worker(worker), change: Some(change) }

@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod lease;
 pub(crate) mod project;
+pub(crate) mod rating;
 pub(crate) mod requester;
 pub(crate) mod result;
 pub(crate) mod snapshot;

@@ -11,7 +11,7 @@ use piecework_core::{ClientId, Money};
 use piecework_proto::v1;
 
 use crate::wire::names;
-use crate::wire::to_wire::{duration, kind, money, timestamp};
+use crate::wire::to_wire::{duration, kind, money, rating, timestamp};
 
 /// A project as it is now. `requester`: its owner's name.
 pub(crate) fn project(project: Project, requester: &ClientId) -> v1::Project {
@@ -126,6 +126,7 @@ fn requirements(requirements: Requirements) -> v1::Requirements {
         regions: requirements.regions,
         kinds: requirements.kinds.into_iter().map(|k| kind(k).into()).collect(),
         quota_per_worker: requirements.quota_per_worker,
+        rating_basis: rating::basis(requirements.rating_basis).into(),
     }
 }
 

@@ -1,13 +1,13 @@
-//! Workers as the platform sees them, and their ratings.
+//! Workers as the platform sees them.
+//!
+//! Not here: their ratings (`rating.rs`).
 
-use piecework_core::limits::NEWCOMER_JUDGED;
-use piecework_core::quality::rating_milli;
 use piecework_core::worker::{Skill, SkillSource, Worker, WorkerRecord, WorkerState};
 use piecework_core::{ClientId, WallTime};
 use piecework_proto::v1;
 
 use crate::wire::names;
-use crate::wire::to_wire::{kind, timestamp};
+use crate::wire::to_wire::{kind, rating, timestamp};
 
 /// A worker as it is now. `requester`: name of its own account. `live`: leases.
 pub(crate) fn worker(
@@ -32,29 +32,12 @@ pub(crate) fn worker(
         labels: spec.labels,
         state: state.into(),
         suspend_reason,
-        rating: Some(rating(record)),
+        rating: Some(rating::published(&record.rating.published)),
         live_leases: u32::try_from(live).unwrap_or(u32::MAX),
         create_time: Some(timestamp(worker.created)),
         // Not remembered yet.
         update_time: None,
         etag: worker.version.to_string(),
-    }
-}
-
-/// What the daemon makes of a worker's record, as last published: told after
-/// each answer, it would tell which were right.
-pub(crate) fn rating(record: &WorkerRecord) -> v1::Rating {
-    let WorkerRecord { published, published_agreed, .. } = *record;
-    rating_of(rating_milli(published, published_agreed), published, published_agreed)
-}
-
-/// `milli`: thousandths of a point.
-pub(crate) fn rating_of(milli: u32, judged: u32, agreed: u32) -> v1::Rating {
-    v1::Rating {
-        overall: f64::from(milli) / 1000.0,
-        judged_answers: judged,
-        agreed_answers: agreed,
-        newcomer: judged < NEWCOMER_JUDGED,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Leases and their names.
 
-use piecework_core::lease::{Draft, Lease, LeaseState, ReturnReason, Revocation, Submitted};
+use piecework_core::lease::{
+    Draft, Judged, Lease, LeaseState, ReturnReason, Revocation, Submitted,
+};
+use piecework_core::quality::Weighed;
 use piecework_core::{
     EngineTime, LeaseId, Millis, ProjectId, Revision, TaskId, TaskNumber, WallTime, WorkerId,
 };
@@ -9,7 +12,7 @@ use piecework_proto::storage::v1::lease::State;
 
 use super::schema::{read_print, read_values, write_print, write_values};
 use super::submission::{read_verdict, write_verdict};
-use super::{Misread, halves, have, whole};
+use super::{Misread, halves, have, narrow, whole};
 
 pub(crate) fn write_lease_name(id: LeaseId) -> pb::LeaseName {
     pb::LeaseName { project: id.task.project.0, task: id.task.number.0, number: id.number }
@@ -91,13 +94,15 @@ fn write_submitted(submitted: &Submitted) -> pb::LeaseSubmitted {
     let (answer_low, answer_high) = halves(submitted.answer);
     let (choices, values) = write_values(&submitted.values);
     let reworded = submitted.meaning != submitted.answer;
+    let certain = submitted.judged.as_ref().and_then(certain);
     pb::LeaseSubmitted {
         verdict: write_verdict(submitted.verdict).into(),
         payable_micros: submitted.payable_micros,
         answer_low,
         answer_high,
         choices,
-        judged: submitted.judged,
+        judged: certain,
+        judged_partly: submitted.judged.as_ref().filter(|_| certain.is_none()).map(write_judged),
         at_wall_ms: submitted.at.0,
         took_ms: submitted.took.0,
         order: submitted.order,
@@ -114,11 +119,40 @@ fn read_submitted(message: &pb::LeaseSubmitted) -> Result<Submitted, Misread> {
         answer,
         meaning: message.meaning.map_or(answer, read_print),
         values: read_values(&message.choices, &message.values)?,
-        judged: message.judged,
+        judged: read_judged(message)?,
         at: WallTime(message.at_wall_ms),
         took: Millis(message.took_ms),
         order: message.order,
     })
+}
+
+/// Right or wrong for certain and in no area: as earlier releases wrote it.
+fn certain(judged: &Judged) -> Option<bool> {
+    match judged.says {
+        Weighed { right: 1_000, weight: 1_000 } if judged.areas.is_empty() => Some(true),
+        Weighed { right: 0, weight: 1_000 } if judged.areas.is_empty() => Some(false),
+        Weighed { .. } => None,
+    }
+}
+
+fn write_judged(judged: &Judged) -> pb::Judged {
+    pb::Judged {
+        right_milli: judged.says.right.into(),
+        weight_milli: judged.says.weight.into(),
+        areas: judged.areas.clone(),
+    }
+}
+
+fn read_judged(message: &pb::LeaseSubmitted) -> Result<Option<Judged>, Misread> {
+    if let Some(partly) = &message.judged_partly {
+        let right = i16::try_from(partly.right_milli);
+        let right = right.map_err(|_| Misread::Field { field: "judged.right_milli" })?;
+        let weight = narrow("judged.weight_milli", partly.weight_milli)?;
+        let says = Weighed { right, weight };
+        return Ok(Some(Judged { says, areas: partly.areas.clone() }));
+    }
+    let whole = |right| Weighed { right: if right { 1_000 } else { 0 }, weight: 1_000 };
+    Ok(message.judged.map(|right| Judged { says: whole(right), areas: Vec::new() }))
 }
 
 fn write_reason(reason: ReturnReason) -> pb::ReturnReason {

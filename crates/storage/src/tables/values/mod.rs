@@ -10,6 +10,7 @@ mod event;
 mod lease;
 mod partition;
 mod project;
+mod rating;
 mod requester;
 mod schema;
 mod submission;
@@ -35,6 +36,7 @@ pub(crate) use project::{
     read_project, read_project_name, read_sweep, read_tally, write_project, write_sweep,
     write_tally,
 };
+pub(crate) use rating::{read_skill_rating, write_rating};
 pub(crate) use requester::{read_requester, write_requester};
 pub(crate) use submission::{read_answer_of, read_submission, write_submission};
 pub(crate) use task::{read_record, read_spec, read_spec_row, write_record, write_spec};

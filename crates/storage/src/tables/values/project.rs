@@ -8,6 +8,7 @@ use piecework_core::project::{
     Assignment, DynamicOverlap, Newcomers, Project, ProjectSpec, ProjectState, ProjectTally,
     Requirements, Sweep,
 };
+use piecework_core::quality::Basis;
 use piecework_core::relaxation::Relaxation;
 use piecework_core::{
     EngineTime, Millis, ProjectId, RequesterId, Revision, Sequence, TaskNumber, TenantId, WallTime,
@@ -139,6 +140,7 @@ fn write_requirements(requirements: &Requirements) -> pb::Requirements {
         quota_per_worker: requirements.quota_per_worker,
         newcomers: newcomers.into(),
         newcomer_leases,
+        rating_lower_bound: requirements.rating_basis == Basis::LowerBound,
     }
 }
 
@@ -155,9 +157,14 @@ fn read_requirements(message: pb::Requirements) -> Result<Requirements, Misread>
     for pair in message.skills {
         skills.insert(pair.skill, narrow("requirements.skills", pair.level)?);
     }
+    let rating_basis = match message.rating_lower_bound {
+        true => Basis::LowerBound,
+        false => Basis::Mean,
+    };
     Ok(Requirements {
         skills,
         min_rating: narrow("requirements.min_rating", message.min_rating)?,
+        rating_basis,
         kinds,
         regions: message.regions,
         quota_per_worker: message.quota_per_worker,
@@ -186,6 +193,7 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         requester_time: tally.requester_time,
         waiting_since_engine_ms: tally.waiting_since.0,
         p75_ms: tally.p75_ms,
+        p50_ms: tally.p50_ms,
     }
 }
 
@@ -211,6 +219,7 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         requester_time: message.requester_time,
         waiting_since: EngineTime(message.waiting_since_engine_ms),
         p75_ms: message.p75_ms,
+        p50_ms: message.p50_ms,
     }
 }
 

@@ -10,6 +10,7 @@ use piecework_core::{EngineTime, ProjectId, RequesterId, TenantId, WallTime, Wor
 use piecework_proto::storage::v1 as pb;
 
 use super::lease::{read_lease_name, write_lease_name};
+use super::rating::{counts_alone, of_counts, read_rating, write_rating};
 use super::requester::{read_pairs, write_pairs};
 use super::{Misread, client_id, halves, have, narrow, whole};
 
@@ -114,31 +115,38 @@ fn read_skill(message: &pb::Skill) -> Result<Skill, Misread> {
 }
 
 pub(crate) fn write_worker_record(record: &WorkerRecord) -> pb::WorkerRecord {
+    let (counts, rating) = match counts_alone(record) {
+        Some(counts) => (counts, None),
+        None => (Default::default(), Some(write_rating(&record.rating))),
+    };
     pb::WorkerRecord {
-        judged: record.judged,
-        agreed: record.agreed,
-        published: record.published,
-        published_agreed: record.published_agreed,
+        judged: counts.0,
+        agreed: counts.1,
+        published: counts.2,
+        published_agreed: counts.3,
         expiries_in_a_row: record.expiries_in_a_row,
         declines_in_a_row: record.declines_in_a_row,
         cool_until_engine_ms: record.cool_until.0,
         idle_since_engine_ms: record.idle_since.0,
         last_request: record.last_request,
         answers: record.answers,
+        rating,
     }
 }
 
 pub(crate) fn read_worker_record(worker: WorkerId, message: pb::WorkerRecord) -> WorkerRecord {
+    let idle_since = EngineTime(message.idle_since_engine_ms);
+    let counts = (message.judged, message.agreed);
+    let published = (message.published, message.published_agreed);
+    let rating =
+        message.rating.map_or_else(|| of_counts(counts, published, idle_since), read_rating);
     WorkerRecord {
         worker,
-        judged: message.judged,
-        agreed: message.agreed,
-        published: message.published,
-        published_agreed: message.published_agreed,
+        rating,
         expiries_in_a_row: message.expiries_in_a_row,
         declines_in_a_row: message.declines_in_a_row,
         cool_until: EngineTime(message.cool_until_engine_ms),
-        idle_since: EngineTime(message.idle_since_engine_ms),
+        idle_since,
         last_request: message.last_request,
         answers: message.answers,
     }
