@@ -132,7 +132,8 @@ async fn a_schema_grows_by_optional_fields_at_its_end_and_nothing_else() {
     let name = platform.project_with("p", with_all).await;
     let before = platform.picture().await;
 
-    let update = async |change: &dyn Fn(&mut Vec<AnswerField>)| {
+    type Change<'a> = &'a dyn Fn(&mut Vec<AnswerField>);
+    let update = async |change: Change<'_>| {
         let mut schema = all_kinds();
         change(&mut schema.fields);
         let project = Project { name: name.clone(), schema: Some(schema), ..Project::default() };
@@ -141,7 +142,7 @@ async fn a_schema_grows_by_optional_fields_at_its_end_and_nothing_else() {
         platform.client.projects().update_project(request).await.map(drop)
     };
     let optional = || AnswerField { required: false, ..field("new", Boolean, &[]) };
-    let wrong: [&dyn Fn(&mut Vec<AnswerField>); 11] = [
+    let wrong: [Change<'_>; 11] = [
         &|fields| drop(fields.pop()),
         &|fields| fields.swap(0, 1),
         &|fields| fields.insert(0, optional()),
