@@ -7,7 +7,7 @@ use piecework_sim::bare;
 
 const SEEDS_MAX: u64 = 500;
 
-const MISTAKES: [Mistake; 27] = [
+const MISTAKES: [Mistake; 31] = [
     Mistake::ExpireFinished,
     Mistake::AcceptEnded,
     Mistake::ExpireEarly,
@@ -35,6 +35,10 @@ const MISTAKES: [Mistake; 27] = [
     Mistake::BoxIgnored,
     Mistake::ClaimIgnored,
     Mistake::DraftLeaks,
+    Mistake::TextAsWritten,
+    Mistake::BoundsIgnored,
+    Mistake::SpellingCounts,
+    Mistake::CollectedJudged,
 ];
 
 #[test]
