@@ -4,4 +4,5 @@ mod dispatch;
 mod fairness;
 mod lists;
 mod projects;
+mod schemas;
 mod tasks;

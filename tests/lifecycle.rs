@@ -4,6 +4,7 @@ mod choice;
 mod end_to_end;
 mod expiry;
 mod explained;
+mod kinds;
 mod rating;
 mod reading;
 mod retries;

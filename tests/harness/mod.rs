@@ -4,6 +4,7 @@
 mod command;
 mod daemon;
 mod http;
+mod kinds;
 mod platform;
 mod reads;
 mod refusal;
@@ -15,6 +16,7 @@ pub(crate) mod work;
 pub(crate) use command::{Ran, piecework, piecework_at, start_piecework};
 pub(crate) use daemon::{Daemon, terminate};
 pub(crate) use http::{Page, get};
+pub(crate) use kinds::{all_kinds, field};
 pub(crate) use platform::{Platform, answer, labelled, wire};
 pub(crate) use reads::next_result;
 pub(crate) use refusal::{Outcome, refused};

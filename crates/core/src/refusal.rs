@@ -87,11 +87,11 @@ pub enum Refusal {
     #[error("{lease} may be held for {max} in all, which has come")]
     HoldExceeded { lease: LeaseId, max: Millis },
     #[error("answer under {lease} {misfit} (revision {revision} of project {project})")]
-    AnswerInvalid { lease: LeaseId, project: ClientId, revision: Revision, misfit: Misfit },
+    AnswerInvalid { lease: LeaseId, project: ClientId, revision: Revision, misfit: Box<Misfit> },
     #[error(
         "the result given for task ~{task} {misfit} (revision {revision} of project {project})"
     )]
-    ResultInvalid { project: ClientId, task: TaskNumber, revision: Revision, misfit: Misfit },
+    ResultInvalid { project: ClientId, task: TaskNumber, revision: Revision, misfit: Box<Misfit> },
 
     #[error("worker {worker} is suspended: {reason}")]
     WorkerSuspended { worker: ClientId, reason: String },

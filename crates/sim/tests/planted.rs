@@ -7,7 +7,7 @@ use piecework_sim::bare;
 
 const SEEDS_MAX: u64 = 500;
 
-const MISTAKES: [Mistake; 29] = [
+const MISTAKES: [Mistake; 33] = [
     Mistake::ExpireFinished,
     Mistake::AcceptEnded,
     Mistake::ExpireEarly,
@@ -37,6 +37,10 @@ const MISTAKES: [Mistake; 29] = [
     Mistake::DraftLeaks,
     Mistake::OwnVoteCounts,
     Mistake::JudgedTwice,
+    Mistake::TextAsWritten,
+    Mistake::BoundsIgnored,
+    Mistake::SpellingCounts,
+    Mistake::CollectedJudged,
 ];
 
 #[test]

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use piecework_client::proto::v1::{CreateProjectRequest, Project};
+use piecework_client::proto::v1::CreateProjectRequest;
+use prost::Message;
 
 use super::fairness::Fairness;
+use super::fields::Fields;
 use super::rules::Rules;
 use crate::failure::input;
 use crate::names;
@@ -21,8 +23,10 @@ pub(crate) struct Create {
     #[arg(long, required_unless_present = "file")]
     requester: Option<String>,
     /// A file with the whole project as JSON, in place of the flags below
-    #[arg(long, value_name = "PROJECT.json", conflicts_with_all = ["Rules", "Fairness"])]
+    #[arg(long, value_name = "PROJECT.json", conflicts_with_all = ["Fields", "Rules", "Fairness"])]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    fields: Fields,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
@@ -34,9 +38,9 @@ impl Create {
     pub(super) fn into_request(self) -> Result<CreateProjectRequest> {
         let id = names::id(&names::project(&self.project)?).to_owned();
         let mut project = match &self.file {
-            Some(file) => read(file)?,
+            Some(file) => from_file("Project", file)?,
             None => {
-                let mut project = self.rules.into_project(&id)?;
+                let mut project = self.rules.into_project(&id, self.fields.schema()?)?;
                 self.fairness.put(&mut project);
                 project
             }
@@ -52,10 +56,11 @@ impl Create {
     }
 }
 
-fn read(file: &Path) -> Result<Project> {
+/// A message from a file with its JSON. `name`: its name in package `piecework.v1`.
+pub(super) fn from_file<M: Message + Default>(name: &str, file: &Path) -> Result<M> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|e| input(format!("{shown}: {e}")))?;
-    proto_json::from_str("Project", &text).map_err(|error| {
+    proto_json::from_str(name, &text).map_err(|error| {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
         input(format!("{shown}:{}:{}: {message}", error.line(), error.column()))
@@ -65,7 +70,9 @@ fn read(file: &Path) -> Result<Project> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use piecework_client::proto::v1::{AnswerFieldKind, Assignment, LatePolicy, NewcomerMode};
+    use piecework_client::proto::v1::{
+        Aggregation, AnswerFieldKind, Assignment, LatePolicy, NewcomerMode,
+    };
 
     use super::*;
 
@@ -99,6 +106,7 @@ mod tests {
         assert_eq!(fields[0].choices, ["cat", "dog"]);
         assert!(fields[0].required && !fields[1].required);
         assert_eq!(fields[1].kind(), AnswerFieldKind::Free);
+        assert_eq!(project.aggregation(), Aggregation::Unspecified);
         let policy = project.lease_policy.as_ref().unwrap();
         assert_eq!(policy.duration.unwrap().seconds, 600);
         assert_eq!(policy.late(), LatePolicy::Refuse);
@@ -114,6 +122,44 @@ mod tests {
         assert_eq!((first.min_rating, first.skills[0].min_level), (60, 20));
         assert_eq!((first.quota_per_worker, second.quota_per_worker), (9, 9));
         assert_eq!((second.min_rating, second.skills.len()), (0, 0));
+    }
+
+    #[test]
+    fn every_kind_of_field_has_its_flag() {
+        use AnswerFieldKind::{Boolean, Choice, Free, MultiChoice, Number, Text};
+        let project = request(
+            "cats --requester acme --choices label=cat,dog --some seen=tail,ears --boolean sure \
+             --number age=0..30~0.5 --text name --free notes --aggregation collect",
+        );
+        let project = project.unwrap().project.unwrap();
+        let fields = project.schema.as_ref().unwrap().fields.iter();
+        let fields: Vec<_> = fields.map(|f| (f.name.as_str(), f.kind(), f.required)).collect();
+        let expected = [
+            ("label", Choice, true),
+            ("seen", MultiChoice, true),
+            ("sure", Boolean, true),
+            ("age", Number, true),
+            ("name", Text, true),
+            ("notes", Free, false),
+        ];
+        assert_eq!(fields, expected);
+        assert_eq!(project.aggregation(), Aggregation::Collect);
+    }
+
+    #[test]
+    fn a_schema_may_come_from_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let schema = r#"{"fields":[{"name":"age","kind":"ANSWER_FIELD_KIND_NUMBER","least":0}]}"#;
+        std::fs::write(path, schema).unwrap();
+        let line = format!("cats --requester acme --schema {path}");
+        let project = request(&line).unwrap().project.unwrap();
+        let field = &project.schema.unwrap().fields[0];
+        assert_eq!((field.kind(), field.least), (AnswerFieldKind::Number, Some(0.0)));
+        assert!(request(&format!("{line} --free notes")).is_err());
+        std::fs::write(path, r#"{"field":[]}"#).unwrap();
+        let error = request(&line).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{path}:1:")), "{error}");
     }
 
     #[test]
@@ -133,6 +179,7 @@ mod tests {
         assert_eq!((project.requester.as_str(), project.overlap), ("requesters/a", 5));
         assert!(request(&format!("cats --file {path} --overlap 3")).is_err());
         assert!(request(&format!("cats --file {path} --tier 3")).is_err());
+        assert!(request(&format!("cats --file {path} --text name")).is_err());
         std::fs::write(path, "{\n \"overlapp\": 5}").unwrap();
         let error = request(&format!("cats --file {path}")).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{path}:2:")) && error.contains("overlapp"), "{error}");

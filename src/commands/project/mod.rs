@@ -2,6 +2,7 @@
 
 mod create;
 mod fairness;
+mod fields;
 mod rules;
 mod update;
 

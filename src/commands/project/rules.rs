@@ -5,12 +5,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use piecework_client::proto::v1::{
-    Aggregation, AnswerField, AnswerFieldKind, AnswerSchema, Assignment, LateExtra, LatePolicy,
-    LeasePolicy, Money, NewcomerMode, Newcomers, Project, RatingBasis, Requirements,
-    SkillRequirement,
+    Aggregation, AnswerSchema, Assignment, LateExtra, LatePolicy, LeasePolicy, Money, NewcomerMode,
+    Newcomers, Project, RatingBasis, Requirements, SkillRequirement,
 };
 use piecework_client::to_proto;
 
@@ -27,18 +25,12 @@ pub(super) struct Rules {
     /// What workers are told, by language, such as `en=Is there a cat?`; several times
     #[arg(long, value_name = "LANGUAGE=TEXT", value_parser = pair)]
     instructions: Vec<(String, String)>,
-    /// A field of the answer and its values, such as `label=cat,dog`; several times
-    #[arg(long, value_name = "FIELD=A,B,…", value_parser = pair)]
-    choices: Vec<(String, String)>,
-    /// A field of the answer that may hold anything, or be left out; several times
-    #[arg(long, value_name = "FIELD")]
-    free: Vec<String>,
     /// Counted answers wanted for each task, 1 to 1,000; by default 1
     #[arg(long, value_name = "N")]
     overlap: Option<u32>,
-    /// How answers become a result; by default the majority where there are choices, else the first
-    #[arg(long, value_parser = PossibleValuesParser::new(["first", "majority"]))]
-    aggregation: Option<String>,
+    /// How answers become a result; by default the majority where answers can be compared, else the first
+    #[arg(long, value_enum)]
+    aggregation: Option<Method>,
     /// How long a worker may hold a task; by default 10m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     lease: Option<Duration>,
@@ -95,6 +87,17 @@ pub(super) struct Rules {
     labels: Vec<(String, String)>,
 }
 
+/// How answers become a result.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Method {
+    /// The first answer, as it is
+    First,
+    /// Field by field what most say
+    Majority,
+    /// All of them, without one of their own: surveys
+    Collect,
+}
+
 /// Whether a late answer may count.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Late {
@@ -138,18 +141,19 @@ enum Picks {
 
 impl Rules {
     /// The project, without its requester. `id`: the title where none was given.
-    pub(super) fn into_project(self, id: &str) -> Result<Project> {
+    pub(super) fn into_project(self, id: &str, schema: Option<AnswerSchema>) -> Result<Project> {
         let assignment = self.assignment.map_or(Assignment::Unspecified, |picks| match picks {
             Picks::ServerPicks => Assignment::ServerPicks,
             Picks::WorkerPicks => Assignment::WorkerPicks,
         });
-        let aggregation = match self.aggregation.as_deref() {
-            Some("first") => Aggregation::First,
-            Some(_) => Aggregation::Majority,
-            None => Aggregation::Unspecified,
-        };
+        let aggregation =
+            self.aggregation.map_or(Aggregation::Unspecified, |method| match method {
+                Method::First => Aggregation::First,
+                Method::Majority => Aggregation::Majority,
+                Method::Collect => Aggregation::Collect,
+            });
         Ok(Project {
-            schema: self.schema()?,
+            schema,
             requirements: self.requirements(),
             newcomers: self.newcomers()?,
             lease_policy: self.lease_policy(),
@@ -163,36 +167,6 @@ impl Rules {
             labels: self.labels.into_iter().collect(),
             ..Project::default()
         })
-    }
-
-    fn schema(&self) -> Result<Option<AnswerSchema>> {
-        let mut fields = Vec::new();
-        for (name, choices) in &self.choices {
-            let choices: Vec<String> =
-                choices.split(',').map(|choice| choice.trim().to_owned()).collect();
-            if choices.iter().any(String::is_empty) {
-                return Err(input(format!("--choices {name}: a value is empty")));
-            }
-            let kind = AnswerFieldKind::Choice.into();
-            fields.push(AnswerField {
-                name: name.clone(),
-                kind,
-                choices,
-                required: true,
-                ..AnswerField::default()
-            });
-        }
-        for name in &self.free {
-            let kind = AnswerFieldKind::Free.into();
-            let choices = Vec::new();
-            fields.push(AnswerField {
-                name: name.clone(),
-                kind,
-                choices,
-                ..AnswerField::default()
-            });
-        }
-        Ok((!fields.is_empty()).then_some(AnswerSchema { fields }))
     }
 
     fn requirements(&self) -> Option<Requirements> {

@@ -26,13 +26,45 @@ pub(super) fn object(fields: impl IntoIterator<Item = (String, Value)>) -> Bytes
     Value::Object(fields.into_iter().collect::<Map<_, _>>()).to_string().into()
 }
 
+/// Whether a person answers with text, so that a single letter may be part of it.
+pub(super) fn is_text(field: &AnswerField) -> bool {
+    use AnswerFieldKind as Kind;
+    matches!(field.kind(), Kind::Text | Kind::Free | Kind::Unspecified)
+}
+
+/// What a person typed, as the field's value; else what to type.
+pub(super) fn typed(field: &AnswerField, typed: &str) -> Result<Value, &'static str> {
+    match field.kind() {
+        AnswerFieldKind::Choice => {
+            chosen(field, typed).map(Value::from).ok_or("a number of the list")
+        }
+        AnswerFieldKind::MultiChoice => {
+            let numbers = typed.split([',', ' ']).filter(|n| !n.is_empty() && *n != "-");
+            let options: Option<Vec<Value>> =
+                numbers.map(|number| chosen(field, number).map(Value::from)).collect();
+            options.map(Value::Array).ok_or("numbers of the list, such as 1,3, or - for none")
+        }
+        AnswerFieldKind::Boolean => match typed {
+            "y" | "yes" | "true" => Ok(Value::from(true)),
+            "n" | "no" | "false" => Ok(Value::from(false)),
+            _ => Err("y or n"),
+        },
+        AnswerFieldKind::Number => match serde_json::from_str(typed) {
+            Ok(number @ Value::Number(_)) => Ok(number),
+            _ => Err("a number, such as 12.5"),
+        },
+        AnswerFieldKind::Text => Ok(Value::from(typed)),
+        AnswerFieldKind::Free | AnswerFieldKind::Unspecified => Ok(free(typed)),
+    }
+}
+
 /// What a person typed for a field that may hold anything: JSON if it is, else text.
-pub(super) fn free(typed: &str) -> Value {
+fn free(typed: &str) -> Value {
     serde_json::from_str(typed).unwrap_or_else(|_| Value::from(typed))
 }
 
 /// The choice that a typed number stands for, counted from 1.
-pub(super) fn chosen<'a>(field: &'a AnswerField, typed: &str) -> Option<&'a str> {
+fn chosen<'a>(field: &'a AnswerField, typed: &str) -> Option<&'a str> {
     let number: usize = typed.parse().ok()?;
     field.choices.get(number.checked_sub(1)?).map(String::as_str)
 }
@@ -86,6 +118,24 @@ mod tests {
         assert_eq!(chosen(&digits, "2"), Some("1"));
         assert!(chosen(&digits, "0").is_none() && chosen(&digits, "3").is_none());
         assert!(chosen(&digits, "x").is_none());
+    }
+
+    #[test]
+    fn each_kind_is_typed_in_its_own_way() {
+        let of = |kind: AnswerFieldKind, text: &str| {
+            let field = AnswerField { kind: kind.into(), ..field("label", &["cat", "dog"]) };
+            typed(&field, text).ok()
+        };
+        use AnswerFieldKind::{Boolean, Choice, MultiChoice, Number, Text};
+        assert_eq!(of(Choice, "2"), Some(Value::from("dog")));
+        assert_eq!(of(MultiChoice, "2, 1"), Some(serde_json::json!(["dog", "cat"])));
+        assert_eq!(of(MultiChoice, "-"), Some(serde_json::json!([])));
+        assert_eq!(of(MultiChoice, "3"), None);
+        assert_eq!(of(Boolean, "n"), Some(Value::from(false)));
+        assert_eq!(of(Boolean, "perhaps"), None);
+        assert_eq!(of(Number, "-2.5"), Some(Value::from(-2.5)));
+        assert_eq!(of(Number, "\"2\""), None);
+        assert_eq!(of(Text, "7"), Some(Value::from("7")));
     }
 
     #[test]

@@ -9,9 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bytes::Bytes;
 use piecework_client::proto::v1::extend_lease_result::Outcome;
-use piecework_client::proto::v1::{
-    AnswerField, AnswerFieldKind, ExtendLeasesRequest, Lease, ReturnReason,
-};
+use piecework_client::proto::v1::{AnswerField, ExtendLeasesRequest, Lease, ReturnReason};
 use piecework_client::{Refused, Retry, from_proto};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
@@ -106,7 +104,6 @@ impl Person {
         until: &mut Instant,
         interrupt: &mut Interrupt,
     ) -> Result<Reply> {
-        let is_choice = field.kind() == AnswerFieldKind::Choice;
         let quit = || Ok(Reply::Done(Done::Quit(quit_reason(held))));
         let mut is_over = false;
         loop {
@@ -121,21 +118,19 @@ impl Person {
                 }
             };
             let Some(line) = line else { return quit() };
-            match Typed::of(&line, !is_choice) {
+            match Typed::of(&line, answer::is_text(field)) {
                 Typed::Quit => return quit(),
                 Typed::Skip => return Ok(Reply::Done(Done::Return(ReturnReason::Declined))),
                 Typed::Broken => return Ok(Reply::Done(Done::Return(ReturnReason::BrokenTask))),
                 Typed::More => *until = extend(desk, held, *until).await?,
                 Typed::Text("") if field.required => {}
                 Typed::Text("") => return Ok(Reply::Value(None)),
-                Typed::Text(text) if !is_choice => {
-                    let whole = held.lease.schema.is_none();
-                    let value = if whole { Value::from(text) } else { answer::free(text) };
-                    return Ok(Reply::Value(Some(value)));
+                Typed::Text(text) if held.lease.schema.is_none() => {
+                    return Ok(Reply::Value(Some(Value::from(text))));
                 }
-                Typed::Text(text) => match answer::chosen(field, text) {
-                    Some(choice) => return Ok(Reply::Value(Some(Value::from(choice)))),
-                    None => eprintln!("type a number of the list, or {HELP}"),
+                Typed::Text(text) => match answer::typed(field, text) {
+                    Ok(value) => return Ok(Reply::Value(Some(value))),
+                    Err(wanted) => eprintln!("type {wanted}, or {HELP}"),
                 },
             }
         }
@@ -178,8 +173,7 @@ fn prompt(field: &AnswerField, until: Instant) {
     }
     let left = until.saturating_duration_since(Instant::now());
     let left = if left.is_zero() { "over".to_owned() } else { format!("{} left", spoken(left)) };
-    let is_choice = field.kind() == AnswerFieldKind::Choice;
-    let colon = if is_choice { "" } else { ", each after a colon" };
+    let colon = if answer::is_text(field) { ", each after a colon" } else { "" };
     let optional = if field.required { "" } else { ", may be empty" };
     eprint!("{}{optional} ({left}; {HELP}{colon}) > ", field.name);
 }

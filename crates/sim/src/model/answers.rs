@@ -64,7 +64,7 @@ impl Model {
             lease: lease.id,
             project: project.clone(),
             revision: lease.revision,
-            misfit,
+            misfit: Box::new(misfit),
         })?;
         let is_open = self.tasks[&lease.id.task].record.state.is_open();
         let verdict = if lease.is_live() {

@@ -248,7 +248,7 @@ impl Model {
             project: name,
             task: id.number,
             revision,
-            misfit,
+            misfit: Box::new(misfit),
         })?;
         let record = &self.tasks[&id].record;
         let said = record.said.map(|said| said.answer);

@@ -70,15 +70,16 @@ fn members(random: &mut Random) -> Members {
     let label = if random.percent(70) { LABELS[0] } else { *random.pick(&LABELS) };
     let tags: Vec<&str> = TAGS.into_iter().filter(|_| random.one_in(2)).collect();
     let age = if random.one_in(9) { 90 } else { 40 + random.below(4) };
+    let (place, tone) = (*random.pick(&PLACES), *random.pick(&TONES));
     let mut members = Members::from([
         ("label".to_owned(), Member::text(label)),
         ("tags".to_owned(), list(&tags)),
         ("sure".to_owned(), Member::Boolean(random.percent(70))),
         ("age".to_owned(), number_of(age)),
-        ("place".to_owned(), Member::text(*random.pick(&PLACES))),
+        ("place".to_owned(), Member::text(place)),
     ]);
     if random.one_in(2) {
-        members.insert("tone".to_owned(), Member::text(*random.pick(&TONES)));
+        members.insert("tone".to_owned(), Member::text(tone));
     }
     members
 }

@@ -6,6 +6,7 @@ use crate::command::ResolveTask;
 use crate::engine::apply::finish;
 use crate::engine::{Changes, State, Stop, text};
 use crate::outcome::ChangedTask;
+use crate::schema::Misfit;
 use crate::task::TaskState;
 use crate::{Outcome, Refusal, TaskId, TenantId};
 
@@ -43,11 +44,11 @@ fn decide(state: &State, tenant: TenantId, cmd: &ResolveTask) -> Result<TaskId, 
         TaskState::Open | TaskState::Done { .. } => {}
     }
     let spec = &room.project.spec;
-    let misfit = |misfit| Refusal::ResultInvalid {
+    let misfit = |misfit: Misfit| Refusal::ResultInvalid {
         project: room.project.name.clone(),
         task: id.number,
         revision: room.project.revision,
-        misfit,
+        misfit: Box::new(misfit),
     };
     spec.terms.schema.read(&cmd.answer).map_err(misfit)?;
     Ok(id)

@@ -89,7 +89,7 @@ fn decide(
         lease: lease.id,
         project: room.project.name.clone(),
         revision: lease.revision,
-        misfit,
+        misfit: Box::new(misfit),
     };
     let values = room.terms(lease.revision).schema.read(&item.answer).map_err(misfit)?;
     let revoking = crate::project::ProjectState::Cancelled { revoke_leases: true };

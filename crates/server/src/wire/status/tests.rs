@@ -33,7 +33,7 @@ fn every_refusal() -> Vec<Refusal> {
     let [requester, project, worker] = ["acme", "cats", "ann"].map(id);
     let (name, request_id, task) = (id("x"), id("r1"), "t1".to_owned());
     let (lease, remaining) = (LeaseId::default(), Millis(1_500));
-    let misfit = Misfit::Missing { field: "breed".to_owned() };
+    let misfit = Box::new(Misfit::Missing { field: "breed".to_owned() });
     each![
         RequesterNotFound { requester },
         ProjectNotFound { project },

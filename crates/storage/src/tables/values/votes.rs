@@ -123,6 +123,6 @@ fn read_texts(message: &pb::TextVotes) -> Result<Fell, Misread> {
     if texts.len() != votes.len() {
         return Err(Misread::Field { field: "result.votes.texts" });
     }
-    let texts = texts.iter().map(|lease| read_lease_name(lease.clone())).zip(votes.iter().copied());
+    let texts = texts.iter().map(|lease| read_lease_name(*lease)).zip(votes.iter().copied());
     Ok(Fell::Texts { answers: *answers, distinct: *distinct, texts: texts.collect() })
 }
