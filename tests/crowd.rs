@@ -78,3 +78,58 @@ async fn weather_replays_to_the_majority() {
 async fn music_genre_replays_to_the_majority() {
     replays("music_genre", 700, 2_945).await;
 }
+
+/// What a replay says with these flags; `None`: the recording is not there.
+async fn replayed(set: &str, flags: &[&str]) -> Option<Value> {
+    let directory = recording(set)?;
+    let mut args = vec!["replay".as_ref(), directory.as_os_str(), "-o".as_ref(), "json".as_ref()];
+    args.extend(flags.iter().map(std::ffi::OsStr::new));
+    Some(piecework(&args).await.ended(0).json())
+}
+
+fn percent(summary: &Value) -> f64 {
+    100.0 * summary["accuracy"].as_f64().expect("the truth is known")
+}
+
+/// All labels used: crowd-kit 1.4.2's Dawid–Skene, and the majority with the ties of
+/// `labels.csv`, in percent.
+const KNOWN: [(&str, f64, f64); 4] = [
+    ("rte", 92.75, 90.25),
+    ("bluebird", 88.89, 75.93),
+    ("weather_amt", 84.0, 85.67),
+    ("music_genre", 76.86, 78.29),
+];
+
+#[tokio::test]
+async fn dawid_skene_says_what_others_say() {
+    for (set, known, _) in KNOWN {
+        let Some(summary) = replayed(set, &["--aggregate", "dawid_skene"]).await else { return };
+        let off = (percent(&summary) - known).abs();
+        assert!(off <= 0.5, "{set}: {off} points from {known}");
+    }
+}
+
+#[tokio::test]
+async fn the_default_method_is_the_best_on_average_and_nowhere_worse_than_the_majority() {
+    let mut sum = 0.0;
+    for (set, _, majority) in KNOWN {
+        let Some(summary) = replayed(set, &["--aggregate", "default"]).await else { return };
+        assert!(percent(&summary) >= majority - 1.0, "{set}: {summary}");
+        sum += percent(&summary);
+    }
+    assert!(sum / 4.0 >= 86.5, "{}", sum / 4.0);
+}
+
+/// The figures of a quiet machine are in `crates/core/README.md`; here others run beside.
+#[tokio::test]
+async fn a_task_that_is_sure_takes_no_more_labels() {
+    let flags = ["--aggregate", "default", "--overlap", "dynamic", "--order", "random"];
+    for (set, accuracy, share) in [("rte", 88.0, 0.6), ("bluebird", 70.0, 0.35)] {
+        let Some(summary) = replayed(set, &flags).await else { return };
+        let count = |name: &str| summary[name].as_u64().expect("a count");
+        assert!(percent(&summary) >= accuracy, "{set}: {summary}");
+        let (used, saved) = (count("answers_used"), count("answers_saved"));
+        assert_eq!(used + saved, count("labels"));
+        assert!(used as f64 <= share * count("labels") as f64, "{set}: {summary}");
+    }
+}

@@ -5,6 +5,7 @@ mod end_to_end;
 mod expiry;
 mod explained;
 mod kinds;
+mod quality;
 mod rating;
 mod reading;
 mod retries;

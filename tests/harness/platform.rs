@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use piecework_client::proto::v1::{
-    Answer, AnswerField, AnswerFieldKind, AnswerSchema, CreateProjectRequest,
+    Aggregation, Answer, AnswerField, AnswerFieldKind, AnswerSchema, CreateProjectRequest,
     CreateRequesterRequest, CreateTasksRequest, CreateWorkerRequest, Lease, LeasePolicy,
     LeaseRequest, LeaseResponse, NewTask, Project, Receipt, Requester, SubmitAnswersRequest,
     Worker, WorkerKind,
@@ -43,7 +43,8 @@ pub(crate) fn wire(duration: Duration) -> Option<prost_types::Duration> {
 }
 
 impl Platform {
-    /// `projects/{id}` of `requesters/acme`, with one field `label` of `a`, `b` or `c`.
+    /// `projects/{id}` of `requesters/acme`, with one field `label` of `a`, `b` or `c`, by
+    /// majority.
     pub(crate) async fn project(&self, id: &str) -> String {
         self.project_with(id, |project| project).await
     }
@@ -73,6 +74,7 @@ impl Platform {
             title: "Which one?".to_owned(),
             instructions: [("en".to_owned(), "Choose.".to_owned())].into(),
             schema: Some(AnswerSchema { fields: vec![field] }),
+            aggregation: Aggregation::Majority.into(),
             ..Project::default()
         });
         let request = CreateProjectRequest {

@@ -15,6 +15,8 @@ pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
 pub const DRAFT_BYTES_MAX: usize = 256 * 1024;
 /// Items in one bulk call.
 pub const ITEMS_PER_CALL_MAX: usize = 1_000;
+/// Tasks that one command of the refiner may change.
+pub const REFINED_PER_COMMAND_MAX: usize = 256;
 /// Bytes in one message, either way.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Places a task may have.

@@ -17,6 +17,7 @@ mod ending;
 mod http;
 mod metrics;
 mod open_calls;
+mod refiner;
 mod rpc;
 mod services;
 mod wire;

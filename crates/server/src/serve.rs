@@ -20,8 +20,11 @@ use crate::drain::Drain;
 use crate::ending::{End, Serving};
 use crate::http::{self, Phase};
 use crate::metrics;
+use crate::refiner::{Refinements, Refiner};
 use crate::rpc::CountCalls;
-use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
+use crate::services::{
+    Life, Registry, Services, Sources, StatusFacts, StatusSource, Streams, tenant,
+};
 use crate::writer::{self, CommitError, RecoverError, Running};
 
 /// How often histograms are folded.
@@ -131,9 +134,10 @@ pub async fn serve(
     let (phase, phases) = watch::channel(Phase::Starting);
     let http = spawn_http(scrape, phases)?;
 
-    let (running, registry) = start(&config).await?;
+    let (running, registry, refiner) = start(&config).await?;
     let end = End::new(Drain::new(config.shutdown_within()), phase);
-    let own = Own { running: &running, registry, end: &end, begun };
+    let refinements = refiner.refinements();
+    let own = Own { running: &running, registry, refinements, end: &end, begun };
     let server = spawn_grpc(&config, own, grpc).await;
     end.phase.send_replace(Phase::Serving);
     info!(listen = %at.listen, metrics = %at.metrics, started_in_ms = begun.elapsed().as_millis(), "serving");
@@ -142,10 +146,12 @@ pub async fn serve(
 
     let ending = end.comes(running, stop, server).await;
     http.abort();
+    // The writer has gone: it ends after the slice it is at.
+    let _ = tokio::task::spawn_blocking(move || drop(refiner)).await;
     ending
 }
 
-async fn start(config: &Config) -> Result<(Running, Arc<Registry>), ServeError> {
+async fn start(config: &Config) -> Result<(Running, Arc<Registry>, Refiner), ServeError> {
     let config = config.clone();
     let started = tokio::task::spawn_blocking(move || writer::start(&config)).await;
     let (running, replies) =
@@ -153,8 +159,12 @@ async fn start(config: &Config) -> Result<(Running, Arc<Registry>), ServeError> 
     let registry = Arc::new(Registry::new(running.inbox(), &running.store()));
     let (hear, take_back) = (Arc::clone(&registry), Arc::clone(&registry));
     let unheard = move |answer| take_back.unheard(answer);
-    tokio::spawn(writer::fire(replies, move |ended| hear.ended(ended), unheard));
-    Ok((running, registry))
+    let refiner = Refiner::start(running.store(), running.inbox(), tenant::current());
+    let refiner = refiner.map_err(|error| ServeError::Recover(RecoverError::Thread(error)))?;
+    let news = refiner.news();
+    let told = move |projects| news.tell(projects);
+    tokio::spawn(writer::fire(replies, move |ended| hear.ended(ended), unheard, told));
+    Ok((running, registry, refiner))
 }
 
 async fn bind(
@@ -201,20 +211,24 @@ fn spawn_http(
 struct Own<'a> {
     running: &'a Running,
     registry: Arc<Registry>,
+    refinements: Refinements,
     end: &'a End,
     begun: Instant,
 }
 
 async fn spawn_grpc(config: &Config, own: Own<'_>, listener: TcpListener) -> Serving {
-    let Own { running, registry, end, begun } = own;
+    let Own { running, registry, refinements, end, begun } = own;
     let stopped = end.stopping.subscribe();
     let services = Services::new(
         running.inbox(),
         &running.store(),
         running.published(),
         stopped.clone(),
-        status(running, begun, stopped),
-        running.snapshots(),
+        Sources {
+            status: status(running, begun, stopped),
+            snapshots: running.snapshots(),
+            refinements,
+        },
         Streams { registry, terms: config.work_terms(), drain: end.drain.clone() },
     );
     let is_loopback = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use piecework_client::proto::v1::{
-    Aggregation, AnswerSchema, Assignment, LateExtra, LatePolicy, LeasePolicy, Money, NewcomerMode,
-    Newcomers, Project, RatingBasis, Requirements, SkillRequirement,
+    Aggregation, AnswerSchema, Assignment, DynamicOverlap, LateExtra, LatePolicy, LeasePolicy,
+    Money, NewcomerMode, Newcomers, Project, RatingBasis, Requirements, SkillRequirement,
 };
 use piecework_client::to_proto;
 
@@ -28,7 +28,13 @@ pub(super) struct Rules {
     /// Counted answers wanted for each task, 1 to 1,000; by default 1
     #[arg(long, value_name = "N")]
     overlap: Option<u32>,
-    /// How answers become a result; by default the majority where answers can be compared, else the first
+    /// More answers, up to so many, for tasks whose result is unsure
+    #[arg(long, value_name = "N")]
+    up_to: Option<u32>,
+    /// With --up-to: the confidence at which a task is sure, above 0 and at most 1; by default 0.95
+    #[arg(long, value_name = "SHARE", requires = "up_to")]
+    target: Option<f64>,
+    /// How answers become a result; by default `refined` where answers can be compared, else the first
     #[arg(long, value_enum)]
     aggregation: Option<Method>,
     /// How long a worker may hold a task; by default 10m
@@ -94,6 +100,14 @@ enum Method {
     First,
     /// Field by field what most say
     Majority,
+    /// The majority, weighted by the workers' ratings
+    Weighted,
+    /// What is most likely, given how each worker did in this project's finished tasks
+    Online,
+    /// The same at once, and revised from time to time by all answers together
+    Refined,
+    /// The majority at once, revised by Dawid and Skene's method
+    DawidSkene,
     /// All of them, without one of their own: surveys
     Collect,
 }
@@ -150,6 +164,10 @@ impl Rules {
             self.aggregation.map_or(Aggregation::Unspecified, |method| match method {
                 Method::First => Aggregation::First,
                 Method::Majority => Aggregation::Majority,
+                Method::Weighted => Aggregation::Weighted,
+                Method::Online => Aggregation::Online,
+                Method::Refined => Aggregation::Refined,
+                Method::DawidSkene => Aggregation::DawidSkene,
                 Method::Collect => Aggregation::Collect,
             });
         Ok(Project {
@@ -160,6 +178,9 @@ impl Rules {
             title: self.title.unwrap_or_else(|| id.to_owned()),
             instructions: self.instructions.into_iter().collect(),
             overlap: self.overlap.unwrap_or_default(),
+            dynamic_overlap: self
+                .up_to
+                .map(|max| DynamicOverlap { max, target_confidence: self.target }),
             aggregation: aggregation.into(),
             assignment: assignment.into(),
             reward: self.reward,

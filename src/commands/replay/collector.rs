@@ -9,11 +9,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use piecework_client::proto::v1::{Result as TaskResult, ResultState};
-use piecework_client::{Client, ResultWatcher};
+use piecework_client::proto::v1::{
+    GetProjectStatsRequest, ListResultsRequest, Result as TaskResult, ResultState,
+};
+use piecework_client::{Client, ResultWatcher, Retry};
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::recording::Recording;
 use super::{ids, setup};
@@ -21,6 +23,9 @@ use crate::failure::Failure;
 
 /// After the last answer, results come at once; a daemon that restarts takes a while.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether refinements have come to rest.
+const REFINEMENT_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The newest result of each task, by the task's id.
 pub(super) type Results = HashMap<String, TaskResult>;
@@ -74,6 +79,42 @@ pub(super) async fn collect(
         }
     }
     Ok(results)
+}
+
+/// The newest result of every task, once refinements have come to rest.
+///
+/// # Errors
+/// The daemon is gone for too long.
+pub(super) async fn newest(client: &Client, retry: Retry, project: &str) -> Result<Results> {
+    loop {
+        let request = GetProjectStatsRequest { name: project.into(), ..Default::default() };
+        let projects = client.projects();
+        let stats = retry
+            .send(&projects, &request, |mut s, r| async move { s.get_project_stats(r).await })
+            .await?
+            .stats;
+        let refinement = stats.unwrap_or_default().refinement.unwrap_or_default();
+        if refinement.pending_answers == 0 {
+            break;
+        }
+        sleep(REFINEMENT_LOOK_EVERY).await;
+    }
+    let mut results = Results::new();
+    let mut request = ListResultsRequest {
+        parent: project.to_owned(),
+        page_size: 1_000,
+        ..ListResultsRequest::default()
+    };
+    loop {
+        let page = retry
+            .send(&client.results(), &request, |mut s, r| async move { s.list_results(r).await })
+            .await?;
+        results.extend(page.results.into_iter().map(|result| (result.task_id.clone(), result)));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(results);
+        }
+    }
 }
 
 fn is_settled(result: &TaskResult) -> bool {

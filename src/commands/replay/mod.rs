@@ -5,7 +5,9 @@
 //! `truth.csv`. A daemon that is restarted meanwhile is waited for.
 
 mod collector;
+mod ending;
 mod ids;
+mod plan;
 mod player;
 mod recording;
 mod setup;
@@ -21,6 +23,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::plan::Plan;
 use self::recording::Recording;
 use crate::cli::Connection;
 use crate::daemon::Daemon;
@@ -39,6 +42,8 @@ pub(crate) struct Replay {
     /// A directory with `labels.csv` (task, worker, label) and perhaps `truth.csv` (task, label)
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+    #[command(flatten)]
+    plan: Plan,
     /// Write one line of JSON for each task's result
     #[arg(long, value_name = "FILE.jsonl")]
     results: Option<PathBuf>,
@@ -58,6 +63,10 @@ struct Summary {
     workers: usize,
     labels: usize,
     answers_counted: u64,
+    /// The same: what was bought.
+    answers_used: u64,
+    /// Labels of tasks that were sure without them.
+    answers_saved: u64,
     /// Second answers of a worker to a task, refused by the daemon.
     refused: u64,
     results: usize,
@@ -69,7 +78,8 @@ struct Summary {
 impl Replay {
     /// Uses the daemon named with `--server`, or else starts one for itself.
     pub(crate) async fn run(self, connection: &Connection) -> Result<()> {
-        let recording = Recording::read(&self.directory)?;
+        let mut recording = Recording::read(&self.directory)?;
+        self.plan.prepare(&mut recording)?;
         let project = self.project_of(&recording)?;
         let mut interrupt = Interrupt::listen()?;
         let daemon = match &connection.server {
@@ -80,7 +90,7 @@ impl Replay {
         let session = Session::at(server, connection.output)?;
         let began = Instant::now();
         let (mut summary, results) = tokio::select! {
-            replayed = replay(&session.client, &recording, &project) => replayed?,
+            replayed = replay(&session.client, &recording, &self.plan, &project) => replayed?,
             () = interrupt.asked() => {
                 let message = if daemon.is_some() {
                     "interrupted".to_owned()
@@ -98,10 +108,10 @@ impl Replay {
             daemon.stop().await?;
         }
         session.output().summary(&summary)?;
-        if summary.answers_counted == recording.pairs() {
+        let (counted, pairs) = (summary.answers_counted + summary.answers_saved, recording.pairs());
+        if counted == pairs {
             return Ok(());
         }
-        let (counted, pairs) = (summary.answers_counted, recording.pairs());
         Err(Failure::Incomplete(format!("{counted} of {pairs} answers counted")).into())
     }
 
@@ -126,36 +136,45 @@ impl Replay {
 async fn replay(
     client: &Client,
     recording: &Recording,
+    plan: &Plan,
     project: &str,
 ) -> Result<(Summary, collector::Results)> {
     // Asked once and without patience: is it there at all?
-    setup::project(client, Retry::never(), recording, project).await?;
+    setup::project(client, Retry::never(), recording, plan, project).await?;
     let retry = Retry::within(GONE_MAX);
-    setup::crowd_and_tasks(client, retry, recording, project).await?;
+    setup::crowd_and_tasks(client, retry, recording, plan, project).await?;
 
     let bar = progress::bar(recording.rows.len() as u64, "answers");
     let (told, is_played) = watch::channel(false);
     let tasks = recording.tasks.len();
     let collecting = collector::collect(client.clone(), project.to_owned(), tasks, is_played);
     let playing = async {
-        let played = player::play(client, retry, recording, project, &bar).await?;
+        let is_dynamic = plan.is_dynamic();
+        let played = player::play(client, retry, recording, is_dynamic, project, &bar).await?;
+        if is_dynamic {
+            ending::unsure(client, retry, project).await?;
+        }
         told.send_replace(true);
         anyhow::Ok(played)
     };
-    let (played, results) = tokio::try_join!(playing, collecting)?;
+    let (played, _) = tokio::try_join!(playing, collecting)?;
     bar.finish_and_clear();
+    let results = collector::newest(client, retry, project).await?;
     if played.earlier > 0 {
         eprintln!("{} answers had been given by an earlier run", played.earlier);
     }
 
     let request = GetProjectStatsRequest { name: project.into(), min_position: String::new() };
     let stats = answer(client.projects().get_project_stats(request).await)?.stats;
+    let counted = stats.unwrap_or_default().counted;
     let summary = Summary {
         project: names::id(project).to_owned(),
         tasks,
         workers: recording.workers.len(),
         labels: recording.rows.len(),
-        answers_counted: stats.unwrap_or_default().counted,
+        answers_counted: counted,
+        answers_used: counted,
+        answers_saved: played.saved,
         refused: played.refused,
         results: results.len(),
         accuracy: collector::accuracy(recording, &results),

@@ -28,6 +28,8 @@ use crate::failure::one_line;
 const WINDOW: usize = 4_096;
 /// Calls at a time.
 const CALLS_MAX: usize = 128;
+/// The same where a task may be sure before its last label.
+const DYNAMIC_CALLS_MAX: usize = 4;
 /// Leases of a worker at a time, within the capacity that it is created with.
 const LEASES_MAX: usize = 64;
 
@@ -38,6 +40,8 @@ pub(super) struct Played {
     pub(super) refused: u64,
     /// Rows that an earlier run of the same project had played.
     pub(super) earlier: u64,
+    /// Labels of tasks that were sure without them.
+    pub(super) saved: u64,
 }
 
 /// What came of one row.
@@ -47,6 +51,18 @@ enum Fate {
     Refused,
     /// An earlier run had played it.
     Earlier,
+    /// Its task was sure without it.
+    Saved,
+}
+
+/// What came of asking for a row's lease.
+#[derive(Debug)]
+enum Leased {
+    Lease(Box<Lease>),
+    /// The worker has answered it, or no place is free.
+    Taken,
+    /// The task is done.
+    Done,
 }
 
 /// Everything a row needs.
@@ -63,6 +79,8 @@ struct Stage {
     /// For each worker, the leases that it may still take.
     hands: Vec<Semaphore>,
     calls: Semaphore,
+    /// A task that is sure takes no more, so that each of its labels waits for the one before.
+    is_dynamic: bool,
 }
 
 /// Resolves when an earlier row has come so far; to an error when it was given up.
@@ -87,10 +105,17 @@ pub(super) async fn play(
     client: &Client,
     retry: Retry,
     recording: &Recording,
+    is_dynamic: bool,
     project: &str,
     bar: &ProgressBar,
 ) -> Result<Played> {
-    let stage = Arc::new(Stage::new(client, retry, recording, project));
+    let mut stage = Stage::new(client, retry, recording, project);
+    if is_dynamic {
+        stage.is_dynamic = true;
+        // Refinements keep up, as they would with people.
+        stage.calls = Semaphore::new(DYNAMIC_CALLS_MAX);
+    }
+    let stage = Arc::new(stage);
     let window = Arc::new(Semaphore::new(WINDOW));
     let mut by_task: Vec<Before> = Vec::new();
     by_task.resize_with(recording.tasks.len(), || None);
@@ -137,6 +162,7 @@ impl Played {
             Fate::Taken => {}
             Fate::Refused => self.refused += 1,
             Fate::Earlier => self.earlier += 1,
+            Fate::Saved => self.saved += 1,
         }
         bar.inc(1);
     }
@@ -157,13 +183,14 @@ impl Stage {
             answers: recording.choices.iter().map(|choice| setup::answer(choice)).collect(),
             hands: recording.workers.iter().map(|_| Semaphore::new(LEASES_MAX)).collect(),
             calls: Semaphore::new(CALLS_MAX),
+            is_dynamic: false,
         }
     }
 
     async fn play(&self, row: Row, mut turn: Turn) -> Result<Fate> {
         wait_for(&mut turn.worker_before).await?;
         let _hand = self.hands[row.worker].acquire().await?;
-        if row.is_repeat {
+        if row.is_repeat || self.is_dynamic {
             // The worker's first answer must be in, or this lease would be its first.
             wait_for(&mut turn.task_before).await?;
         }
@@ -172,19 +199,20 @@ impl Stage {
         let _ = turn.leased.send(());
         wait_for(&mut turn.task_before).await?;
         let fate = match lease {
-            Some(lease) => {
-                self.submit(row, lease).await?;
+            Leased::Lease(lease) => {
+                self.submit(row, *lease).await?;
                 Fate::Taken
             }
-            None if row.is_repeat => Fate::Refused,
-            None => Fate::Earlier,
+            Leased::Done if self.is_dynamic => Fate::Saved,
+            Leased::Taken | Leased::Done if row.is_repeat => Fate::Refused,
+            Leased::Taken | Leased::Done => Fate::Earlier,
         };
         let _ = turn.submitted.send(());
         Ok(fate)
     }
 
     /// The row's lease; none where the worker has answered, or nobody can any more.
-    async fn lease(&self, row: Row) -> Result<Option<Lease>> {
+    async fn lease(&self, row: Row) -> Result<Leased> {
         let request = LeaseRequest {
             worker: self.workers[row.worker].clone(),
             count: 1,
@@ -201,10 +229,13 @@ impl Stage {
             .await;
         match leased {
             Ok(reply) => match reply.leases.into_iter().next() {
-                Some(lease) => Ok(Some(lease)),
+                Some(lease) => Ok(Leased::Lease(Box::new(lease))),
                 None => bail!("no lease in {}: {}", self.project, reply.empty_reason),
             },
-            Err(CallError::Refused(refused)) if is_taken(&refused) => Ok(None),
+            Err(CallError::Refused(refused)) if refused.is(ErrorReason::TaskDone) => {
+                Ok(Leased::Done)
+            }
+            Err(CallError::Refused(refused)) if is_taken(&refused) => Ok(Leased::Taken),
             Err(error) => Err(error.into()),
         }
     }
@@ -239,7 +270,7 @@ impl Stage {
 
 /// The worker has answered this task, or nobody can any more.
 fn is_taken(refused: &Refused) -> bool {
-    [ErrorReason::AlreadyAnswered, ErrorReason::TaskDone, ErrorReason::TaskFull]
+    [ErrorReason::AlreadyAnswered, ErrorReason::TaskFull]
         .into_iter()
         .any(|reason| refused.is(reason))
 }

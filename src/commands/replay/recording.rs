@@ -148,6 +148,24 @@ impl Recording {
         Ok(recording)
     }
 
+    /// Puts the labels into an order that the seed says: Fisher and Yates with splitmix64,
+    /// so that a seed means the same order in every version.
+    pub(super) fn shuffle(&mut self, seed: u64) {
+        let mut state = seed;
+        for last in (1..self.rows.len()).rev() {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            let place = (z ^ (z >> 31)) % (last as u64 + 1);
+            self.rows.swap(last, usize::try_from(place).unwrap_or(0));
+        }
+        let mut pairs = HashSet::new();
+        for row in &mut self.rows {
+            row.is_repeat = !pairs.insert((row.task, row.worker));
+        }
+    }
+
     /// Different pairs of task and worker: as many answers as can count.
     pub(super) fn pairs(&self) -> u64 {
         self.tasks.iter().map(|task| u64::from(task.workers)).sum()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use piecework_client::proto::v1::{
-    Aggregation, AnswerField, AnswerFieldKind, AnswerSchema, Assignment, CreateProjectRequest,
+    AnswerField, AnswerFieldKind, AnswerSchema, Assignment, CreateProjectRequest,
     CreateRequesterRequest, ErrorReason, GetProjectRequest, NewTask, Project, Requester,
     UpdateWorkerRequest, Worker, WorkerKind,
 };
@@ -16,6 +16,7 @@ use prost_types::FieldMask;
 use tokio::task::JoinSet;
 
 use super::ids;
+use super::plan::Plan;
 use super::recording::Recording;
 use crate::failure::{input, one_line};
 
@@ -33,6 +34,7 @@ pub(super) async fn project(
     client: &Client,
     retry: Retry,
     recording: &Recording,
+    plan: &Plan,
     project: &str,
 ) -> Result<()> {
     let request = CreateRequesterRequest {
@@ -52,12 +54,15 @@ pub(super) async fn project(
         required: true,
         ..AnswerField::default()
     };
+    let dynamic = plan.dynamic(recording);
     let request = CreateProjectRequest {
         project: Some(Project {
             requester: format!("requesters/{REQUESTER}"),
             title: format!("Replay of {}", recording.name),
             schema: Some(AnswerSchema { fields: vec![field] }),
-            aggregation: Aggregation::Majority.into(),
+            aggregation: plan.aggregation().into(),
+            overlap: dynamic.as_ref().map_or(0, |(min, _)| *min),
+            dynamic_overlap: dynamic.map(|(_, dynamic)| dynamic),
             assignment: Assignment::WorkerPicks.into(),
             labels: BTreeMap::from([(DIGEST.to_owned(), recording.digest.clone())]),
             ..Project::default()
@@ -81,6 +86,7 @@ pub(super) async fn crowd_and_tasks(
     client: &Client,
     retry: Retry,
     recording: &Recording,
+    plan: &Plan,
     project: &str,
 ) -> Result<()> {
     crowd(client, retry, recording).await?;
@@ -93,7 +99,7 @@ pub(super) async fn crowd_and_tasks(
             task_id: known.id,
             payload: payload.into(),
             content_type: "application/json".to_owned(),
-            overlap: task.workers,
+            overlap: if plan.is_dynamic() { 0 } else { task.workers },
             labels: known.labels,
             ..NewTask::default()
         };

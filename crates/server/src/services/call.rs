@@ -15,6 +15,7 @@ use piecework_core::{Command, Now, Outcome, Position, Request, TaskId};
 use tokio::sync::watch;
 use tracing::error;
 
+use crate::refiner::Refinements;
 use crate::services::reader::Reader;
 use crate::services::tenant;
 use crate::services::watch::Source;
@@ -34,6 +35,7 @@ pub(crate) struct Desk {
     pub(crate) reader: Arc<Reader>,
     pub(crate) published: watch::Receiver<Position>,
     pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) refinements: Refinements,
 }
 
 /// What came of a command, with when and where in the journal.

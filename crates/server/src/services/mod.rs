@@ -9,7 +9,7 @@ mod cache;
 mod call;
 mod reader;
 mod records;
-mod tenant;
+pub(crate) mod tenant;
 mod watch;
 mod work;
 
@@ -50,6 +50,7 @@ use tonic_health::server::HealthReporter;
 use tracing::error;
 
 use crate::drain::Drain;
+use crate::refiner::Refinements;
 use crate::services::call::Desk;
 use crate::services::reader::Reader;
 use crate::services::work::House;
@@ -100,6 +101,16 @@ pub(crate) enum Life {
 /// Where the facts come from. Called once per `GetStatus`.
 pub(crate) type StatusSource = Arc<dyn Fn() -> StatusFacts + Send + Sync>;
 
+/// What is told by others than the writer and the tables.
+pub(crate) struct Sources {
+    /// How the daemon is.
+    pub(crate) status: StatusSource,
+    /// Where snapshots are asked for.
+    pub(crate) snapshots: SnapshotDesk,
+    /// What the refiner has done.
+    pub(crate) refinements: Refinements,
+}
+
 /// All gRPC services over one writer and one store.
 pub(crate) struct Services {
     desk: Arc<Desk>,
@@ -126,12 +137,12 @@ impl Services {
         store: &Store,
         published: channel::Receiver<Position>,
         stopping: channel::Receiver<bool>,
-        status: StatusSource,
-        snapshots: SnapshotDesk,
+        sources: Sources,
         streams: Streams,
     ) -> Services {
+        let Sources { status, snapshots, refinements } = sources;
         let reader = Arc::new(Reader::new(store.view(tenant::current())));
-        let desk = Arc::new(Desk { inbox, reader, published, stopping });
+        let desk = Arc::new(Desk { inbox, reader, published, stopping, refinements });
         Services { desk, status, snapshots, streams }
     }
 

@@ -223,7 +223,10 @@ impl ProjectService for ProjectApi {
         self.0.reach(&request.min_position).await?;
         let told = self.0.ask(Command::InspectProject { project: project.clone() }).await?;
         let mut stats = match &told.outcome {
-            Outcome::ProjectStats(stats) => to_wire::project::stats(stats),
+            Outcome::ProjectStats(stats) => {
+                let refined = self.0.refinements.of(stats.project.id);
+                to_wire::project::stats(stats, refined)
+            }
             other => return Err(unexpected(other).into()),
         };
         let question = Question::Forecast { project };

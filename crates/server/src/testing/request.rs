@@ -24,7 +24,8 @@ use tonic::{Code, Request, Status};
 
 use crate::config::Config;
 use crate::drain::Drain;
-use crate::services::{Life, Registry, Services, StatusFacts, StatusSource, Streams};
+use crate::refiner::Refinements;
+use crate::services::{Life, Registry, Services, Sources, StatusFacts, StatusSource, Streams};
 use crate::writer::SnapshotDesk;
 use crate::writer::stepped::{Place, Reading, SteppedWriter};
 
@@ -234,8 +235,9 @@ impl World {
         let config = Config::default();
         let drain = Drain::new(config.shutdown_within());
         let streams = Streams { registry, terms: config.work_terms(), drain };
-        let services =
-            Services::new(writer.inbox(), &store, published, stopped, status, snapshots, streams);
+        let refinements = Refinements::default();
+        let sources = Sources { status, snapshots, refinements };
+        let services = Services::new(writer.inbox(), &store, published, stopped, sources, streams);
         let routes = runtime.block_on(services.routes(false));
         World { methods: methods(), runtime, routes, writer, reading, _stopping: stopping }
     }

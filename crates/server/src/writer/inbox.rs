@@ -149,6 +149,18 @@ impl Inbox {
         answer.await.unwrap_or(Err(Unanswered::Stopped))
     }
 
+    /// Asks, and blocks the thread until the answer is durable.
+    ///
+    /// # Errors
+    /// No effect, save after [`Unanswered::Stopped`].
+    pub(crate) fn ask_blocking(&self, request: Request) -> Result<Answer, Unanswered> {
+        let (reply, answer) = oneshot::channel();
+        let bytes = size_of(&request.command);
+        let wait = Duration::ZERO;
+        self.put(Waiting { request, wait, reply: ReplySlot::Call(reply), bytes })?;
+        answer.blocking_recv().unwrap_or(Err(Unanswered::Stopped))
+    }
+
     /// Asks on behalf of a stream, whose mail brings the answer.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use piecework_core::planted::{self, Mistake};
-use piecework_core::{Now, Position};
+use piecework_core::{Now, Position, ProjectId};
 use piecework_storage::{Durable, JournalError, Store};
 use tokio::sync::mpsc;
 
@@ -34,6 +34,8 @@ pub(crate) struct Said {
     pub(crate) replies: Vec<Reply>,
     /// Leases that the group ended; only while somebody listens.
     pub(crate) ended: Vec<Ended>,
+    /// Projects with new records in their logs; only while somebody listens.
+    pub(crate) told: Vec<ProjectId>,
 }
 
 /// What becomes true when a group is durable.
@@ -86,11 +88,11 @@ impl Releases {
             return;
         }
         if planted::is(Mistake::ReadBeforeDurable) {
-            return self.say(Said { replies, ended: Vec::new() });
+            return self.say(Said { replies, ..Said::default() });
         }
         match queue.back_mut() {
             Some(release) => release.said.replies.extend(replies),
-            None => self.say(Said { replies, ended: Vec::new() }),
+            None => self.say(Said { replies, ..Said::default() }),
         }
     }
 
@@ -146,7 +148,7 @@ impl Releases {
     }
 
     fn say(&self, said: Said) {
-        if !said.replies.is_empty() || !said.ended.is_empty() {
+        if !said.replies.is_empty() || !said.ended.is_empty() || !said.told.is_empty() {
             // The receiver outlives the writer; after it nobody waits any more.
             let _ = self.runtime.send(said);
         }
@@ -158,11 +160,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Fires the reply slots, then tells of the leases that ended; runs in the runtime,
-/// where the callers wait. `unheard`: takes an answer whose caller has gone.
+/// where the callers wait. `unheard`: takes an answer whose caller has gone. `told`: hears of
+/// projects with new records.
 pub(crate) async fn fire(
     mut groups: mpsc::UnboundedReceiver<Said>,
     ended: impl Fn(Vec<Ended>),
     unheard: impl Fn(Answer),
+    told: impl Fn(Vec<ProjectId>),
 ) {
     while let Some(said) = groups.recv().await {
         for reply in said.replies {
@@ -172,6 +176,9 @@ pub(crate) async fn fire(
         }
         if !said.ended.is_empty() {
             ended(said.ended);
+        }
+        if !said.told.is_empty() {
+            told(said.told);
         }
     }
 }

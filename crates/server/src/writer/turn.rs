@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use piecework_core::change::Changed;
+use piecework_core::change::{Change, Changed};
+use piecework_core::event::Log;
 use piecework_core::forecast::Flows;
 use piecework_core::limits::RELAXATION_STEPS_MAX;
 use piecework_core::planted::{self, Mistake};
@@ -338,6 +339,14 @@ impl<J: Journal> Writer<J> {
         turn.commands += 1;
         if self.inbox.has_listeners() {
             turn.said.ended.extend(ended::of(changes));
+        }
+        for changed in changes {
+            if let Change::Event(event) = &changed.change
+                && let Log::Project(project) = event.log
+                && turn.said.told.last() != Some(&project)
+            {
+                turn.said.told.push(project);
+            }
         }
         let header = CommandHeader {
             tenant: request.tenant,

@@ -132,6 +132,9 @@ fn content(values: &[Option<ResultValue>], counted: &[&Lease]) -> Fingerprint {
 
 type Says = (Option<(ResultValue, u32)>, Fell);
 
+/// The same of one field.
+type OpineField<'a> = dyn FnMut(u16, &[(WorkerId, u16)]) -> Option<(u16, u32)> + 'a;
+
 /// What a method says of the votes on a field, by its number and how many classes it has.
 pub(super) type Opine<'a> = dyn FnMut(u16, u16, &[(WorkerId, u16)]) -> Option<(u16, u32)> + 'a;
 
@@ -140,7 +143,7 @@ fn field_says(
     kind: &FieldKind,
     field: usize,
     counted: &[&Lease],
-    opine: &mut dyn FnMut(u16, &[(WorkerId, u16)]) -> Option<(u16, u32)>,
+    opine: &mut OpineField<'_>,
 ) -> Option<Says> {
     Some(match kind {
         FieldKind::Choice(_) | FieldKind::Boolean => {

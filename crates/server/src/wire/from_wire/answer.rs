@@ -48,7 +48,7 @@ pub(crate) fn answer(
 }
 
 /// `said`: its media type, empty where the client left it out.
-fn read(bytes: Vec<u8>, said: String) -> Answer {
+pub(crate) fn read(bytes: Vec<u8>, said: String) -> Answer {
     let (content, canonical) = match said.is_empty() || is_json(&said) {
         false => (Content::Other, None),
         true => match json::object(&bytes) {

@@ -265,7 +265,7 @@ mod tests {
         let spec = created(cats()).unwrap().spec;
         assert_eq!((spec.overlap, spec.payload_bytes_max), (1, 65_536));
         assert_eq!(spec.terms.aggregation, Aggregation::First);
-        assert_eq!(created(with_choices()).unwrap().spec.terms.aggregation, Aggregation::Majority);
+        assert_eq!(created(with_choices()).unwrap().spec.terms.aggregation, Aggregation::Refined);
     }
 
     #[test]

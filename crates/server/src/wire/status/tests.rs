@@ -13,7 +13,8 @@ const ERRORS_PROTO: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto/piecework/v1/errors.proto"));
 
 /// Reasons that stand for more than one refusal; see the header of `status.rs`.
-const SHARED: [ErrorReason; 2] = [ErrorReason::TooManyObjects, ErrorReason::LeaseNotFound];
+const SHARED: [ErrorReason; 3] =
+    [ErrorReason::TooManyObjects, ErrorReason::LeaseNotFound, ErrorReason::AnswerInvalid];
 
 /// Refusals by their fields. Each has its own copies, so that all look alike.
 macro_rules! each {

@@ -10,6 +10,7 @@ use piecework_core::schema::{FieldKind, Finite, Schema};
 use piecework_core::{ClientId, Money};
 use piecework_proto::v1;
 
+use crate::refiner::Refined;
 use crate::wire::names;
 use crate::wire::to_wire::{duration, kind, money, rating, timestamp};
 
@@ -49,7 +50,7 @@ pub(crate) fn project(project: Project, requester: &ClientId) -> v1::Project {
 }
 
 /// A project's counts.
-pub(crate) fn stats(stats: &ProjectStats) -> v1::ProjectStats {
+pub(crate) fn stats(stats: &ProjectStats, refined: Option<Refined>) -> v1::ProjectStats {
     let tally = &stats.tally;
     let currency = stats.project.spec.terms.reward.currency;
     v1::ProjectStats {
@@ -66,6 +67,12 @@ pub(crate) fn stats(stats: &ProjectStats) -> v1::ProjectStats {
         payable: money(Money { micros: tally.payable_micros, currency }),
         forecast: None,
         relaxation_step: stats.relaxation_step.into(),
+        refinement: refined.map(|refined| v1::Refinement {
+            answers: refined.answers,
+            pending_answers: tally.counted.saturating_sub(refined.answers),
+            rounds: refined.rounds,
+            took: prost_types::Duration::try_from(refined.took).ok(),
+        }),
     }
 }
 

@@ -1,0 +1,251 @@
+//! The votes of one project as its log tells them, and what its results say of them.
+//!
+//! Not here: going through them (`round.rs`).
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use piecework_core::event::{Log, ResultAnswer, ResultState, ResultValue, TaskResult, What};
+use piecework_core::project::{Aggregation, DynamicOverlap, Project, ProjectState};
+use piecework_core::quality::{self, Refiner};
+use piecework_core::schema::{FieldKind, Schema, Value};
+use piecework_core::{EngineTime, LeaseId, ProjectId, Sequence, TaskNumber};
+use piecework_storage::{StoreError, View};
+
+use crate::wire::from_wire;
+
+/// Records of the log read at a time.
+const EVENTS_PAGE: usize = 1_024;
+/// New answers that are worth a refinement: so many, and one in so many of all.
+const ANSWERS_MIN: u64 = 100;
+const ANSWERS_SHARE: u64 = 8;
+/// After so long without an answer what is left is refined, too.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// What a task's newest result says, and what it rests on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Number of its newest counted answer.
+    pub(super) answers: u32,
+    /// Counted answers.
+    pub(super) counted: u16,
+    /// Revision of its result; zero: none.
+    pub(super) revision: u32,
+    /// It has a final one.
+    pub(super) is_final: bool,
+    /// Nothing changes it.
+    pub(super) is_resolved: bool,
+    /// How sure its result is, in millionths.
+    pub(super) confidence_ppm: u32,
+    /// Per field of classes, in their order, what it says.
+    pub(super) classes: Vec<Option<u16>>,
+}
+
+/// One field of classes.
+pub(super) struct Field {
+    /// Its index in the schema.
+    pub(super) index: u16,
+    /// Its votes.
+    pub(super) votes: quality::Votes,
+}
+
+/// The votes of one project.
+pub(super) struct Votes {
+    pub(super) project: ProjectId,
+    pub(super) refiner: Refiner,
+    /// What finished tasks teach is used for the next ones.
+    pub(super) learns: bool,
+    /// Results are revised.
+    pub(super) revises: bool,
+    /// The fewest answers of a task, and when more are bought.
+    pub(super) overlap: u16,
+    pub(super) dynamic: Option<DynamicOverlap>,
+    pub(super) fields: Vec<Field>,
+    pub(super) tasks: BTreeMap<TaskNumber, Told>,
+    /// Engine time of the newest answer.
+    pub(super) through: EngineTime,
+    schema: Schema,
+    cursor: Sequence,
+    answers: u64,
+    fresh: u64,
+    heard: Instant,
+}
+
+impl Votes {
+    /// Whether anything of this project is refined.
+    pub(super) fn are_wanted(project: &Project) -> bool {
+        let terms = &project.spec.terms;
+        let asks = terms.aggregation.learns() || terms.aggregation.is_refined();
+        let state =
+            !matches!(project.state, ProjectState::Deleting | ProjectState::Cancelled { .. });
+        let has_classes = terms.schema.fields.iter().any(|f| is_modelled(&f.kind));
+        asks && state && has_classes
+    }
+
+    pub(super) fn new(project: &Project) -> Votes {
+        let mut votes = Votes {
+            project: project.id,
+            refiner: Refiner::Smoothed,
+            learns: false,
+            revises: false,
+            overlap: 1,
+            dynamic: None,
+            fields: Vec::new(),
+            tasks: BTreeMap::new(),
+            through: EngineTime(0),
+            schema: Schema::default(),
+            cursor: Sequence(0),
+            answers: 0,
+            fresh: 0,
+            heard: Instant::now(),
+        };
+        votes.take_terms(project);
+        votes
+    }
+
+    /// Takes in what the project says now: schemas only grow.
+    fn take_terms(&mut self, project: &Project) {
+        let terms = &project.spec.terms;
+        self.refiner = match terms.aggregation {
+            Aggregation::DawidSkene => Refiner::DawidSkene,
+            _ => Refiner::Smoothed,
+        };
+        self.learns = terms.aggregation.learns();
+        self.revises = terms.aggregation.is_refined();
+        (self.overlap, self.dynamic) = (project.spec.overlap, project.spec.dynamic);
+        if self.schema == terms.schema {
+            return;
+        }
+        self.schema.clone_from(&terms.schema);
+        for (index, field) in (0..).zip(&terms.schema.fields) {
+            let known = self.fields.iter().any(|known| known.index == index);
+            if let Some(classes) = field.kind.classes().filter(|_| is_modelled(&field.kind))
+                && !known
+            {
+                self.fields.push(Field { index, votes: quality::Votes::new(classes) });
+            }
+        }
+    }
+
+    /// Counted answers that were read.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers
+    }
+
+    /// Whether enough is new, or nothing more seems to come.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let enough = ANSWERS_MIN.max(self.answers / ANSWERS_SHARE);
+        let quiet = now.saturating_duration_since(self.heard) >= QUIET;
+        self.fresh > 0 && (self.fresh >= enough || quiet)
+    }
+
+    /// What was new is being gone through.
+    pub(super) fn begin(&mut self) {
+        self.fresh = 0;
+    }
+
+    /// It was not: the daemon had other things to do.
+    pub(super) fn put_off(&mut self) {
+        self.fresh += 1;
+        self.heard = Instant::now();
+    }
+
+    /// Reads the log from where it stopped.
+    pub(super) fn follow(
+        &mut self,
+        view: &View,
+        project: &Project,
+        stop: &AtomicBool,
+    ) -> Result<(), StoreError> {
+        self.take_terms(project);
+        while !stop.load(Ordering::Acquire) {
+            let mut all = |_: &_| true;
+            let log = Log::Project(self.project);
+            let found = view.events(log, self.cursor, EVENTS_PAGE, &mut all)?;
+            if found.through == self.cursor {
+                return Ok(());
+            }
+            for event in found.events {
+                match event.what {
+                    What::Submitted(lease) => self.submitted(view, lease)?,
+                    What::Result(result) => self.result(view, &result)?,
+                    What::TaskEnded { .. } | What::Worker { .. } => {}
+                }
+            }
+            self.cursor = found.through;
+        }
+        Ok(())
+    }
+
+    fn submitted(&mut self, view: &View, id: LeaseId) -> Result<(), StoreError> {
+        let Some(lease) = view.lease(id)? else { return Ok(()) };
+        let Some(submitted) = lease.counted() else { return Ok(()) };
+        for field in &mut self.fields {
+            let value = submitted.values.get(usize::from(field.index)).and_then(Option::as_ref);
+            if let Some(class) = value.and_then(Value::class) {
+                field.votes.put(id.task.number, lease.worker, class);
+            }
+        }
+        let told = self.tasks.entry(id.task.number).or_default();
+        told.answers = told.answers.max(submitted.order);
+        told.counted = told.counted.saturating_add(1);
+        self.through = self.through.max(lease.granted + submitted.took);
+        self.answers += 1;
+        self.fresh += 1;
+        self.heard = Instant::now();
+        Ok(())
+    }
+
+    fn result(&mut self, view: &View, result: &TaskResult) -> Result<(), StoreError> {
+        let values = match &result.answer {
+            None => Vec::new(),
+            Some(ResultAnswer::Values { values, .. }) => {
+                values.iter().map(|value| value.as_ref().and_then(class)).collect()
+            }
+            Some(ResultAnswer::Of(lease)) => self.said_under(view, *lease)?,
+            Some(ResultAnswer::Given { bytes, content_type, .. }) => {
+                let answer = from_wire::answer::read(bytes.clone(), content_type.clone());
+                let values = self.schema.read(&answer).unwrap_or_default();
+                values.iter().map(|value| value.as_ref().and_then(Value::class)).collect()
+            }
+        };
+        let resolved = matches!(result.answer, Some(ResultAnswer::Given { .. }));
+        let number = result.task.number;
+        let class_of = |field: &Field| values.get(usize::from(field.index)).copied().flatten();
+        let classes = self.fields.iter().map(class_of).collect();
+        if resolved {
+            // What its requester says is known, whatever the votes say.
+            for field in &mut self.fields {
+                let class = values.get(usize::from(field.index)).copied().flatten();
+                class.into_iter().for_each(|class| field.votes.know(number, class));
+            }
+        }
+        let told = self.tasks.entry(number).or_default();
+        told.revision = result.revision;
+        told.is_final = matches!(result.state, ResultState::Final { .. });
+        told.is_resolved = resolved;
+        told.confidence_ppm = result.confidence_ppm;
+        told.classes = classes;
+        Ok(())
+    }
+
+    fn said_under(&self, view: &View, lease: LeaseId) -> Result<Vec<Option<u16>>, StoreError> {
+        let lease = view.lease(lease)?;
+        let values = lease.as_ref().and_then(|lease| lease.counted()).map(|s| &s.values);
+        let classes = values.into_iter().flatten();
+        Ok(classes.map(|value| value.as_ref().and_then(Value::class)).collect())
+    }
+}
+
+fn class(value: &ResultValue) -> Option<u16> {
+    match value {
+        ResultValue::Choice(choice) => Some(*choice),
+        ResultValue::Boolean(yes) => Some(u16::from(*yes)),
+        ResultValue::Set(_) | ResultValue::Number(_) | ResultValue::Text(_) => None,
+    }
+}
+
+fn is_modelled(kind: &FieldKind) -> bool {
+    kind.classes().is_some_and(|classes| quality::can_model(1, classes))
+}
