@@ -136,20 +136,30 @@ pub(crate) fn pick(
     found
 }
 
-/// Where the pick stopped before, or the beginning.
+/// Where the pick stopped before, or the beginning: also where a place may have appeared
+/// since among those that it has passed, as long as that does not happen for ever.
 fn begin(state: &State, ask: Ask<'_>) -> Resume {
+    let stirs = state.tenants[&ask.worker.worker.tenant].stirs;
     let resume = ask.worker.resume.as_deref();
     let same = |resume: &&Resume| {
         let (wanted, left, profile) = &resume.asked;
         wanted == ask.wanted && *left == ask.left && *profile == ask.profile
     };
-    resume.filter(same).cloned().unwrap_or_else(|| Resume {
+    let same = resume.filter(same);
+    let anew = |rounds| Resume {
         asked: (ask.wanted.clone(), ask.left, ask.profile),
-        stirs: state.tenants[&ask.worker.worker.tenant].stirs,
-        rounds: 0,
+        stirs,
+        rounds,
         stage: Stage::Ready(Walk::default(), None),
         resting: Vec::new(),
-    })
+    };
+    match same {
+        None => anew(0),
+        Some(resume) if resume.stirs != stirs && resume.rounds < ROUNDS_MAX => {
+            anew(resume.rounds + 1)
+        }
+        Some(resume) => resume.clone(),
+    }
 }
 
 /// The pick has not even seen all projects that may be something for the worker.
