@@ -2,9 +2,9 @@
 //! a requester's own word, and what a refinement of all answers changes.
 
 use piecework_client::proto::v1::{
-    Aggregation, CancelTasksRequest, DynamicOverlap, ErrorReason as Reason, GetProjectStatsRequest,
-    Project, ResolveTaskRequest, ResultMethod, ResultState, TaskState, Verdict,
-    WatchResultsRequest,
+    Aggregation, CancelTasksRequest, DynamicOverlap, ErrorReason as Reason,
+    GetProjectQualityRequest, GetProjectStatsRequest, Project, ResolveTaskRequest, ResultMethod,
+    ResultState, TaskState, Verdict, WatchResultsRequest,
 };
 use tonic::Code;
 
@@ -130,4 +130,36 @@ async fn all_answers_together_revise_what_the_first_ones_said() {
     let smoothed = results.iter().filter(|r| r.method() == ResultMethod::Smoothed);
     assert!(smoothed.clone().count() > 0, "nothing was revised");
     assert!(smoothed.clone().all(|r| r.revision > 1));
+}
+
+#[tokio::test]
+async fn a_requester_sees_who_errs_how_and_what_one_more_answer_was_worth() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let project = platform.project_with("p", dynamic).await;
+    platform.tasks(&project, &["agreed", "argued"]).await;
+    let workers = platform.workers(["ann", "bob", "cid"]).await;
+    for (worker, labels) in workers.iter().zip([vec!["a", "a"], vec!["a", "b"], vec!["b"]]) {
+        for label in labels {
+            platform.answer_one(worker, &project, label).await;
+        }
+    }
+    let request = GetProjectQualityRequest { name: project.clone(), ..Default::default() };
+    let told = platform.client.projects().get_project_quality(request).await.unwrap();
+    let quality = told.into_inner().quality.unwrap();
+    assert_eq!((quality.tasks, quality.answers, quality.answers_at_most), (2, 5, 10));
+    // One task of which all say the same, one of which two of three do.
+    let bins: Vec<u64> = quality.agreement.iter().map(|bin| bin.tasks).collect();
+    assert_eq!(bins, [0, 0, 0, 0, 0, 0, 1, 0, 0, 1]);
+    let [confusion] = quality.confusion.try_into().expect("one field");
+    assert_eq!((confusion.field.as_str(), confusion.choices.len()), ("label", 3));
+    // Of what is a two said a; of what is b one said a, and two said b.
+    let given: Vec<Vec<u64>> = confusion.rows.into_iter().map(|row| row.given).collect();
+    assert_eq!(given, [[2, 0, 0], [1, 2, 0], [0, 0, 0]]);
+    let counts: Vec<(&str, u64, u64)> =
+        quality.workers.iter().map(|w| (w.worker.as_str(), w.answers, w.agreed)).collect();
+    assert_eq!(counts, [("workers/ann", 2, 1), ("workers/bob", 2, 2), ("workers/cid", 1, 1)]);
+    let had: Vec<(u32, u64)> = quality.values.iter().map(|v| (v.answers, v.tasks)).collect();
+    assert_eq!(had, [(1, 2), (2, 2), (3, 1)]);
+    assert!(quality.values.iter().all(|v| (0.0..=1.0).contains(&v.confidence)));
 }

@@ -1,8 +1,9 @@
-//! `project create | update | get | list | pause | resume | close | cancel | stats`.
+//! `project create | update | get | list | pause | resume | close | cancel | stats | quality`.
 
 mod create;
 mod fairness;
 mod fields;
+mod quality;
 mod rules;
 mod update;
 
@@ -37,6 +38,8 @@ pub(crate) enum Projects {
     Cancel(Cancel),
     /// Count its tasks, leases and submissions
     Stats(Named),
+    /// Show what its answers are worth, and what they cost
+    Quality(quality::Quality),
 }
 
 /// One project.
@@ -73,6 +76,7 @@ impl Projects {
         let mut projects = session.client.projects();
         let project = match self {
             Self::List(list) => return list.run(session).await,
+            Self::Quality(quality) => return quality.run(session).await,
             Self::Stats(named) => {
                 let name = names::project(&named.project)?;
                 let request = GetProjectStatsRequest { name, min_position: String::new() };

@@ -20,6 +20,7 @@ mod grants;
 mod log;
 mod page;
 mod project;
+mod quality;
 mod requester;
 mod result;
 mod submission;

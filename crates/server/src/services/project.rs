@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 
 use crate::services::call::{Desk, UPDATE_TRIES, unexpected};
 use crate::services::page::Page;
+use crate::services::quality;
 use crate::services::reader::Reader;
 use crate::wire::failure::Failure;
 use crate::wire::filter::Filter;
@@ -235,6 +236,18 @@ impl ProjectService for ProjectApi {
         }
         let stats = Some(stats);
         Ok(Response::new(v1::GetProjectStatsResponse { stats, position: told.position }))
+    }
+
+    async fn get_project_quality(
+        &self,
+        request: Request<v1::GetProjectQualityRequest>,
+    ) -> Result<Response<v1::GetProjectQualityResponse>, Status> {
+        let request = request.into_inner();
+        let name = names::project("name", &request.name)?;
+        self.0.reach(&request.min_position).await?;
+        let read = move |reader: &Reader| quality::of(reader, &reader.project(&name)?);
+        let quality = Some(self.0.read(read).await?);
+        Ok(Response::new(v1::GetProjectQualityResponse { quality }))
     }
 }
 
