@@ -173,6 +173,18 @@ pub enum ResultValue {
     Text(LeaseId),
 }
 
+impl ResultValue {
+    /// Its class, where the field has classes: the choice; 0 for `false`, 1 for `true`.
+    #[must_use]
+    pub fn class(&self) -> Option<u16> {
+        match self {
+            ResultValue::Choice(choice) => Some(*choice),
+            ResultValue::Boolean(yes) => Some(u16::from(*yes)),
+            ResultValue::Set(_) | ResultValue::Number(_) | ResultValue::Text(_) => None,
+        }
+    }
+}
+
 /// How the votes on one field fell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldVotes {

@@ -223,9 +223,9 @@ proptest! {
         }
     }
 
-    /// What was learned can be taken back to the bit, and the online posterior sums to one.
+    /// The online posterior sums to one, and who is found right gains by it.
     #[test]
-    fn learning_can_be_taken_back(seed in any::<u64>(), classes in 2u16..6) {
+    fn learning_tells_who_is_right(seed in any::<u64>(), classes in 2u16..6) {
         let recipe = Recipe { tasks: 20, workers: 8, classes, ..PLAIN };
         let made = invent(recipe, seed);
         let tasks = by_task(&made);
@@ -242,8 +242,5 @@ proptest! {
         crowd.learn(&more, &posterior);
         prop_assert!(crowd.accuracy(WorkerId(1)) > before[1]);
         prop_assert!(crowd.accuracy(WorkerId(2)) < before[2]);
-        crowd.unlearn(&more, &posterior);
-        let after: Vec<f64> = (0..8).map(|w| crowd.accuracy(WorkerId(w))).collect();
-        prop_assert_eq!(before, after);
     }
 }

@@ -62,7 +62,12 @@ pub(crate) const GROUP_COMMANDS: &str = "piecework_group_commands";
 pub(crate) const JOURNAL_BYTES: &str = "piecework_journal_bytes";
 /// Newest durable position.
 pub(crate) const JOURNAL_POSITION: &str = "piecework_journal_position";
-
+/// Refinements of a project that came to an end.
+pub(crate) const REFINEMENTS: &str = "piecework_refinements_total";
+/// How long a refinement took, its rests included.
+pub(crate) const REFINEMENT_SECONDS: &str = "piecework_refinement_seconds";
+/// Results that refinements changed.
+pub(crate) const RESULTS_REVISED: &str = "piecework_results_revised_total";
 /// Starts that found empty tables and filled them; label `from`: snapshot or journal.
 pub(crate) const TABLES_REBUILT: &str = "piecework_tables_rebuilt_total";
 /// Position of the newest snapshot.
@@ -125,6 +130,9 @@ fn describe() {
     describe_histogram!(GROUP_COMMANDS, "Commands in one group.");
     describe_gauge!(JOURNAL_BYTES, Unit::Bytes, "Bytes of the journal on disk.");
     describe_gauge!(JOURNAL_POSITION, "Newest durable position.");
+    describe_counter!(REFINEMENTS, "Refinements of a project that came to an end.");
+    describe_histogram!(REFINEMENT_SECONDS, Unit::Seconds, "How long a refinement took.");
+    describe_counter!(RESULTS_REVISED, "Results that refinements changed.");
     describe_counter!(TABLES_REBUILT, "Starts that filled empty tables, by from what.");
     describe_gauge!(SNAPSHOT_POSITION, "Position of the newest snapshot.");
     describe_gauge!(SNAPSHOT_TIME, Unit::Seconds, "Wall time of the newest snapshot.");
@@ -133,7 +141,10 @@ fn describe() {
     describe_counter!(SNAPSHOT_FAILURES, "Snapshots that could not be made.");
     describe_gauge!(SNAPSHOT_BASE_LOST, "1: damaged snapshots keep new ones from being made.");
     // Rates must not begin with a hole.
-    for name in [TASKS_CREATED, LEASES, EMPTY_LEASES, EXPIRIES, RETURNS, SNAPSHOT_FAILURES] {
+    for name in [TASKS_CREATED, LEASES, EMPTY_LEASES, EXPIRIES, RETURNS] {
+        ::metrics::counter!(name).absolute(0);
+    }
+    for name in [REFINEMENTS, RESULTS_REVISED, SNAPSHOT_FAILURES] {
         ::metrics::counter!(name).absolute(0);
     }
     for from in ["snapshot", "journal"] {
@@ -177,6 +188,17 @@ pub(crate) fn relaxed(projects: &[u64; RELAXATION_STEPS_MAX]) {
         let step: u32 = step;
         ::metrics::gauge!(PROJECTS_RELAXED, "step" => step.to_string()).set(*count as f64);
     }
+}
+
+/// A project was refined.
+pub(crate) fn refined(took: Duration) {
+    ::metrics::counter!(REFINEMENTS).increment(1);
+    ::metrics::histogram!(REFINEMENT_SECONDS).record(took);
+}
+
+/// A refinement changed so many results.
+pub(crate) fn revised(results: u32) {
+    ::metrics::counter!(RESULTS_REVISED).increment(results.into());
 }
 
 /// A start filled empty tables. `from`: snapshot or journal.

@@ -23,9 +23,7 @@ mod measure;
 use std::path::PathBuf;
 
 use piecework_core::WorkerId;
-use piecework_core::quality::{
-    Crowd, Opinion, Overlap, Refinement, Refiner, first, majority, weighted,
-};
+use piecework_core::quality::{Crowd, Opinion, Overlap, Refinement, Refiner, majority, weighted};
 
 use data::Set;
 use dynamic::{Pace, replay, shuffled};
@@ -98,7 +96,7 @@ fn answers(set: &Set, method: &str) -> Vec<Option<u16>> {
         (0..set.tasks).map(|task| of(task).map(|o| o.answer)).collect()
     };
     match method {
-        "first" => each(&|task| first(&classes(task), set.classes)),
+        "first" => (0..set.tasks).map(|task| classes(task).first().copied()).collect(),
         "majority" => each(&|task| majority(&classes(task), set.classes)),
         "weighted" => {
             let table = set.votes(&set.answers).table();

@@ -77,11 +77,6 @@ pub(super) fn thousandths(count: f64) -> u32 {
     u32::try_from(whole(count * ONE)).unwrap_or(u32::MAX)
 }
 
-/// Counts as they are reckoned with.
-pub(super) fn counts_of(kept: impl Iterator<Item = f64>) -> Vec<f64> {
-    kept.map(|n| n / ONE).collect()
-}
-
 fn whole(number: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,

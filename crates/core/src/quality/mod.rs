@@ -3,7 +3,7 @@
 //! All of it is functions of votes: no clock, no storage, no order of arrival, and floats
 //! through `libm` alone. Three layers:
 //!
-//! - One task: `first`, `majority`, `weighted` on classes; `number`, `text`, `options`.
+//! - One task: `majority`, `weighted` on classes; `number`; `text` says what compares as equal.
 //! - A crowd: `Crowd` is asked after every answer (`online`), a `Refinement` goes through
 //!   all votes now and then and teaches it; both are the model of `prior`. `Overlap` says
 //!   when a task stops buying.
@@ -12,12 +12,10 @@
 //!
 //! Not here: leases and schemas, apart from `verdicts`.
 
-mod agreement;
 mod cells;
 mod dawid_skene;
 mod evidence;
 mod field;
-mod first;
 mod gamma;
 mod interval;
 mod judgement;
@@ -25,7 +23,6 @@ mod majority;
 mod number;
 mod online;
 mod opinion;
-mod options;
 mod overlap;
 mod prior;
 mod rating;
@@ -40,19 +37,17 @@ mod votes;
 mod weighted;
 
 pub use evidence::Evidence;
-pub use first::first;
 pub use judgement::{Judgement, Source, Weighed};
 pub use majority::majority;
 pub use number::{NumberOpinion, number};
 pub use online::Crowd;
 pub use opinion::{Opinion, ppm};
-pub use options::{ABSENT, CHOSEN, OptionsOpinion, joined, votes_of};
 pub use overlap::Overlap;
 pub use prior::can_model;
 pub use rating::{Bulletin, Published, Rating};
 pub use record::{Basis, Record, Standing, Tally};
 pub use refinement::{Refinement, Refiner};
-pub use text::{TextOpinion, normalised, text};
+pub use text::normalised;
 pub(crate) use verdicts::{Verdicts, aggregate, judge};
 pub use votes::{RowVote, VoteTable, Votes};
 pub use weighted::weighted;

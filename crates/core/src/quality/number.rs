@@ -6,8 +6,6 @@
 //!
 //! Not here: refusing what is no number (the edge).
 
-use super::agreement;
-
 /// What the numbers of one task say together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NumberOpinion {
@@ -19,8 +17,6 @@ pub struct NumberOpinion {
     pub agree: u32,
     /// Numbers it rests on.
     pub votes: u32,
-    /// The probability that the median is right within the tolerance, 0 to 1.
-    pub confidence: f64,
 }
 
 /// The opinion of finite numbers, in any order; `tolerance` in their unit, not negative.
@@ -33,13 +29,7 @@ pub fn number(answers: &[f64], tolerance: f64) -> Option<NumberOpinion> {
     let agree = distances.iter().filter(|d| **d <= tolerance).count();
     let spread = self::median(&mut distances)?;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Some(NumberOpinion {
-        median,
-        spread,
-        agree: count(agree),
-        votes: count(numbers.len()),
-        confidence: agreement::confidence(agree, numbers.len()),
-    })
+    Some(NumberOpinion { median, spread, agree: count(agree), votes: count(numbers.len()) })
 }
 
 fn median(numbers: &mut [f64]) -> Option<f64> {
@@ -61,14 +51,12 @@ mod tests {
         let opinion = number(&[10.0, 1e9, 11.0, 10.5, f64::NAN], 1.0).expect("numbers");
         assert_eq!((opinion.median, opinion.spread), (10.75, 0.5));
         assert_eq!((opinion.agree, opinion.votes), (3, 4));
-        assert!(number(&[10.0, 10.5, 11.0], 1.0).expect("numbers").confidence > opinion.confidence);
     }
 
     #[test]
     fn numbers_far_apart_agree_on_nothing() {
         let opinion = number(&[0.0, 100.0], 1.0).expect("numbers");
         assert_eq!((opinion.median, opinion.agree), (50.0, 0));
-        assert!(opinion.confidence <= 0.0);
         assert_eq!(number(&[], 1.0), None);
         let large = number(&[f64::MAX, f64::MAX], 0.0).expect("numbers");
         assert!(large.median.is_finite());

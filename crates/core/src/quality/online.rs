@@ -4,15 +4,14 @@
 //! last refinement, and grow as results become final. A task's posterior is the class
 //! prior times what each of its votes says under the model of `prior.rs`.
 //!
-//! Counts are whole thousandths: learning is exact, can be taken back, and its order is
-//! nothing.
+//! Counts are whole thousandths: learning is exact, and its order is nothing.
 //!
 //! Not here: the model (`prior.rs`), whether a task is sure (`overlap.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::evidence::{Evidence, counts_of, thousandths};
+use super::evidence::{Evidence, thousandths};
 use super::opinion::{Opinion, normalise};
 use super::prior::{CrowdPrior, Habits, Weigh, voice};
 use crate::WorkerId;
@@ -32,11 +31,16 @@ pub struct Crowd {
     /// Of all workers together, in thousandths.
     counts: Vec<u64>,
     class_counts: Vec<u64>,
-    /// All counts when the prior last saw them; and how often it did.
+    /// The sum of `counts`; what it was when the prior last saw them; how often it did.
+    all: u64,
     seen: u64,
     epoch: u64,
+    /// Who was learned of and is not in `base`.
+    newcomers: usize,
     /// How much of the votes' weight is believed.
     voice: f64,
+    /// Where counts are made floats.
+    scratch: Vec<f64>,
 }
 
 /// What is known of one worker, and what its votes say, as far as that was asked.
@@ -44,6 +48,8 @@ pub struct Crowd {
 struct Known {
     /// By class given and true class, in thousandths.
     counts: Vec<u32>,
+    /// Something was ever learned of it.
+    is_learned: bool,
     /// The epoch of the prior under which the rest holds; 0: never.
     epoch: u64,
     habits: Habits,
@@ -64,9 +70,12 @@ impl Crowd {
             workers: BTreeMap::new(),
             counts: vec![0; classes * classes],
             class_counts: vec![0; classes],
+            all: 0,
             seen: 0,
             epoch: 1,
+            newcomers: 0,
             voice: voice(0.0, 0, classes),
+            scratch: Vec::new(),
         }
     }
 
@@ -88,19 +97,38 @@ impl Crowd {
     /// Learns from a task that has become final: each vote counts for what the
     /// posterior says was true. Leave out votes that the last refinement has counted.
     pub fn learn(&mut self, votes: &[(WorkerId, u16)], posterior: &[f64]) {
-        self.count(votes, posterior, |sum, n| sum.saturating_add(n));
-    }
-
-    /// Takes back what was learned with the same votes and posterior.
-    pub fn unlearn(&mut self, votes: &[(WorkerId, u16)], posterior: &[f64]) {
-        self.count(votes, posterior, |sum, n| sum.saturating_sub(n));
+        let classes = self.classes;
+        let shares: Vec<u32> = posterior.iter().map(|p| thousandths(*p)).collect();
+        for (worker, class) in votes {
+            let run = usize::from(*class) * classes..(usize::from(*class) + 1) * classes;
+            let known = known(&mut self.workers, self.base.as_deref(), *worker, classes);
+            self.newcomers += usize::from(!std::mem::replace(&mut known.is_learned, true));
+            known.epoch = 0;
+            for (own, share) in known.counts[run.clone()].iter_mut().zip(&shares) {
+                *own = own.saturating_add(*share);
+            }
+            for (sum, share) in self.counts[run].iter_mut().zip(&shares) {
+                *sum = sum.saturating_add(u64::from(*share));
+                self.all = self.all.saturating_add(u64::from(*share));
+            }
+        }
+        for (sum, share) in self.class_counts.iter_mut().zip(&shares) {
+            *sum = sum.saturating_add(u64::from(*share));
+        }
+        self.prior.see_classes(whole(&mut self.scratch, &self.class_counts));
+        // What holds of the whole crowd moves slowly; seeing it anew costs every worker.
+        if self.all.abs_diff(self.seen) > self.seen / 10 {
+            self.see();
+        }
     }
 
     /// Puts what a refinement of the same field found in place of all that was known.
     /// Cost: that of forgetting; each worker's share is taken when it is asked for.
     pub fn adopt(&mut self, evidence: &Arc<Evidence>) {
         self.workers.clear();
+        self.newcomers = 0;
         self.counts.copy_from_slice(evidence.counts());
+        self.all = self.counts.iter().sum();
         self.class_counts.copy_from_slice(evidence.class_counts());
         [self.prior.between, self.prior.within, self.prior.wrong] = evidence.strengths();
         self.base = Some(Arc::clone(evidence));
@@ -124,53 +152,20 @@ impl Crowd {
     pub fn accuracy(&self, worker: WorkerId) -> f64 {
         let mut habits = Habits::default();
         let base = || self.base.as_ref().and_then(|base| base.of(worker));
-        let counts = match self.workers.get(&worker) {
-            Some(known) => whole(&known.counts),
-            None => base().map_or_else(|| vec![0.0; self.classes * self.classes], whole),
-        };
-        self.prior.habits(&counts, &mut habits);
+        let known = self.workers.get(&worker).map(|known| known.counts.as_slice());
+        let (nothing, mut counts) = (vec![0; self.classes * self.classes], Vec::new());
+        let kept = known.or_else(base).unwrap_or(&nothing);
+        self.prior.habits(whole(&mut counts, kept), &mut habits);
         habits.accuracy()
     }
 
-    fn count(
-        &mut self,
-        votes: &[(WorkerId, u16)],
-        posterior: &[f64],
-        change: impl Fn(u64, u64) -> u64,
-    ) {
-        let change_small =
-            |sum: u32, n: u32| u32::try_from(change(sum.into(), n.into())).unwrap_or(u32::MAX);
-        let shares: Vec<u32> = posterior.iter().map(|p| thousandths(*p)).collect();
-        for (worker, class) in votes {
-            let start = usize::from(*class) * self.classes;
-            let known = known(&mut self.workers, self.base.as_deref(), *worker, self.classes);
-            known.epoch = 0;
-            for (at, share) in (start..).zip(&shares) {
-                known.counts[at] = change_small(known.counts[at], *share);
-                self.counts[at] = change(self.counts[at], u64::from(*share));
-            }
-        }
-        for (sum, share) in self.class_counts.iter_mut().zip(&shares) {
-            *sum = change(*sum, u64::from(*share));
-        }
-        self.prior.see_classes(&whole_large(&self.class_counts));
-        // What holds of the whole crowd moves slowly; seeing it anew costs every worker.
-        let all: u64 = self.counts.iter().sum();
-        if all.abs_diff(self.seen) > self.seen / 10 {
-            self.see();
-        }
-    }
-
     fn see(&mut self) {
-        self.seen = self.counts.iter().sum();
+        self.seen = self.all;
         self.epoch += 1;
-        let base = self.base.as_deref();
-        let is_new = |id: &WorkerId| base.is_none_or(|base| base.of(*id).is_none());
-        let counted = self.workers.iter().filter(|(id, known)| is_new(id) && known.is_counted());
-        let workers = counted.count() + base.map_or(0, Evidence::workers);
+        let workers = self.newcomers + self.base.as_ref().map_or(0, |base| base.workers());
         self.voice = voice(self.seen as f64 / ONE, workers, self.classes);
-        self.prior.see(&whole_large(&self.counts));
-        self.prior.see_classes(&whole_large(&self.class_counts));
+        self.prior.see(whole(&mut self.scratch, &self.counts));
+        self.prior.see_classes(whole(&mut self.scratch, &self.class_counts));
     }
 
     /// What the worker's vote for `given` says of each true class.
@@ -179,15 +174,15 @@ impl Crowd {
         let run = given * classes..(given + 1) * classes;
         let known = known(&mut self.workers, self.base.as_deref(), worker, classes);
         if known.epoch != self.epoch {
-            self.prior.habits(&whole(&known.counts), &mut known.habits);
+            self.prior.habits(whole(&mut self.scratch, &known.counts), &mut known.habits);
             known.asked.fill(false);
             known.epoch = self.epoch;
         }
         if !known.asked[given] {
             known.asked[given] = true;
-            let counts = whole(&known.counts[run.clone()]);
+            let counts = whole(&mut self.scratch, &known.counts[run.clone()]);
             let logs = &mut known.logs[run.clone()];
-            self.prior.logs(&known.habits, (given, &counts), Weigh::Judging, logs);
+            self.prior.logs(&known.habits, (given, counts), Weigh::Judging, logs);
         }
         &known.logs[run]
     }
@@ -202,30 +197,25 @@ fn known<'a>(
 ) -> &'a mut Known {
     workers.entry(worker).or_insert_with(|| {
         let counts = base.and_then(|base| base.of(worker));
-        Known::new(classes, counts.map_or_else(|| vec![0; classes * classes], <[u32]>::to_vec))
-    })
-}
-
-impl Known {
-    fn is_counted(&self) -> bool {
-        self.counts.iter().any(|n| *n > 0)
-    }
-
-    fn new(classes: usize, counts: Vec<u32>) -> Known {
+        let is_learned = counts.is_some();
+        let counts = counts.map_or_else(|| vec![0; classes * classes], <[u32]>::to_vec);
         Known {
             counts,
+            is_learned,
             epoch: 0,
             habits: Habits::default(),
             asked: vec![false; classes],
             logs: vec![0.0; classes * classes],
         }
-    }
+    })
 }
 
-fn whole(counts: &[u32]) -> Vec<f64> {
-    counts_of(counts.iter().map(|n| f64::from(*n)))
-}
-
-fn whole_large(counts: &[u64]) -> Vec<f64> {
-    counts_of(counts.iter().map(|n| *n as f64))
+/// Kept counts as they are reckoned with.
+fn whole<'a, N: Copy + Into<u64>>(scratch: &'a mut Vec<f64>, kept: &[N]) -> &'a [f64] {
+    scratch.clear();
+    scratch.extend(kept.iter().map(|n| {
+        let n: u64 = (*n).into();
+        n as f64 / ONE
+    }));
+    scratch
 }

@@ -94,6 +94,37 @@ pub(super) enum Weigh {
     Judging,
 }
 
+/// A product of shares, as a logarithm of the asked kind.
+enum Ratio {
+    /// The sum of the expected logarithms.
+    Fitting(f64),
+    /// The product: one logarithm is enough for all of it.
+    Judging(f64),
+}
+
+impl Ratio {
+    fn of(weigh: Weigh) -> Ratio {
+        match weigh {
+            Weigh::Fitting => Ratio::Fitting(0.0),
+            Weigh::Judging => Ratio::Judging(1.0),
+        }
+    }
+
+    fn times(&mut self, part: f64, whole: f64) {
+        match self {
+            Ratio::Fitting(sum) => *sum += digamma(part) - digamma(whole),
+            Ratio::Judging(product) => *product *= part / whole,
+        }
+    }
+
+    fn log(self) -> f64 {
+        match self {
+            Ratio::Fitting(sum) => sum,
+            Ratio::Judging(product) => libm::log(product),
+        }
+    }
+}
+
 /// One worker under a crowd prior: its counts, added up in the ways that are needed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Habits {
@@ -215,23 +246,21 @@ impl CrowdPrior {
         weigh: Weigh,
         out: &mut [f64],
     ) {
-        let log = match weigh {
-            Weigh::Fitting => digamma,
-            Weigh::Judging => libm::log,
-        };
         for truth in 0..self.classes {
-            let sum = log(habits.by_truth[truth] + self.within);
+            let all = habits.by_truth[truth] + self.within;
+            let mut share = Ratio::of(weigh);
             if truth == given {
-                out[truth] = log(counts[truth] + self.within * habits.accuracy) - sum;
-                continue;
+                share.times(counts[truth] + self.within * habits.accuracy, all);
+            } else {
+                let missed = habits.missed[truth];
+                share.times(missed + self.within * (1.0 - habits.accuracy), all);
+                // Of two classes there is but one that is wrong.
+                if self.classes > 2 {
+                    let mean = self.wrong_mean(habits, given, truth);
+                    share.times(counts[truth] + self.wrong * mean, missed + self.wrong);
+                }
             }
-            let missed = habits.missed[truth];
-            out[truth] = log(missed + self.within * (1.0 - habits.accuracy)) - sum;
-            // Of two classes there is but one that is wrong.
-            if self.classes > 2 {
-                let mean = self.wrong_mean(habits, given, truth);
-                out[truth] += log(counts[truth] + self.wrong * mean) - log(missed + self.wrong);
-            }
+            out[truth] = share.log();
         }
     }
 

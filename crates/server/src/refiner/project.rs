@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use piecework_core::event::{Log, ResultAnswer, ResultState, ResultValue, TaskResult, What};
+use piecework_core::command::{FieldOpinion, RefinedTask};
+use piecework_core::event::{Log, ResultAnswer, ResultState, TaskResult, What};
 use piecework_core::project::{Aggregation, DynamicOverlap, Project, ProjectState};
 use piecework_core::quality::{self, Refiner};
 use piecework_core::schema::{FieldKind, Schema, Value};
 use piecework_core::{EngineTime, LeaseId, ProjectId, Sequence, TaskNumber};
 use piecework_storage::{StoreError, View};
 
-use crate::wire::from_wire;
+use super::says;
 
 /// Records of the log read at a time.
 const EVENTS_PAGE: usize = 1_024;
@@ -38,6 +39,9 @@ pub(super) struct Told {
     pub(super) is_resolved: bool,
     /// How sure its result is, in millionths.
     pub(super) confidence_ppm: u32,
+    /// At which answers and revision the engine was last told that it is sure. What it
+    /// made of that stands: a task may have an overlap of its own.
+    pub(super) told_sure: Option<(u32, u32)>,
     /// Per field of classes, in their order, what it says.
     pub(super) classes: Vec<Option<u16>>,
 }
@@ -145,10 +149,21 @@ impl Votes {
         self.fresh = 0;
     }
 
-    /// It was not: the daemon had other things to do.
+    /// It did not come to an end: it is due again after a while without answers.
     pub(super) fn put_off(&mut self) {
         self.fresh += 1;
         self.heard = Instant::now();
+    }
+
+    /// The engine was told of these tasks.
+    pub(super) fn told(&mut self, tasks: &[RefinedTask]) {
+        let Some(dynamic) = self.dynamic else { return };
+        let is_sure = |task: &&RefinedTask| surest(&task.fields) >= dynamic.target_ppm;
+        for task in tasks.iter().filter(is_sure) {
+            if let Some(told) = self.tasks.get_mut(&task.task) {
+                told.told_sure = Some((task.answers, task.revision));
+            }
+        }
     }
 
     /// Reads the log from where it stopped.
@@ -198,18 +213,7 @@ impl Votes {
     }
 
     fn result(&mut self, view: &View, result: &TaskResult) -> Result<(), StoreError> {
-        let values = match &result.answer {
-            None => Vec::new(),
-            Some(ResultAnswer::Values { values, .. }) => {
-                values.iter().map(|value| value.as_ref().and_then(class)).collect()
-            }
-            Some(ResultAnswer::Of(lease)) => self.said_under(view, *lease)?,
-            Some(ResultAnswer::Given { bytes, content_type, .. }) => {
-                let answer = from_wire::answer::read(bytes.clone(), content_type.clone());
-                let values = self.schema.read(&answer).unwrap_or_default();
-                values.iter().map(|value| value.as_ref().and_then(Value::class)).collect()
-            }
-        };
+        let values = says::classes(result.answer.as_ref(), &self.schema, |id| view.lease(id))?;
         let resolved = matches!(result.answer, Some(ResultAnswer::Given { .. }));
         let number = result.task.number;
         let class_of = |field: &Field| values.get(usize::from(field.index)).copied().flatten();
@@ -229,21 +233,11 @@ impl Votes {
         told.classes = classes;
         Ok(())
     }
-
-    fn said_under(&self, view: &View, lease: LeaseId) -> Result<Vec<Option<u16>>, StoreError> {
-        let lease = view.lease(lease)?;
-        let values = lease.as_ref().and_then(|lease| lease.counted()).map(|s| &s.values);
-        let classes = values.into_iter().flatten();
-        Ok(classes.map(|value| value.as_ref().and_then(Value::class)).collect())
-    }
 }
 
-fn class(value: &ResultValue) -> Option<u16> {
-    match value {
-        ResultValue::Choice(choice) => Some(*choice),
-        ResultValue::Boolean(yes) => Some(u16::from(*yes)),
-        ResultValue::Set(_) | ResultValue::Number(_) | ResultValue::Text(_) => None,
-    }
+/// How sure an answer of these fields is: as sure as its least sure one, in millionths.
+pub(super) fn surest(fields: &[FieldOpinion]) -> u32 {
+    fields.iter().map(|says| says.confidence_ppm).min().unwrap_or(0)
 }
 
 fn is_modelled(kind: &FieldKind) -> bool {

@@ -1,7 +1,8 @@
 //! One refinement of a project: all votes, in slices; then what they say, in chunks.
 //!
-//! A slice is about a millisecond of work. In a long refinement each is followed by a
-//! rest of the same length, so that half a core is left to those who wait for answers.
+//! A slice is some milliseconds of work. In a long refinement each is followed by a rest
+//! of the same length, so that half a core is left to those who wait for answers; the
+//! thread gives way to all others besides.
 //!
 //! Not here: when one is due (`project.rs`).
 
@@ -12,10 +13,11 @@ use std::time::{Duration, Instant};
 use piecework_core::command::{FieldOpinion, Learn, Refine, RefinedTask};
 use piecework_core::limits::REFINED_PER_COMMAND_MAX;
 use piecework_core::quality::{Crowd, Overlap, Refinement, RowVote, VoteTable, can_model};
-use piecework_core::{Command, Request, TaskNumber, TenantId, WorkerId};
+use piecework_core::{Command, Outcome, Request, TaskNumber, TenantId, WorkerId};
 use tracing::debug;
 
-use super::project::{Told, Votes};
+use super::project::{Told, Votes, surest};
+use crate::metrics;
 use crate::writer::{Inbox, Unanswered};
 
 /// Numbers gone through in a slice.
@@ -43,8 +45,10 @@ impl Asker<'_> {
             let request = Request { tenant: self.tenant, command: command.clone() };
             match self.inbox.ask_blocking(request) {
                 Ok(answer) => {
-                    if let Err(refusal) = answer.outcome {
-                        debug!(%refusal, "what the refiner found is not taken");
+                    match answer.outcome {
+                        Ok(Outcome::Refined { changed }) => metrics::revised(changed),
+                        Ok(_) => {}
+                        Err(refusal) => debug!(%refusal, "what the refiner found is not taken"),
                     }
                     return true;
                 }
@@ -58,9 +62,17 @@ impl Asker<'_> {
 }
 
 /// Goes through all votes of a project and tells the engine. `false`: it did not come
-/// to an end.
+/// to an end, and is put off.
 pub(super) fn refine(votes: &mut Votes, asker: &Asker<'_>) -> bool {
     votes.begin();
+    let is_done = settle_all(votes, asker);
+    if !is_done {
+        votes.put_off();
+    }
+    is_done
+}
+
+fn settle_all(votes: &mut Votes, asker: &Asker<'_>) -> bool {
     let through = votes.through;
     let mut opinions: BTreeMap<TaskNumber, Vec<FieldOpinion>> = BTreeMap::new();
     let (project, refiner, fields) = (votes.project, votes.refiner, votes.fields.len());
@@ -74,7 +86,6 @@ pub(super) fn refine(votes: &mut Votes, asker: &Asker<'_>) -> bool {
         }
         let index = field.index;
         let Some(settled) = settle(Refinement::start(table, refiner), asker) else {
-            votes.put_off();
             return false;
         };
         // An open task is judged as it will be after its next answer: by what its workers
@@ -138,7 +149,7 @@ fn settle(mut refinement: Refinement, asker: &Asker<'_>) -> Option<Refinement> {
 
 /// Tells of the tasks whose results would be others.
 fn revise(
-    votes: &Votes,
+    votes: &mut Votes,
     opinions: BTreeMap<TaskNumber, Vec<FieldOpinion>>,
     asker: &Asker<'_>,
 ) -> bool {
@@ -152,7 +163,11 @@ fn revise(
     }
     tasks.chunks(REFINED_PER_COMMAND_MAX).all(|tasks| {
         let refine = Refine { project: votes.project, tasks: tasks.to_vec() };
-        asker.ask(&Command::Refine(refine))
+        let is_told = asker.ask(&Command::Refine(refine));
+        if is_told {
+            votes.told(tasks);
+        }
+        is_told
     })
 }
 
@@ -162,7 +177,7 @@ fn differs(votes: &Votes, told: &Told, fields: &[FieldOpinion]) -> bool {
     if told.is_resolved {
         return false;
     }
-    let surest = fields.iter().map(|says| says.confidence_ppm).min().unwrap_or(0);
+    let surest = surest(fields);
     let target = votes.dynamic.map(|dynamic| dynamic.target_ppm);
     let mut of_classes = votes.fields.iter().zip(&told.classes);
     let said = |says: &FieldOpinion| {
@@ -175,5 +190,6 @@ fn differs(votes: &Votes, told: &Told, fields: &[FieldOpinion]) -> bool {
     }
     let Some(dynamic) = votes.dynamic else { return false };
     let overlap = Overlap { min: votes.overlap, max: dynamic.max, target_ppm: dynamic.target_ppm };
-    overlap.is_sure(surest, told.counted) || told.revision > 0 && other
+    let is_news = told.told_sure != Some((told.answers, told.revision));
+    is_news && overlap.is_sure(surest, told.counted) || told.revision > 0 && other
 }

@@ -6,17 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use piecework_core::event::{Log, ResultAnswer, ResultState, ResultValue, TaskResult, What};
+use piecework_core::event::{Log, ResultState, What};
+use piecework_core::lease::Lease;
 use piecework_core::project::Project;
 use piecework_core::quality::{Crowd, Refinement, Refiner, Votes, can_model, majority};
-use piecework_core::schema::{FieldKind, Value};
+use piecework_core::schema::FieldKind;
 use piecework_core::task::TaskRecord;
 use piecework_core::{ClientId, TaskNumber, WorkerId};
 use piecework_proto::v1;
 
+use crate::refiner;
 use crate::services::reader::Reader;
 use crate::wire::failure::Failure;
-use crate::wire::{from_wire, names};
+use crate::wire::names;
 
 /// Touched tasks that are looked at.
 const TASKS_MAX: u64 = 100_000;
@@ -111,41 +113,12 @@ fn finished(
         Some((lease.worker, fields.iter().map(class).collect()))
     });
     let given = given.collect();
-    let result = said(&result, project, fields, &counted);
+    let schema = &project.spec.terms.schema;
+    let own = |id| Ok::<_, Failure>(counted.into_iter().find(|lease: &Lease| lease.id == id));
+    let says = refiner::says::classes(result.answer.as_ref(), schema, own)?;
+    let of_field = |field: &Field| says.get(field.index).copied().flatten();
+    let result = fields.iter().map(of_field).collect();
     Ok(Some(Finished { number: record.id.number, result, given }))
-}
-
-/// What a result says in the fields that are compared.
-fn said(
-    result: &TaskResult,
-    project: &Project,
-    fields: &[Field],
-    counted: &[piecework_core::lease::Lease],
-) -> Vec<Option<u16>> {
-    let of = |values: &[Option<Value>]| {
-        let class = |field: &Field| values.get(field.index)?.as_ref()?.class();
-        fields.iter().map(class).collect()
-    };
-    match &result.answer {
-        None => vec![None; fields.len()],
-        Some(ResultAnswer::Values { values, .. }) => {
-            let class = |field: &Field| match values.get(field.index)?.as_ref()? {
-                ResultValue::Choice(choice) => Some(*choice),
-                ResultValue::Boolean(yes) => Some(u16::from(*yes)),
-                ResultValue::Set(_) | ResultValue::Number(_) | ResultValue::Text(_) => None,
-            };
-            fields.iter().map(class).collect()
-        }
-        Some(ResultAnswer::Of(id)) => {
-            let lease = counted.iter().find(|lease| lease.id == *id);
-            let values = lease.and_then(|lease| lease.counted()).map(|s| s.values.as_slice());
-            of(values.unwrap_or_default())
-        }
-        Some(ResultAnswer::Given { bytes, content_type, .. }) => {
-            let answer = from_wire::answer::read(bytes.clone(), content_type.clone());
-            of(&project.spec.terms.schema.read(&answer).unwrap_or_default())
-        }
-    }
 }
 
 /// Whether an answer says what the result says, wherever both say something.

@@ -341,10 +341,15 @@ impl<J: Journal> Writer<J> {
             turn.said.ended.extend(ended::of(changes));
         }
         for changed in changes {
-            if let Change::Event(event) = &changed.change
-                && let Log::Project(project) = event.log
-                && turn.said.told.last() != Some(&project)
-            {
+            let project = match &changed.change {
+                Change::Event(event) => match event.log {
+                    Log::Project(project) => project,
+                    Log::Workers(_) => continue,
+                },
+                Change::Project(project) => project.id,
+                _ => continue,
+            };
+            if turn.said.told.last() != Some(&project) {
                 turn.said.told.push(project);
             }
         }
