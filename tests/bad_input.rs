@@ -4,5 +4,6 @@ mod dispatch;
 mod fairness;
 mod lists;
 mod projects;
+mod quality;
 mod schemas;
 mod tasks;

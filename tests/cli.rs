@@ -1,5 +1,8 @@
 //! The command line as people and scripts use it: output, exit status, messages.
 
+mod quality;
+mod replaying;
+
 use std::path::Path;
 
 use piecework_client::proto::v1::{LeaseReturn, ReturnLeasesRequest, ReturnReason};

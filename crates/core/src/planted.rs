@@ -65,6 +65,12 @@ mistakes! {
     CollectedJudged "collected-judged" "Answers that are only collected move ratings.",
     OwnVoteCounts "own-vote-counts" "An answer is judged by others among whom it is counted itself.",
     JudgedTwice "judged-twice" "What a task said of an answer stays when it is decided anew.",
+    StaleRefined "stale-refined" "A refinement changes a task that has moved on since it was seen.",
+    ResolvedRefined "resolved-refined" "A refinement revises what a requester has resolved.",
+    LearnedTwice "learned-twice" "The crowd learns again of answers that a refinement has counted.",
+    SureBuys "sure-buys" "A task that is sure goes on buying answers.",
+    UnsureStops "unsure-stops" "A task that is not sure stops buying answers.",
+    RevisionReused "revision-reused" "A revised result has the revision of the one before.",
     // The writer.
     ReplyBeforeDurable "reply-before-durable" "A reply leaves before its group is durable.",
     ReadBeforeDurable "read-before-durable" "A refusal or read leaves before what it saw is durable.",

@@ -6,6 +6,7 @@
 //!
 //! Not here: real processes and real disks (`tests/` at the top).
 
+mod laws;
 mod random;
 
 pub mod bare;

@@ -1,53 +1,20 @@
 //! Every mistake that can be planted in the engine is found by the bare run.
-//!
-//! One after the other: the switch is of the whole process.
+
+use std::sync::{Mutex, PoisonError};
 
 use piecework_core::planted::{self, Mistake};
 use piecework_sim::bare;
 
+/// A mistake is planted in the whole process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 const SEEDS_MAX: u64 = 500;
 
-const MISTAKES: [Mistake; 33] = [
-    Mistake::ExpireFinished,
-    Mistake::AcceptEnded,
-    Mistake::ExpireEarly,
-    Mistake::ForgetAnswered,
-    Mistake::SequenceGap,
-    Mistake::LateOvershoot,
-    Mistake::LateWindowIgnored,
-    Mistake::SuspendKeepsLeases,
-    Mistake::ExtendRevives,
-    Mistake::LeaseRetryGrants,
-    Mistake::SubmitRetryCounts,
-    Mistake::NameReused,
-    Mistake::SkillIgnored,
-    Mistake::CapacityIgnored,
-    Mistake::PauseGrants,
-    Mistake::GraceForgotten,
-    Mistake::KeysForgotten,
-    Mistake::LeaseRequestsForgotten,
-    Mistake::DoubleResult,
-    Mistake::WeightIgnored,
-    Mistake::TierIgnored,
-    Mistake::GapIgnored,
-    Mistake::ThrottleIgnored,
-    Mistake::RelaxationAtOnce,
-    Mistake::BoxIgnored,
-    Mistake::ClaimIgnored,
-    Mistake::DraftLeaks,
-    Mistake::OwnVoteCounts,
-    Mistake::JudgedTwice,
-    Mistake::TextAsWritten,
-    Mistake::BoundsIgnored,
-    Mistake::SpellingCounts,
-    Mistake::CollectedJudged,
-];
-
-#[test]
-fn every_planted_mistake_of_the_engine_is_found() {
+fn are_found(mistakes: &[Mistake]) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut missed = Vec::new();
-    for mistake in MISTAKES {
-        planted::plant(Some(mistake));
+    for mistake in mistakes {
+        planted::plant(Some(*mistake));
         let found = (0..SEEDS_MAX).find_map(|seed| bare::run(seed).err());
         planted::plant(None);
         match found {
@@ -59,4 +26,61 @@ fn every_planted_mistake_of_the_engine_is_found() {
         }
     }
     assert!(missed.is_empty(), "not found within {SEEDS_MAX} seeds: {missed:?}");
+}
+
+#[test]
+fn every_planted_mistake_of_leasing_is_found() {
+    are_found(&[
+        Mistake::ExpireFinished,
+        Mistake::AcceptEnded,
+        Mistake::ExpireEarly,
+        Mistake::ForgetAnswered,
+        Mistake::SequenceGap,
+        Mistake::LateOvershoot,
+        Mistake::LateWindowIgnored,
+        Mistake::SuspendKeepsLeases,
+        Mistake::ExtendRevives,
+        Mistake::LeaseRetryGrants,
+        Mistake::SubmitRetryCounts,
+        Mistake::NameReused,
+        Mistake::SkillIgnored,
+        Mistake::CapacityIgnored,
+        Mistake::PauseGrants,
+        Mistake::GraceForgotten,
+        Mistake::KeysForgotten,
+        Mistake::LeaseRequestsForgotten,
+        Mistake::DoubleResult,
+    ]);
+}
+
+#[test]
+fn every_planted_mistake_of_who_gets_what_is_found() {
+    are_found(&[
+        Mistake::WeightIgnored,
+        Mistake::TierIgnored,
+        Mistake::GapIgnored,
+        Mistake::ThrottleIgnored,
+        Mistake::RelaxationAtOnce,
+        Mistake::BoxIgnored,
+        Mistake::ClaimIgnored,
+        Mistake::DraftLeaks,
+    ]);
+}
+
+#[test]
+fn every_planted_mistake_of_answers_is_found() {
+    are_found(&[
+        Mistake::OwnVoteCounts,
+        Mistake::JudgedTwice,
+        Mistake::TextAsWritten,
+        Mistake::BoundsIgnored,
+        Mistake::SpellingCounts,
+        Mistake::CollectedJudged,
+        Mistake::StaleRefined,
+        Mistake::ResolvedRefined,
+        Mistake::LearnedTwice,
+        Mistake::SureBuys,
+        Mistake::UnsureStops,
+        Mistake::RevisionReused,
+    ]);
 }

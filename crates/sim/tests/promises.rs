@@ -82,6 +82,21 @@ fn p09_streams_are_dense_and_never_ahead_of_the_disk() {
 }
 
 #[test]
+fn p09_a_final_result_changes_only_by_the_next_revision() {
+    breaks_under(&[Mistake::RevisionReused, Mistake::StaleRefined]);
+}
+
+#[test]
+fn p09_what_a_requester_resolved_stands() {
+    breaks_under(&[Mistake::ResolvedRefined]);
+}
+
+#[test]
+fn p05_no_answer_is_learned_twice_and_a_task_buys_until_it_is_sure() {
+    breaks_under(&[Mistake::LearnedTwice, Mistake::SureBuys, Mistake::UnsureStops]);
+}
+
+#[test]
 fn p10_reads_rest_on_what_is_durable() {
     breaks_under(&[Mistake::ReadBeforeDurable]);
 }

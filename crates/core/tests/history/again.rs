@@ -1,11 +1,13 @@
 //! The same history once more, and the same questions to an engine rebuilt from rows.
 
-use piecework_core::command::{ExtendLeases, LeaseTasks, SubmitAnswers, SubmitItem};
+use piecework_core::command::{ExtendLeases, Learn, LeaseTasks, SubmitAnswers, SubmitItem};
+use piecework_core::quality::{Refinement, Refiner, Votes};
 use piecework_core::wishes::Wishes;
-use piecework_core::{Command, Fingerprint, Millis, WallTime};
+use piecework_core::{Command, Fingerprint, Millis, TaskNumber, WallTime, WorkerId};
 
 use super::cast::tiny_limits;
-use super::player::{Player, TENANT, id, said};
+use super::player::{Player, TENANT, id};
+use super::said::said;
 use crate::world::World;
 
 impl Player {
@@ -34,7 +36,7 @@ impl Player {
         second.engine = self.world.rebuilt(self.now);
         second.rows = self.world.rows.clone();
         second.position = self.world.position;
-        for command in self.probes() {
+        for command in self.lessons().into_iter().chain(self.probes()) {
             let first = self.world.step(self.now, TENANT, command.clone());
             let second = second.step(self.now, TENANT, command.clone());
             assert_eq!(first, second, "rebuilt, it went otherwise: {command:?}");
@@ -49,6 +51,28 @@ impl Player {
         }
     }
 
+    /// What is known of a crowd lives in memory alone: both are told the same, as the
+    /// refiner would after a start.
+    fn lessons(&self) -> Vec<Command> {
+        let learn = |project, (field, classes): (u16, u16)| {
+            let mut votes = Votes::new(classes);
+            for (task, worker) in (1..9).flat_map(|task| (1..4).map(move |worker| (task, worker))) {
+                let class = u16::from(task * worker % 4 == 0);
+                votes.put(TaskNumber(task), WorkerId(worker), class);
+            }
+            let settled = Refinement::start(votes.table(), Refiner::Smoothed).settled();
+            let evidence = settled.evidence().expect("smoothed and settled");
+            Command::Learn(Learn { project, field, through: self.now.engine, evidence })
+        };
+        let mut lessons = Vec::new();
+        for project in self.rows().projects.values() {
+            let fields = (0..).zip(&project.spec.terms.schema.fields);
+            let classes = fields.filter_map(|(index, field)| Some((index, field.kind.classes()?)));
+            lessons.extend(classes.map(|field| learn(project.id, field)));
+        }
+        lessons
+    }
+
     /// Questions whose answers do not depend on whose turn it is among requesters.
     fn probes(&self) -> Vec<Command> {
         let rows = self.rows();
@@ -58,7 +82,7 @@ impl Player {
             let (leases, by) = (vec![lease.id], None);
             probes.push(Command::Extend(ExtendLeases { worker: worker.clone(), leases, by }));
             if lease.id.task.number.0 % 3 == 0 {
-                let items = vec![SubmitItem { lease: lease.id, answer: said("b") }];
+                let items = vec![SubmitItem { lease: lease.id, answer: said(4) }];
                 probes.push(Command::Submit(SubmitAnswers { worker, items }));
             }
         }

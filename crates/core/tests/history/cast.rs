@@ -7,7 +7,7 @@ use piecework_core::project::{
     Terms,
 };
 use piecework_core::quality::Basis;
-use piecework_core::schema::{Field, FieldKind, Schema};
+use piecework_core::schema::{Field, FieldKind, Finite, Schema};
 use piecework_core::worker::{WorkerKind, WorkerSpec};
 use piecework_core::{Currency, Limits, Millis, Money};
 use proptest::prelude::{Just, Strategy, any};
@@ -47,19 +47,38 @@ pub(crate) struct ProjectPlan {
     min_rating: u8,
     reward: u8,
     payload_max: u8,
-    first: bool,
+    /// A bit for each kind of field that it asks for.
+    kinds: u8,
+    aggregation: Aggregation,
     tier: u8,
+}
+
+/// Each as often as the others, but the majority: ties and ratings come of it.
+fn aggregations() -> impl Strategy<Value = Aggregation> {
+    prop_oneof![
+        1 => Just(Aggregation::First),
+        3 => Just(Aggregation::Majority),
+        1 => Just(Aggregation::Weighted),
+        1 => Just(Aggregation::Online),
+        1 => Just(Aggregation::Refined),
+        1 => Just(Aggregation::DawidSkene),
+        1 => Just(Aggregation::Collect),
+    ]
 }
 
 pub(crate) fn projects() -> impl Strategy<Value = ProjectPlan> {
     let policy = (2_000_u16..12_000, 0_u16..9_000, 1_u8..6, 0_u8..8, 1_u8..4, 1_u8..5);
     let kinds = (0_u8..6, 0_u8..6, prop_oneof![4 => Just(None), 1 => (0_u8..90).prop_map(Some)]);
-    let limits = (0_u8..9, 0_u8..8, 0_u8..90, any::<u8>(), 6_u8..16, any::<bool>(), 1_u8..4);
-    (policy, kinds, limits).prop_map(
+    let limits = (0_u8..9, 0_u8..8, 0_u8..90, any::<u8>(), 6_u8..16, 1_u8..4);
+    // One kind, or any of them together; without any of them an answer is free.
+    let asked =
+        prop_oneof![3 => Just(1_u8), 3 => (0_u32..6).prop_map(|bit| 1 << bit), 2 => 0_u8..64];
+    (policy, kinds, limits, (asked, aggregations())).prop_map(
         |(
             (lease, hold, attempts, late, overlap, rest),
             (picks, human, skill),
-            (quota, newcomers, min_rating, reward, payload_max, first, tier),
+            (quota, newcomers, min_rating, reward, payload_max, tier),
+            (asked, aggregation),
         )| ProjectPlan {
             lease,
             hold,
@@ -75,7 +94,8 @@ pub(crate) fn projects() -> impl Strategy<Value = ProjectPlan> {
             min_rating: if newcomers < 5 { 0 } else { min_rating },
             reward,
             payload_max,
-            first,
+            kinds: asked,
+            aggregation,
             tier,
         },
     )
@@ -98,15 +118,12 @@ impl ProjectPlan {
             ),
             ..LeasePolicy::of(duration)
         };
-        let choices = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let label =
-            Field { name: "label".into(), kind: FieldKind::Choice(choices), required: true };
         ProjectSpec {
             title: String::new(),
             terms: Terms {
                 instructions: BTreeMap::new(),
-                schema: Schema { fields: vec![label] },
-                aggregation: if self.first { Aggregation::First } else { Aggregation::Majority },
+                schema: self.schema(),
+                aggregation: self.aggregation,
                 reward: Money { micros: self.reward.into(), currency: Currency::USD },
                 lease,
                 expected: None,
@@ -136,6 +153,44 @@ impl ProjectPlan {
             relaxation: Vec::new(),
             labels: BTreeMap::new(),
         }
+    }
+}
+
+impl ProjectPlan {
+    /// A field of each kind that is asked for.
+    fn schema(&self) -> Schema {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let finite = |number| Finite::new(number).expect("finite");
+        let (least, most) = (Some(finite(0.0)), Some(finite(100.0)));
+        let kinds = [
+            ("label", FieldKind::Choice(texts(&["a", "b", "c"]))),
+            ("sure", FieldKind::Boolean),
+            ("tags", FieldKind::MultiChoice(texts(&["tail", "ears"]))),
+            ("age", FieldKind::Number { tolerance: finite(1.0), least, most }),
+            ("place", FieldKind::Text),
+            ("note", FieldKind::Free),
+        ];
+        let asked = kinds.into_iter().enumerate().filter(|(bit, _)| self.kinds & (1 << bit) > 0);
+        let field = |(_, (name, kind)): (usize, (&str, FieldKind))| Field {
+            name: name.to_owned(),
+            kind,
+            required: name != "note",
+        };
+        Schema { fields: asked.map(field).collect() }
+    }
+
+    /// What another project becomes by these policies: its fields stay, and any that it
+    /// does not have yet may be left out.
+    pub(crate) fn over(&self, old: &Schema) -> ProjectSpec {
+        let mut spec = self.spec();
+        let mut schema = old.clone();
+        for field in spec.terms.schema.fields {
+            if !schema.fields.is_empty() && !schema.fields.iter().any(|f| f.name == field.name) {
+                schema.fields.push(Field { required: false, ..field });
+            }
+        }
+        spec.terms.schema = schema;
+        spec
     }
 }
 

@@ -4,7 +4,7 @@
 //! the move comes, so that a plan still makes sense when it shrinks.
 //!
 //! Not here: who takes part (`cast.rs`), what a pick should be (`brute.rs`), what
-//! becomes of an answer (`late.rs`),
+//! becomes of an answer (`late.rs`), what it says (`said.rs`),
 //! whether a grant was right (`judge.rs`), what a retry owes (`retry.rs`), the second run (`again.rs`).
 
 mod again;
@@ -15,6 +15,7 @@ mod judge;
 mod late;
 mod player;
 mod retry;
+mod said;
 mod seen;
 mod signs;
 

@@ -9,7 +9,6 @@ use piecework_core::command::{
 };
 use piecework_core::lease::{Lease, LeaseState};
 use piecework_core::project::{Project, ProjectState};
-use piecework_core::schema::{Answer, Content, Member};
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
 use piecework_core::wishes::Wishes;
@@ -21,14 +20,12 @@ use piecework_core::{
 use super::brute;
 use super::cast::tiny_limits;
 use super::late;
+use super::said::said;
 use super::seen::Seen;
 use super::{Move, Plan, ProjectPlan, Steering, TaskPlan, Which, WorkerPlan};
 use crate::world::{Did, Rows, World};
 
 pub(super) const TENANT: TenantId = TenantId::DEFAULT;
-
-/// Answers: mostly the same, so that majorities and ratings come about.
-const SAID: [&str; 8] = ["a", "a", "a", "a", "b", "b", "c", "no choice"];
 
 /// What was done, to be done again.
 pub(super) struct Entry {
@@ -127,6 +124,7 @@ impl Player {
                     TaskState::Cancelled => self.seen.cancels += 1,
                     TaskState::Open => {}
                 },
+                Change::Event(event) => self.seen.event(&event.what),
                 Change::Submission(s) => {
                     self.seen.late += u64::from(s.verdict == Verdict::CountedLate);
                 }
@@ -335,7 +333,6 @@ impl Player {
             Move::Submit { lease, stranger, answer } => {
                 let Some(lease) = self.lease(lease) else { return };
                 let worker = if stranger { self.worker(answer) } else { lease.worker };
-                let answer = SAID[usize::from(answer) % SAID.len()];
                 let item = SubmitItem { lease: lease.id, answer: said(answer) };
                 let fate = late::fate(self.rows(), worker, &item, self.now);
                 let terms = (lease.id.task.project, lease.revision);
@@ -417,7 +414,8 @@ impl Player {
 
     fn update_project(&mut self, project: u8, with: &ProjectPlan) {
         let old = self.project(project);
-        let (project, spec, etag) = (old.name, with.spec(), old.version);
+        let spec = with.over(&old.spec.terms.schema);
+        let (project, etag) = (old.name, old.version);
         self.act(Command::UpdateProject(Box::new(UpdateProject { project, spec, etag })));
     }
 
@@ -461,14 +459,6 @@ fn known_project(past: &[Entry]) -> Project {
         _ => None,
     });
     made.expect("every history has projects")
-}
-
-pub(super) fn said(choice: &str) -> Answer {
-    let bytes = format!("{{\"label\":\"{choice}\"}}").into_bytes();
-    let content = Content::Object([("label".to_owned(), Member::text(choice))].into());
-    let fingerprint = Fingerprint::of(&[&bytes]);
-    let content_type = "application/json".into();
-    Answer { bytes, content_type, content, fingerprint, meaning: fingerprint }
 }
 
 fn new_task(plan: &TaskPlan, wall: WallTime) -> NewTask {

@@ -17,6 +17,7 @@ use piecework_core::{
     TenantId, WallTime,
 };
 
+use crate::laws::Laws;
 use crate::model::Model;
 use crate::random::Random;
 use crate::workload::{Heard, Mix, Workload};
@@ -81,6 +82,7 @@ struct Bare {
     workload: Workload,
     engine: Engine,
     model: Model,
+    laws: Laws,
     rows: Rows,
     position: Position,
     now: Now,
@@ -105,6 +107,7 @@ impl Bare {
         Bare {
             engine: Engine::new(mix.limits.clone()),
             model: Model::new(mix.limits.clone()),
+            laws: Laws::default(),
             workload: Workload::new(seed, mix),
             random,
             manner,
@@ -255,6 +258,7 @@ impl Bare {
             self.logged = self.now;
             self.rows.fold(&changes);
         }
+        self.laws.take(&changes).map_err(|broken| broken.to_string())?;
         let predicted = self.model.apply(position, self.now, request, &outcome);
         let agree = self.model.compare(&predicted, &outcome, &changes);
         agree.map_err(|disagreement| disagreement.to_string())?;

@@ -1,8 +1,9 @@
 //! What happened, in the order of the journal, and whether it may have.
 //!
 //! A life is what one process applied. When it has died, the next recovery says
-//! how much of it survived; that part is history for good: the model replays it
-//! and must agree, the rows are folded, and whatever anybody was told must be in it.
+//! how much of it survived; that part is history for good: it obeys the laws, the model
+//! replays it and must agree, the rows are folded, and whatever anybody was told must be
+//! in it.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -17,6 +18,7 @@ use piecework_storage::RowsDigest;
 use super::Failure;
 use super::rows::Rows;
 use super::watcher::Watcher;
+use crate::laws::Laws;
 use crate::model::Model;
 use crate::run::{Counter, Coverage};
 
@@ -37,6 +39,7 @@ pub(super) struct History {
     /// The newest position that anybody was told of.
     told: Position,
     model: Model,
+    laws: Laws,
     rows: Rows,
     events: BTreeMap<(Log, Sequence), Event>,
     counter: Counter,
@@ -51,6 +54,7 @@ impl History {
             life: Arc::default(),
             told: Position(0),
             model: Model::new(limits),
+            laws: Laws::default(),
             rows: Rows::default(),
             events: BTreeMap::new(),
             counter: Counter::default(),
@@ -164,6 +168,9 @@ impl History {
 
     fn absorb(&mut self, entry: Entry) -> Result<(), Failure> {
         let Entry { position, now, request, outcome, changes } = entry;
+        self.laws.take(&changes).map_err(|broken| {
+            Failure::new("log", format!("position {position}, {:?}: {broken}", request.command))
+        })?;
         let predicted = self.model.apply(position, now, &request, &outcome);
         self.model.compare(&predicted, &outcome, &changes).map_err(|disagreement| {
             let what = format!("position {position}, {:?}: {disagreement}", request.command);

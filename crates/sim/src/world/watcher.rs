@@ -1,4 +1,5 @@
-//! Clients that read the logs: dense, in order, and never anything that is lost.
+//! Clients that read the logs: dense, in order, results as revisions of each other, and
+//! never anything that is lost.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +8,7 @@ use piecework_core::{ProjectId, Sequence, TenantId};
 use piecework_storage::Store;
 
 use super::Failure;
+use crate::laws::Stream;
 
 /// Tenants that a run may use.
 pub(super) const TENANTS: [TenantId; 2] = [TenantId(1), TenantId(2)];
@@ -15,7 +17,7 @@ pub(super) const TENANTS: [TenantId; 2] = [TenantId(1), TenantId(2)];
 #[derive(Debug, Default)]
 pub(super) struct Watcher {
     pub(super) shown: BTreeMap<(Log, Sequence), Event>,
-    last: BTreeMap<Log, Sequence>,
+    logs: BTreeMap<Log, Stream>,
 }
 
 impl Watcher {
@@ -27,7 +29,7 @@ impl Watcher {
             let projects = view.projects(ProjectId(0), 100).map_err(read)?;
             let logs = projects.iter().map(|project| Log::Project(project.id));
             for log in logs.chain([Log::Workers(tenant)]) {
-                let after = self.last.get(&log).copied().unwrap_or_default();
+                let after = self.logs.get(&log).map_or(Sequence(0), Stream::last);
                 let page = view.events(log, after, most, &mut |_| true).map_err(read)?;
                 for event in page.events {
                     self.take(log, event)?;
@@ -38,12 +40,8 @@ impl Watcher {
     }
 
     fn take(&mut self, log: Log, event: Event) -> Result<(), Failure> {
-        let last = self.last.entry(log).or_default();
-        if event.sequence != last.next() {
-            let what = format!("P9: {log:?} goes from {last:?} to {:?}", event.sequence);
-            return Err(Failure::new("stream", what));
-        }
-        *last = event.sequence;
+        let told = self.logs.entry(log).or_default().take(&event);
+        told.map_err(|broken| Failure::new("stream", format!("P9: {broken}")))?;
         self.shown.insert((log, event.sequence), event);
         Ok(())
     }

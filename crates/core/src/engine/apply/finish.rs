@@ -63,7 +63,11 @@ pub(super) fn buy(
     weighed: &Weighed,
 ) {
     let (counted, live) = (edit.task.counted(), edit.task.live());
-    let confidence = weighed.verdicts.confidence_ppm;
+    let confidence = match weighed.verdicts.confidence_ppm {
+        _ if planted::is(Mistake::SureBuys) => 0,
+        _ if planted::is(Mistake::UnsureStops) => CERTAIN_PPM,
+        confidence => confidence,
+    };
     edit.task.record.order.wanted = overlap.wanted(confidence, counted, live);
     if overlap.is_sure(confidence, counted) {
         done_with(state, changes, edit, weighed, false);
@@ -272,9 +276,11 @@ fn tell_result(
     let micros = edit.task.leases.iter().filter_map(|l| l.counted()).map(|s| s.payable_micros);
     let currency = state.project_room(id.project).terms(*revision).reward.currency;
     let failed = matches!(is, ResultState::Failed { .. });
+    let last = edit.task.record.result_revision;
+    let number = last + u32::from(last == 0 || !planted::is(Mistake::RevisionReused));
     let result = TaskResult {
         task: id,
-        revision: edit.task.record.result_revision + 1,
+        revision: number,
         state: is,
         answer: if failed { None } else { verdicts.answer.clone() },
         confidence_ppm: if failed { 0 } else { verdicts.confidence_ppm },
@@ -284,7 +290,7 @@ fn tell_result(
         method: *method,
     };
     let record = &mut edit.task.record;
-    record.result_revision += 1;
+    record.result_revision = number;
     record.said = (!failed).then_some(Said {
         answer: verdicts.content,
         confidence_ppm: verdicts.confidence_ppm,

@@ -9,6 +9,7 @@
 use crate::command::FieldOpinion;
 use crate::engine::{ProjectRoom, State, Task};
 use crate::event::Method;
+use crate::planted::{self, Mistake};
 use crate::project::Aggregation;
 use crate::quality::{self, Crowd, Overlap, Verdicts};
 use crate::task::TaskOrder;
@@ -84,7 +85,8 @@ pub(super) fn learn(state: &mut State, task: &Task, weighed: &Weighed) {
         let new = |worker: WorkerId| {
             let own = task.leases.iter().filter(|lease| lease.worker == worker);
             let times = own.filter_map(|lease| Some(lease.granted + lease.counted()?.took));
-            times.max().is_none_or(|at| at > room.refined_through)
+            let counted = times.max().is_some_and(|at| at <= room.refined_through);
+            !counted || planted::is(Mistake::LearnedTwice)
         };
         let votes: Vec<(WorkerId, u16)> =
             posterior.votes.iter().copied().filter(|(worker, _)| new(*worker)).collect();

@@ -109,7 +109,13 @@ fn merge(
     if let Some(DynamicOverlap { max, .. }) = spec.dynamic
         && max < spec.overlap
     {
-        let problem = format!("is {max}, less than the project's overlap of {}", spec.overlap);
+        let overlap = spec.overlap;
+        // Whoever changes one of the two is told of that one.
+        if !mask.has("dynamic_overlap") {
+            let problem = format!("is {overlap}, more than the {max} of its dynamic_overlap");
+            return Err(invalid::field("project.overlap", problem));
+        }
+        let problem = format!("is {max}, less than the project's overlap of {overlap}");
         return Err(invalid::field("project.dynamic_overlap.max", problem));
     }
     if mask.has("assignment") {
