@@ -89,7 +89,11 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     /// Send a recorded crowd through the daemon and compare with the known truth
     Replay(replay::Replay),
-    /// Measure a daemon under load: rates, latencies, CPU, memory, disk
+    /// Measure a daemon under load: rates, times, CPU, memory, disk
+    ///
+    /// Starts a daemon of its own as a process, on fresh data that are removed afterwards. With --server it puts the
+    /// load on that one, leaves its projects there, and cannot tell CPU, memory and journal. Load and daemon share
+    /// this machine. Every time counts until the daemon has it on disk, and is told in microseconds.
     Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions(completions::Completions),

@@ -13,6 +13,7 @@ mod cycle;
 mod idle;
 mod intake;
 mod mixed;
+mod place;
 mod pour;
 mod report;
 mod results;
@@ -39,13 +40,10 @@ use crate::cli::Connection;
 use crate::daemon::Daemon;
 use crate::failure::{Failure, input};
 use crate::interrupt::Interrupt;
+use crate::progress::say;
 use crate::session::Session;
 
-/// Measure a daemon under load: rates, latencies, CPU, memory, disk
-///
-/// Starts a daemon of its own on fresh data and removes them afterwards; with --server it
-/// uses that one, leaves its projects there, and cannot tell CPU, memory and journal.
-/// Times are in microseconds. Load and daemon share the machine's cores.
+/// Measure a daemon under load: rates, times, CPU, memory, disk
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -115,7 +113,7 @@ impl Bench {
         let mut interrupt = Interrupt::listen()?;
         let daemon = match &connection.server {
             Some(_) => None,
-            None => Some(Daemon::start(self.data_dir.as_deref()).await?),
+            None => Some(self.start().await?),
         };
         let server = daemon.as_ref().map_or(connection.address(), Daemon::server);
         let session = Session::at(server, connection.output)?;
@@ -128,6 +126,15 @@ impl Bench {
             daemon.stop().await?;
         }
         session.output().summary(&report)
+    }
+
+    /// A daemon of our own, and a word where its data are on no disk.
+    async fn start(&self) -> Result<Daemon> {
+        let temporary = std::env::temp_dir();
+        if place::is_in_memory(self.data_dir.as_deref().unwrap_or(&temporary)) {
+            say("the data lie in memory: nothing is durable; name a disk with --data-dir DIR");
+        }
+        Daemon::start(self.data_dir.as_deref()).await
     }
 
     fn check_data_dir(&self, connection: &Connection) -> Result<()> {

@@ -45,6 +45,7 @@ pub(super) enum Priorities {
 
 /// What the work is like.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What the work is like")]
 pub(super) struct Work {
     /// Bytes of a task's payload
     #[arg(long, value_name = "BYTES", default_value_t = 256,

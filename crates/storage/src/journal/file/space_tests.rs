@@ -55,6 +55,21 @@ fn a_full_disk_is_told_early_and_leaves_the_reserve_for_submits() {
 }
 
 #[test]
+fn what_is_written_is_counted_once_it_is_on_disk() {
+    let (disk, heard) = (LyingDisk::new(1), Heard::default());
+    let mut journal = open(&disk, &heard);
+    settle(&mut journal);
+    let before = journal.bounds().written;
+    for _ in 0..2 {
+        journal.append(group_at(&journal.bounds(), 1, 1_000)).expect("taken");
+    }
+    assert_eq!(journal.bounds().written, before, "nothing is on disk yet");
+    assert!(journal.step_sync(false));
+    let written = journal.bounds().written;
+    assert_eq!((written.bytes - before.bytes, written.syncs - before.syncs), (2 * 4096, 1));
+}
+
+#[test]
 fn a_trim_gives_a_full_disk_its_space_back() {
     let disk = LyingDisk::new(1);
     let heard = Heard::default();
