@@ -60,13 +60,15 @@ fn what_is_written_is_counted_once_it_is_on_disk() {
     let mut journal = open(&disk, &heard);
     settle(&mut journal);
     let before = journal.bounds().written;
-    for _ in 0..2 {
-        journal.append(group_at(&journal.bounds(), 1, 1_000)).expect("taken");
-    }
+    journal.append(group_at(&journal.bounds(), 1, 5_000)).expect("taken");
     assert_eq!(journal.bounds().written, before, "nothing is on disk yet");
-    assert!(journal.step_sync(false));
-    let written = journal.bounds().written;
-    assert_eq!((written.bytes - before.bytes, written.syncs - before.syncs), (2 * 4096, 1));
+    for (idle, bytes, syncs) in [(false, 8_192, 1), (true, 8_192 + 4_096, 2)] {
+        // The group, then the marker behind it.
+        assert!(journal.step_sync(idle));
+        let written = journal.bounds().written;
+        let since = (written.bytes - before.bytes, written.syncs - before.syncs);
+        assert_eq!(since, (bytes, syncs));
+    }
 }
 
 #[test]
