@@ -162,6 +162,14 @@ async fn intake_creates_as_many_tasks_as_asked_for() {
 }
 
 #[tokio::test]
+async fn intake_that_is_put_off_comes_again() {
+    let daemon = Daemon::start().await;
+    let report = at(&daemon, "intake --tasks 24000 --payload 4000 --clients 24").await;
+    assert_eq!(counted(&daemon, &report).await, (0, 24_000));
+    assert!(number(&report, "calls_put_off") > 0.0, "{report:#}");
+}
+
+#[tokio::test]
 async fn every_watcher_reads_every_result() {
     let report = alone("results --tasks 3000 --clients 2").await;
     is_plausible(&report, "result");

@@ -66,7 +66,7 @@ impl Intake {
         let report = self.work.told(report, &ground).measured(subject, Unit::Task, &measured);
         let grown = measured.after.server_rss.zip(measured.before.server_rss);
         let each = grown.map(|(after, before)| after.saturating_sub(before) / self.tasks);
-        Ok(report.with("server_bytes_per_task", each))
+        Ok(report.with("calls_put_off", measured.tally.refused).with("server_bytes_per_task", each))
     }
 
     fn connections(&self) -> u32 {

@@ -166,6 +166,7 @@ impl Mixed {
             .with("rate_held", rounded(held, 4))
             .with("intake_tasks", created)
             .with("intake_tasks_per_second", per_second(created, measured.took))
+            .with("intake_calls_put_off", beside.intake.refused)
             .with("intake_p50_us", intake_us(50.0))
             .with("intake_p99_us", intake_us(99.0))
             .with("results", beside.results)
@@ -202,7 +203,9 @@ async fn bring(
     let mut tally = Tally::new();
     while let Some(due) = schedule.next(&stretch).await {
         let Some(call) = source.next_call() else { break };
-        tally.done += pour::send(&client, call).await?;
+        let (made, put_off) = pour::send(&client, call).await?;
+        tally.done += made;
+        tally.refused += put_off;
         tally.took(due.elapsed());
     }
     beside.lock().unwrap_or_else(PoisonError::into_inner).intake.add(&tally);

@@ -7,10 +7,11 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use fastrand::Rng;
-use piecework_client::Client;
 use piecework_client::proto::v1::create_task_result::Outcome;
 use piecework_client::proto::v1::{CreateTasksRequest, NewTask};
+use piecework_client::{CallError, Client};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::setup::{Ground, Priorities, Work};
 use super::stretch::{Stretch, Tally};
@@ -88,15 +89,25 @@ impl Pour {
     }
 }
 
-/// Sends one call; returns how many tasks it made.
-pub(super) async fn send(client: &Client, request: CreateTasksRequest) -> Result<u64> {
-    let created = answer(client.tasks().create_tasks(request).await)?;
+/// Sends one call, and again whenever the daemon asks for that: intake is what it puts off
+/// first. Returns how many tasks it made, and how often it was put off.
+pub(super) async fn send(client: &Client, request: CreateTasksRequest) -> Result<(u64, u64)> {
+    let mut put_off = 0;
+    let created = loop {
+        match answer(client.tasks().create_tasks(request.clone()).await) {
+            Err(CallError::Refused(refused)) if refused.retry_after.is_some() => {
+                put_off += 1;
+                sleep(refused.retry_after.unwrap_or_default()).await;
+            }
+            other => break other?,
+        }
+    };
     for result in &created.results {
         if let Some(Outcome::Error(status)) = &result.outcome {
             bail!("a task was refused: {}", status.message);
         }
     }
-    Ok(created.results.len() as u64)
+    Ok((created.results.len() as u64, put_off))
 }
 
 /// One call after the other, until the stretch is over or all have been taken.
@@ -108,7 +119,8 @@ pub(super) async fn pour(pour: Arc<Pour>, client: Client, stretch: Arc<Stretch>)
             break;
         }
         let Some(request) = pour.next_call() else { break };
-        let made = send(&client, request).await?;
+        let (made, put_off) = send(&client, request).await?;
+        tally.refused += put_off;
         tally.took(begun.elapsed());
         tally.done += made;
         stretch.add(made);
@@ -131,7 +143,7 @@ pub(super) async fn beforehand(
         let (pour, client, bar) = (Arc::clone(&pour), client.clone(), bar.clone());
         calls.spawn(async move {
             while let Some(request) = pour.next_call() {
-                bar.inc(send(&client, request).await?);
+                bar.inc(send(&client, request).await?.0);
             }
             anyhow::Ok(())
         });

@@ -32,7 +32,7 @@ pub(super) struct Stretch {
 pub(super) struct Tally {
     /// What counts: cycles, tasks or results.
     pub(super) done: u64,
-    /// Answers that the daemon did not take, or did not count.
+    /// Answers that the daemon did not take, or did not count; calls of the intake that it put off.
     pub(super) refused: u64,
     /// Bytes that came, where they are counted.
     pub(super) bytes: u64,
