@@ -5,7 +5,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    admin, completions, demo, explain, offers, project, replay, requester, restore, serve,
+    admin, bench, completions, demo, explain, offers, project, replay, requester, restore, serve,
     snapshot, submit, task, verify, watch, work, worker,
 };
 use crate::output::Format;
@@ -89,8 +89,24 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     /// Send a recorded crowd through the daemon and compare with the known truth
     Replay(replay::Replay),
+    /// Measure a daemon under load: rates, times, CPU, memory, disk
+    ///
+    /// Starts a daemon of its own as a process, on fresh data that are removed afterwards. With --server it puts the
+    /// load on that one, leaves its projects there, and cannot tell CPU, memory and journal. Load and daemon share
+    /// this machine. Every time counts until the daemon has it on disk, and is told in microseconds.
+    Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+}
+
+impl Command {
+    /// On how many threads it wants to run; none: as many as there are cores.
+    pub(crate) fn threads(&self) -> Option<usize> {
+        match self {
+            Self::Bench(bench) => bench.threads(),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

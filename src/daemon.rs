@@ -25,6 +25,7 @@ pub(crate) struct Daemon {
     // Kept open, so that a late write of the child does not fail.
     _stdout: BufReader<ChildStdout>,
     server: String,
+    metrics: String,
     _directory: Option<TempDir>,
 }
 
@@ -46,20 +47,30 @@ impl Daemon {
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().context("the daemon has no stdout")?;
         let mut stdout = BufReader::new(stdout);
-        let server = match timeout(START_WITHIN, ready(&mut stdout)).await {
+        let (server, metrics) = match timeout(START_WITHIN, ready(&mut stdout)).await {
             Err(_) => bail!("the daemon was not ready within {} s", START_WITHIN.as_secs()),
-            Ok(Some(address)) => format!("http://{address}"),
+            Ok(Some((server, metrics))) => (format!("http://{server}"), metrics),
             Ok(None) => {
                 let status = child.wait().await?;
                 bail!("the daemon ended before it was ready: {status}; its log is above");
             }
         };
-        Ok(Self { child, stdin, _stdout: stdout, server, _directory: directory })
+        Ok(Self { child, stdin, _stdout: stdout, server, metrics, _directory: directory })
     }
 
     /// Where it listens.
     pub(crate) fn server(&self) -> &str {
         &self.server
+    }
+
+    /// Where its metrics are, as `address:port`.
+    pub(crate) fn metrics(&self) -> &str {
+        &self.metrics
+    }
+
+    /// Its process; none once it has ended.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Asks it to stop and waits for that.
@@ -98,24 +109,26 @@ fn command(data: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// The address in the child's `ready` line; `None` when the child ends without it.
-async fn ready(stdout: &mut BufReader<ChildStdout>) -> Option<String> {
+/// The addresses in the child's `ready` line; `None` when the child ends without it.
+async fn ready(stdout: &mut BufReader<ChildStdout>) -> Option<(String, String)> {
     let mut line = String::new();
     while stdout.read_line(&mut line).await.ok()? > 0 {
-        if let Some(address) = address(&line) {
-            return Some(address.to_owned());
+        if let Some(addresses) = addresses(&line) {
+            return Some(addresses);
         }
         line.clear();
     }
     None
 }
 
-fn address(line: &str) -> Option<&str> {
+/// Where calls and where metrics are served.
+fn addresses(line: &str) -> Option<(String, String)> {
     let mut words = line.split_whitespace();
     if words.next()? != "ready" {
         return None;
     }
-    words.find_map(|word| word.strip_prefix("listen="))
+    let of = |key| line.split_whitespace().find_map(|word| word.strip_prefix(key));
+    Some((of("listen=")?.to_owned(), of("metrics=")?.to_owned()))
 }
 
 #[cfg(test)]
@@ -123,10 +136,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ready_line_names_the_address() {
+    fn the_ready_line_names_the_addresses() {
         let line = "ready listen=127.0.0.1:40123 metrics=127.0.0.1:40124\n";
-        assert_eq!(address(line), Some("127.0.0.1:40123"));
-        assert_eq!(address("ready\n"), None);
-        assert_eq!(address("already listen=1\n"), None);
+        let both = ("127.0.0.1:40123".to_owned(), "127.0.0.1:40124".to_owned());
+        assert_eq!(addresses(line), Some(both));
+        assert_eq!(addresses("ready\n"), None);
+        assert_eq!(addresses("ready listen=1\n"), None);
+        assert_eq!(addresses("already listen=1 metrics=2\n"), None);
     }
 }

@@ -23,7 +23,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let server = cli.connection.address().to_owned();
-    let outcome = match tokio::runtime::Runtime::new() {
+    let outcome = match runtime(cli.command.threads()) {
         Ok(runtime) => {
             let outcome = runtime.block_on(commands::run(cli));
             // A person's terminal may still be read from; nobody waits for that.
@@ -36,4 +36,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, &server),
     }
+}
+
+/// Where everything runs. `threads`: how many, where a command was told.
+fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
 }

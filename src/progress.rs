@@ -23,3 +23,13 @@ pub(crate) fn bar(length: u64, what: &'static str) -> ProgressBar {
     bar.set_message(what);
     bar
 }
+
+/// What has been counted, and how fast it goes now. Invisible where stderr is not a terminal.
+pub(crate) fn rate(what: &'static str) -> ProgressBar {
+    let rate = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{msg} {pos} {per_sec} {elapsed}") {
+        rate.set_style(style);
+    }
+    rate.set_message(what);
+    rate
+}

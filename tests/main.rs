@@ -10,6 +10,7 @@
 mod harness;
 
 mod bad_input;
+mod bench;
 mod cli;
 mod crash;
 mod crowd;

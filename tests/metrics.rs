@@ -78,6 +78,9 @@ async fn counts_move_with_what_happens() {
     assert!(page.value("piecework_place_arrivals_per_minute") > 0.0);
     assert!(page.value("piecework_place_completions_per_minute") > 0.0);
     assert!(page.value("piecework_journal_position") >= 6.0);
+    let written = page.value("piecework_journal_written_bytes_total");
+    let syncs = page.value("piecework_journal_syncs_total");
+    assert!(syncs >= 1.0 && written >= syncs * 4_096.0, "{written} bytes, {syncs} syncs");
     assert!(page.body.contains("piecework_commit_seconds_bucket{le="), "{}", page.body);
     // Every series is explained.
     for line in page.body.lines().filter(|line| line.starts_with("# TYPE ")) {

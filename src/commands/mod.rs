@@ -1,6 +1,7 @@
 //! One file for each verb, or for each noun with its verbs.
 
 pub(crate) mod admin;
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod explain;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Result<()> {
         Command::Restore(command) => command.run(&connection),
         Command::Verify(command) => command.run(&connection),
         Command::Replay(command) => command.run(&connection).await,
+        Command::Bench(command) => command.run(&connection).await,
         Command::Completions(command) => command.run(),
     }
 }

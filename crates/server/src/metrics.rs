@@ -60,6 +60,10 @@ pub(crate) const COMMIT_SECONDS: &str = "piecework_commit_seconds";
 pub(crate) const GROUP_COMMANDS: &str = "piecework_group_commands";
 /// Bytes of the journal on disk, prepared segments included.
 pub(crate) const JOURNAL_BYTES: &str = "piecework_journal_bytes";
+/// Bytes that the journal wrote, with what goes around its groups.
+pub(crate) const JOURNAL_WRITTEN: &str = "piecework_journal_written_bytes_total";
+/// Syncs of the journal, each for all groups that had come by then.
+pub(crate) const JOURNAL_SYNCS: &str = "piecework_journal_syncs_total";
 /// Newest durable position.
 pub(crate) const JOURNAL_POSITION: &str = "piecework_journal_position";
 /// Refinements of a project that came to an end.
@@ -129,6 +133,8 @@ fn describe() {
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "From a turn's start to a durable group.");
     describe_histogram!(GROUP_COMMANDS, "Commands in one group.");
     describe_gauge!(JOURNAL_BYTES, Unit::Bytes, "Bytes of the journal on disk.");
+    describe_counter!(JOURNAL_WRITTEN, Unit::Bytes, "Bytes that the journal wrote.");
+    describe_counter!(JOURNAL_SYNCS, "Syncs of the journal.");
     describe_gauge!(JOURNAL_POSITION, "Newest durable position.");
     describe_counter!(REFINEMENTS, "Refinements of a project that came to an end.");
     describe_histogram!(REFINEMENT_SECONDS, Unit::Seconds, "How long a refinement took.");
@@ -144,7 +150,7 @@ fn describe() {
     for name in [TASKS_CREATED, LEASES, EMPTY_LEASES, EXPIRIES, RETURNS] {
         ::metrics::counter!(name).absolute(0);
     }
-    for name in [REFINEMENTS, RESULTS_REVISED, SNAPSHOT_FAILURES] {
+    for name in [JOURNAL_WRITTEN, JOURNAL_SYNCS, REFINEMENTS, RESULTS_REVISED, SNAPSHOT_FAILURES] {
         ::metrics::counter!(name).absolute(0);
     }
     for from in ["snapshot", "journal"] {

@@ -26,7 +26,7 @@ pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_com
 pub use journal::{
     Bounds, Cut, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
     GroupReader, Inspection, Journal, JournalError, JournalId, JournalReader, JournalSettings,
-    MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, inspect,
+    MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, Written, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{

@@ -8,7 +8,8 @@ use piecework_client::Client;
 use piecework_client::proto::v1;
 use tokio::time::MissedTickBehavior;
 
-use super::shared::{Failure, create_requester, create_worker, lease_and_answer};
+use super::Failure;
+use super::calls::{create_requester, create_worker, lease_and_answer};
 
 /// How many workers share the rate.
 pub(super) const WORKERS: usize = 8;

@@ -18,12 +18,12 @@
 //! The daemon takes its settings from the environment, all but addresses and directory;
 //! with these everything turns over many times within ten minutes.
 //!
-//! Not here: how fast the daemon is (`cycle/`).
+//! Not here: how fast the daemon is (`piecework bench`).
 
+mod calls;
+mod daemon;
 mod disk;
 mod load;
-#[path = "../shared/mod.rs"]
-mod shared;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,9 +32,11 @@ use std::time::{Duration, Instant};
 use piecework_client::Client;
 use piecework_client::proto::v1;
 
+use daemon::Daemon;
 use disk::{Sample, summarize};
 use load::{WORKERS, request, work};
-use shared::{Daemon, Failure};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 

@@ -2,6 +2,7 @@
 
 use piecework_core::submission::Verdict;
 use piecework_core::{Change, Changed, Command, Outcome, Refusal};
+use piecework_storage::Written;
 
 use crate::metrics;
 
@@ -48,6 +49,12 @@ pub(crate) fn turn(commands: u32) {
     if commands > 0 {
         ::metrics::histogram!(metrics::GROUP_COMMANDS).record(f64::from(commands));
     }
+}
+
+/// What the journal wrote until now.
+pub(crate) fn journal(written: Written) {
+    ::metrics::counter!(metrics::JOURNAL_WRITTEN).absolute(written.bytes);
+    ::metrics::counter!(metrics::JOURNAL_SYNCS).absolute(written.syncs);
 }
 
 fn submissions(verdict: &'static str, count: u64) {

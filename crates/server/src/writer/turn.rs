@@ -421,7 +421,9 @@ impl<J: Journal> Writer<J> {
     /// Intake is refused first, then leases; answers never.
     fn refuse_when_full(&mut self) {
         let room = self.store.room();
-        let space_low = self.journal.bounds().space_low || self.store.space_low();
+        let bounds = self.journal.bounds();
+        meter::journal(bounds.written);
+        let space_low = bounds.space_low || self.store.space_low();
         self.inbox.refuse(room != Room::Free || space_low, room == Room::Full);
     }
 

@@ -15,7 +15,7 @@ use piecework_core::Position;
 use super::frame::{Author, encode_group};
 use super::{
     Bounds, Durable, Epoch, FrameHash, Group, GroupReader, Journal, JournalError, JournalId,
-    OnDurable, Ticket, check_group,
+    OnDurable, Ticket, Written, check_group,
 };
 
 /// What is left when a journal in memory is dropped. Clones are the same store.
@@ -147,6 +147,8 @@ impl Journal for MemoryJournal {
             epoch: self.epoch,
             bytes: stored.groups.iter().map(|(group, _)| group.body.len() as u64).sum(),
             segments: stored.groups.len(),
+            // It has no disk.
+            written: Written::default(),
             space_low: false,
         }
     }

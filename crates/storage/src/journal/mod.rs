@@ -118,9 +118,20 @@ pub struct Bounds {
     pub bytes: u64,
     /// Segments that hold groups.
     pub segments: usize,
+    /// What was written since this open.
+    pub written: Written,
     /// True when the next segment could not be prepared: refuse new tasks, so
     /// that what was prepared before is left for submits.
     pub space_low: bool,
+}
+
+/// What an open journal wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Bytes of groups and markers, with what goes around them on disk.
+    pub bytes: u64,
+    /// Times that it waited for the disk, each for all that had come by then.
+    pub syncs: u64,
 }
 
 /// Groups in order, each checked against the one before it.

@@ -9,7 +9,7 @@ use piecework_core::Position;
 use piecework_core::planted::{self, Mistake};
 
 use crate::journal::frame::Encoded;
-use crate::journal::{JournalError, Ticket};
+use crate::journal::{JournalError, Ticket, Written};
 
 use super::disk::DiskFile;
 use super::segment::unavailable;
@@ -64,6 +64,12 @@ impl<F: DiskFile> Batch<F> {
             write.file.sync_data().map_err(|error| self.failed("sync", index, error))?;
         }
         Ok(())
+    }
+
+    /// Adds what it wrote.
+    pub(super) fn count_in(&self, written: &mut Written) {
+        written.bytes += self.writes.iter().map(|write| write.frame.disk_bytes()).sum::<u64>();
+        written.syncs += 1;
     }
 
     fn failed(&self, what: &'static str, index: usize, source: std::io::Error) -> JournalError {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use piecework_core::Position;
 
 use crate::journal::frame::{Author, BLOCK_BYTES, Encoded, encode_marker};
-use crate::journal::{Bounds, Durable, Epoch, FrameHash, JournalError, Ticket};
+use crate::journal::{Bounds, Durable, Epoch, FrameHash, JournalError, Ticket, Written};
 
 use super::JournalSettings;
 use super::batch::{Batch, Placed, Write};
@@ -48,6 +48,7 @@ pub(super) struct Desk<F> {
     queue: Vec<Write<F>>,
     tickets: u64,
     synced: Position,
+    written: Written,
     marker: Marker,
     /// The claim is to say how far everything is durable.
     claim_due: bool,
@@ -123,6 +124,7 @@ impl<F: DiskFile> Desk<F> {
             queue: Vec::new(),
             tickets: 0,
             synced: Position(chain.next.0 - 1),
+            written: Written::default(),
             marker: Marker::There,
             claim_due: false,
             spares,
@@ -159,6 +161,7 @@ impl<F: DiskFile> Desk<F> {
             epoch: self.epoch,
             bytes: files.chain(self.spares.iter().map(|s| s.bytes)).sum(),
             segments: self.segments.iter().filter(|s| s.span.is_some()).count(),
+            written: self.written,
             space_low: self.space_low,
         }
     }
@@ -218,9 +221,7 @@ impl<F: DiskFile> Desk<F> {
             // Only the current segment is left, and it is still empty.
             None => (self.next, self.head),
         };
-        if !self.trimmed.is_empty() {
-            self.space_waits = false;
-        }
+        self.space_waits &= self.trimmed.is_empty();
         Ok(self.oldest)
     }
 
@@ -275,14 +276,13 @@ impl<F: DiskFile> Desk<F> {
         batch: &Batch<F>,
         result: Result<(), JournalError>,
     ) -> Vec<Result<Durable, JournalError>> {
-        match result {
-            Ok(()) if !self.stopped => {}
-            Ok(()) => return self.take_failure().map(Err).into_iter().collect(),
-            Err(error) => {
-                self.stop(error);
-                return self.take_failure().map(Err).into_iter().collect();
-            }
+        if let Err(error) = result {
+            self.stop(error);
         }
+        if self.stopped {
+            return self.take_failure().map(Err).into_iter().collect();
+        }
+        batch.count_in(&mut self.written);
         let groups = batch.writes.iter().filter_map(|write| write.group);
         let durable: Vec<_> =
             groups.map(|group| Ok(Durable { ticket: group.ticket, last: group.last })).collect();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use piecework_core::Position;
 
-use crate::journal::{Bounds, GroupReader, JournalError};
+use crate::journal::{Bounds, GroupReader, JournalError, Written};
 
 use super::JournalSettings;
 use super::disk::Disk;
@@ -67,6 +67,7 @@ pub fn inspect<D: Disk>(
         epoch: opening.claim.epoch,
         bytes: segments.chain(opening.spares.iter().map(|spare| spare.bytes)).sum(),
         segments: opening.segments.iter().filter(|segment| segment.span.is_some()).count(),
+        written: Written::default(),
         space_low: false,
     };
     let cut = scan

@@ -55,6 +55,23 @@ fn a_full_disk_is_told_early_and_leaves_the_reserve_for_submits() {
 }
 
 #[test]
+fn what_is_written_is_counted_once_it_is_on_disk() {
+    let (disk, heard) = (LyingDisk::new(1), Heard::default());
+    let mut journal = open(&disk, &heard);
+    settle(&mut journal);
+    let before = journal.bounds().written;
+    journal.append(group_at(&journal.bounds(), 1, 5_000)).expect("taken");
+    assert_eq!(journal.bounds().written, before, "nothing is on disk yet");
+    for (idle, bytes, syncs) in [(false, 8_192, 1), (true, 8_192 + 4_096, 2)] {
+        // The group, then the marker behind it.
+        assert!(journal.step_sync(idle));
+        let written = journal.bounds().written;
+        let since = (written.bytes - before.bytes, written.syncs - before.syncs);
+        assert_eq!(since, (bytes, syncs));
+    }
+}
+
+#[test]
 fn a_trim_gives_a_full_disk_its_space_back() {
     let disk = LyingDisk::new(1);
     let heard = Heard::default();

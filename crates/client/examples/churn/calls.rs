@@ -1,4 +1,4 @@
-//! The calls that every load makes.
+//! The calls that the load makes.
 
 use piecework_client::Client;
 use piecework_client::proto::v1;
