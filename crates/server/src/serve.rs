@@ -245,7 +245,7 @@ async fn spawn_grpc(config: &Config, own: Own<'_>, listener: TcpListener) -> Ser
         .http2_keepalive_interval(Some(KEEPALIVE[0]))
         .http2_keepalive_timeout(Some(KEEPALIVE[1]))
         .layer(end.calls.clone())
-        .layer(CountCalls)
+        .layer(CountCalls::default())
         .add_routes(routes);
     tokio::spawn(server.serve_with_incoming_shutdown(incoming, async move {
         // A closed channel is an end, too.

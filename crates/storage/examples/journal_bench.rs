@@ -47,7 +47,7 @@ fn open(directory: &Path, queued: usize) -> Result<(FileJournal, Completions), B
 }
 
 fn group(first: Position, bytes: usize) -> Group {
-    Group { first, count: 1, now: Now::default(), body: vec![7; bytes] }
+    Group { first, count: 1, now: Now::default(), body: vec![7; bytes].into() }
 }
 
 fn one_at_a_time(directory: &Path, bytes: usize, time: Duration) -> Result<(), Box<dyn Error>> {

@@ -13,11 +13,10 @@
 //! Not here: what comes out (`piecework replay`), the methods' own cost
 //! (`piecework-core --example crowd`).
 
-#[path = "../shared/daemon.rs"]
+#[path = "../churn/daemon.rs"]
 mod daemon;
 mod large;
 mod live;
-#[path = "../shared/usage.rs"]
 mod usage;
 
 use std::time::Duration;

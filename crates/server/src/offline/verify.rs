@@ -12,7 +12,6 @@
 use std::fs;
 use std::path::Path;
 
-use bytes::Bytes;
 use piecework_core::{Limits, Position};
 use piecework_storage::{
     Bounds, DataDirectory, Disk, GroupReader, Inspection, JournalError, JournalSettings, RealDisk,
@@ -152,7 +151,7 @@ fn journal(read: &Reading<'_>, verified: &mut Verified) -> Result<Option<Bounds>
             Ok(group) => group,
             Err(error) => return damaged_journal(error, &path, verified),
         };
-        let (first, body) = (group.first, Bytes::from(group.body));
+        let (first, body) = (group.first, group.body);
         if let Err(error) = decode_group(&body) {
             verified.damaged("journal", Some(first), &path, &error, JOURNAL_TODO);
             return Ok(None);

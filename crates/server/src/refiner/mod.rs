@@ -30,6 +30,8 @@ use project::Votes;
 
 /// How often it is looked whether a refinement is due.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// News is gathered for so long: a look at a log costs more than what one group adds to it.
+const GATHER: Duration = Duration::from_millis(10);
 /// How far the thread gives way to all others, of 19.
 const NICE: i32 = 10;
 /// Projects read at a time when it starts.
@@ -161,6 +163,7 @@ impl Work {
             self.refine_what_is_due()?;
             match news.recv_timeout(LOOK_EVERY) {
                 Ok(first) => {
+                    std::thread::sleep(GATHER);
                     let all = first.into_iter().chain(news.try_iter().flatten());
                     let all: std::collections::BTreeSet<ProjectId> = all.collect();
                     for project in all {

@@ -26,6 +26,9 @@ use crate::writer::{Answer, Inbox};
 /// Longest wait for a position that somebody wants to read at.
 const POSITION_WAIT: Duration = Duration::from_secs(5);
 
+/// So few rows are read without a blocking thread.
+const ROWS_READ_HERE: usize = 16;
+
 /// How often an update is merged anew when other changes come between.
 pub(crate) const UPDATE_TRIES: u32 = 5;
 
@@ -100,6 +103,19 @@ impl Desk {
         read: impl FnOnce(&Reader) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         off_the_runtime(&self.reader, read).await
+    }
+
+    /// The same where it reads so many rows by their keys: a few are read where they are
+    /// asked for, since they lie in memory as a rule and another thread costs more.
+    pub(crate) async fn read_rows<T: Send + 'static>(
+        &self,
+        rows: usize,
+        read: impl FnOnce(&Reader) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        match rows {
+            ..=ROWS_READ_HERE => read(&self.reader),
+            _ => self.read(read).await,
+        }
     }
 
     /// The newest position that readers can see.

@@ -78,10 +78,10 @@ impl DispatchApi {
         if grants.is_empty() {
             return Ok(Vec::new());
         }
-        let holder = worker.clone();
+        let (holder, rows) = (worker.clone(), grants.len());
         let read =
             move |reader: &_| grants::write(reader, &holder, &grants, |_| Ok(show_task), now);
-        let Written { leases, left } = self.house.desk.read(read).await?;
+        let Written { leases, left } = self.house.desk.read_rows(rows, read).await?;
         let unsent = left.iter().filter(|grant| grant.lease.is_live()).map(|grant| grant.lease.id);
         self.give_back(worker, unsent.collect()).await;
         Ok(leases)

@@ -18,6 +18,7 @@ use crate::wire::invalid;
 
 const VERSION: u8 = 1;
 const CHECK_BYTES: usize = 4;
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TokenKind {
@@ -177,7 +178,8 @@ fn write(kind: TokenKind, numbers: &[u64]) -> String {
     }
     let check = blake3::hash(&bytes);
     bytes.extend(&check.as_bytes()[..CHECK_BYTES]);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 fn read<const N: usize>(kind: TokenKind, text: &str) -> Option<[u64; N]> {

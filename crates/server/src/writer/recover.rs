@@ -13,7 +13,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use piecework_core::{Engine, Limits, Now, Position, Restore};
 use piecework_storage::{
     DirectoryError, Disk, GroupReader, ImportError, Journal, JournalError, OnDurable,
@@ -199,7 +198,7 @@ pub(crate) fn replay(
         let group = group?;
         let last = group.last();
         now = group.now;
-        store.publish(&Bytes::from(group.body), last, now)?;
+        store.publish(&group.body, last, now)?;
         store.make_room()?;
     }
     Ok((next.0 - 1 - applied.0, now))

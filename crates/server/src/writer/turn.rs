@@ -36,7 +36,7 @@ use piecework_storage::{
 use super::cold::{Cold, ColdReader, Warmed};
 use super::ended;
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
-use super::meter;
+use super::meter::Meter;
 use super::parked::Lot;
 use super::release::{Release, Releases, Reply, Said};
 use super::snapshots::Covered;
@@ -119,6 +119,7 @@ pub(crate) struct Writer<J> {
     now: Now,
     /// A group that the journal had no space for. Nothing is decided before it is taken.
     stalled: Option<Group>,
+    meter: Meter,
     /// Sees every command as it was applied.
     #[cfg(feature = "testing")]
     pub(crate) tap: Option<super::stepped::Tap>,
@@ -182,6 +183,7 @@ impl<J: Journal> Writer<J> {
             last,
             now,
             stalled: None,
+            meter: Meter::new(),
             #[cfg(feature = "testing")]
             tap: None,
         }
@@ -319,7 +321,7 @@ impl<J: Journal> Writer<J> {
         outcome: &Result<Outcome, Refusal>,
         changes: &[Changed],
     ) {
-        meter::count(&request.command, outcome, changes);
+        self.meter.count(&request.command, outcome, changes);
         if !changes.is_empty() {
             self.last = self.last.next();
         }
@@ -365,20 +367,20 @@ impl<J: Journal> Writer<J> {
 
     /// Appends the group, if there is one; its release is queued first.
     fn commit(&mut self, turn: Collected, begun: Instant) -> Result<(), CommitError> {
-        meter::turn(turn.commands);
+        self.meter.turn(turn.commands);
         if turn.commands == 0 {
             self.releases.after(turn.said.replies);
             return Ok(());
         }
         let Collected { now, body, said, first, commands } = turn;
-        let shared = Bytes::from(body.clone());
-        let kept = shared.clone();
-        self.releases.push(Release { last: self.last, now, body: shared, said, begun });
-        match self.journal.append(Group { first, count: commands, now, body }) {
+        let group = Group { first, count: commands, now, body: Bytes::from(body) };
+        let body = group.body.clone();
+        self.releases.push(Release { last: self.last, now, body, said, begun });
+        match self.journal.append(group.clone()) {
             Ok(_) => Ok(()),
             // The journal lives on, and so do the replies that wait for this group.
             Err(JournalError::Full { .. }) => {
-                self.stalled = Some(Group { first, count: commands, now, body: kept.to_vec() });
+                self.stalled = Some(group);
                 Ok(())
             }
             Err(source) => Err(CommitError::Append { commands, source }),
@@ -422,7 +424,7 @@ impl<J: Journal> Writer<J> {
     fn refuse_when_full(&mut self) {
         let room = self.store.room();
         let bounds = self.journal.bounds();
-        meter::journal(bounds.written);
+        self.meter.journal(bounds.written);
         let space_low = bounds.space_low || self.store.space_low();
         self.inbox.refuse(room != Room::Free || space_low, room == Room::Full);
     }

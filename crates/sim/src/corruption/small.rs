@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::Bytes;
 use piecework_core::Position;
 use piecework_server::testing::{World, seeds};
 use piecework_storage::{
@@ -112,14 +111,14 @@ fn live(path: &Path, groups: &[Group], shape: Shape) -> Result<()> {
     if store.applied().next() < journal.bounds().next {
         for group in journal.read(store.applied().next())? {
             let group = group?;
-            store.publish(&Bytes::from(group.body.clone()), group.last(), group.now)?;
+            store.publish(&group.body, group.last(), group.now)?;
         }
     }
     store.opened()?;
     for (number, group) in groups.iter().enumerate() {
         let (last, now) = (group.last(), group.now);
         journal.append(group.clone())?;
-        store.publish(&Bytes::from(group.body.clone()), last, now)?;
+        store.publish(&group.body, last, now)?;
         if number % 7 == 6 {
             store.checkpoint_now()?;
         }

@@ -115,5 +115,5 @@ fn group(first: Position, random: &mut Random) -> Group {
     };
     let count = 1 + u32::try_from(random.index(4)).expect("small");
     let now = Now { engine: EngineTime(first.0), wall: WallTime(first.0) };
-    Group { first, count, now, body: random.bytes(bytes) }
+    Group { first, count, now, body: random.bytes(bytes).into() }
 }

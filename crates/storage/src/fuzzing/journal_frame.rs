@@ -45,7 +45,8 @@ pub fn journal_frame(bytes: &[u8]) {
     let Ok(mut journal) = open(&disk) else { return };
     let bounds = journal.bounds();
     let groups = read(&journal);
-    let group = Group { first: bounds.next, count: 1, now: Now::default(), body: vec![7; 10] };
+    let group =
+        Group { first: bounds.next, count: 1, now: Now::default(), body: vec![7; 10].into() };
     if journal.append(group.clone()).is_err() {
         return;
     }
@@ -129,7 +130,7 @@ fn healthy() -> Vec<u8> {
     for bytes in [10, 5_000, 300, 9_000, 0] {
         let first = journal.bounds().next;
         let body = vec![u8::try_from(first.0).expect("few"); bytes];
-        let group = Group { first, count: 2, now: Now::default(), body };
+        let group = Group { first, count: 2, now: Now::default(), body: body.into() };
         journal.append(group).expect("there is room");
         journal.step_sync(false);
         journal.step_sync(bytes == 300);

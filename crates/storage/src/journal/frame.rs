@@ -337,6 +337,8 @@ fn u128_at(bytes: &[u8], at: usize) -> u128 {
 mod tests {
     use proptest::prelude::*;
 
+    use bytes::Bytes;
+
     use super::*;
 
     const OURS: JournalId = JournalId(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100);
@@ -350,7 +352,7 @@ mod tests {
             first: Position(first),
             count: 2,
             now: Now { engine: EngineTime(1_000), wall: WallTime(2_000) },
-            body: body.to_vec(),
+            body: Bytes::copy_from_slice(body),
         }
     }
 
@@ -370,7 +372,7 @@ mod tests {
             body in prop::collection::vec(any::<u8>(), 0..9_000),
         ) {
             let now = Now { engine: EngineTime(engine), wall: WallTime(wall) };
-            let group = Group { first: Position(first), count, now, body };
+            let group = Group { first: Position(first), count, now, body: body.into() };
             let mut encoded = encode_group(author(), &group);
             let hash = encoded.hash;
             let bytes = encoded.stamp(Position(first - 1));
@@ -381,9 +383,8 @@ mod tests {
             prop_assert_eq!(header.epoch, Epoch(3));
             prop_assert_eq!(header.previous, FrameHash(0xabcd));
             prop_assert_eq!(header.last(), group.last());
-            let back = Group {
-                first: header.first, count: header.count, now: header.now, body: body.to_vec(),
-            };
+            let body = Bytes::copy_from_slice(body);
+            let back = Group { first: header.first, count: header.count, now: header.now, body };
             prop_assert_eq!(back, group);
         }
     }

@@ -20,6 +20,7 @@ pub mod conformance;
 
 use std::fmt;
 
+use bytes::Bytes;
 use piecework_core::{Now, Position};
 
 pub use error::{Damage, JournalError};
@@ -44,7 +45,7 @@ pub struct Group {
     /// The logged times of the turn.
     pub now: Now,
     /// The encoded commands and changes; the journal never looks inside.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 impl Group {

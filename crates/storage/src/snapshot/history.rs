@@ -55,7 +55,7 @@ impl History {
         changes.iter().for_each(|change| self.apply(change));
         let first = self.last().next();
         let now = at(first.0);
-        self.groups.push(Group { first, count, now, body: body(changes).to_vec() });
+        self.groups.push(Group { first, count, now, body: body(changes) });
     }
 
     pub(super) fn last(&self) -> Position {

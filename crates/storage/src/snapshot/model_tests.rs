@@ -88,7 +88,7 @@ fn snapshots_agree_with_the_tables_that_took_the_same_groups() {
             history.go_on(seed * 3 + round, 20);
             for group in history.read(from).expect("groups").map(|group| group.expect("group")) {
                 let (last, now) = (group.last(), group.now);
-                store.publish(&group.body.into(), last, now).expect("published");
+                store.publish(&group.body, last, now).expect("published");
             }
             store.checkpoint_now().expect("written");
             let (position, _, digest) = store.applied_digest().expect("no crash");
@@ -129,7 +129,7 @@ fn all_short_histories_of_derived_rows_agree_with_the_tables_wherever_a_snapshot
         order.iter().for_each(|change| history.push(vec![changes[*change].clone()], 1));
         let store = Store::in_memory(&StoreSettings::default());
         for group in history.read(Position(1)).expect("groups").map(|group| group.expect("group")) {
-            store.publish(&group.body.clone().into(), group.last(), group.now).expect("published");
+            store.publish(&group.body, group.last(), group.now).expect("published");
         }
         store.checkpoint_now().expect("written");
         let (_, _, tables) = store.applied_digest().expect("no crash");

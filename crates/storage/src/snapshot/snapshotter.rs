@@ -317,7 +317,7 @@ pub(super) fn take_group(
         return Err(SnapshotError::InsideGroup { to, first, last });
     }
     *bytes += group.body.len();
-    let rows = group_rows(&group.body.into());
+    let rows = group_rows(&group.body);
     for row in rows.map_err(|source| SnapshotError::Group { first, source })? {
         delta.apply(row)?;
     }

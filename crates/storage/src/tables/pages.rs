@@ -23,7 +23,7 @@
 //!
 //! Not here: which rows change a page (`fold.rs`).
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
 use piecework_core::Position;
@@ -59,6 +59,12 @@ pub(super) enum Held {
         /// The checkpoint that wrote them.
         version: u64,
     },
+}
+
+/// The same while the page is gone through: no value is taken hold of yet.
+enum Placed {
+    Inline(Range<usize>),
+    Parts { bytes: u32, version: u64 },
 }
 
 /// A row as a page holds it.
@@ -175,6 +181,12 @@ impl<'a> Page<'a> {
 
     /// The next row: the rest of its key and where its value is.
     fn next(&mut self) -> Result<Option<(&'a [u8], Held)>, StoreError> {
+        let placed = self.next_place()?;
+        Ok(placed.map(|(rest, placed)| (rest, self.held(placed))))
+    }
+
+    /// The next row: the rest of its key and the place of its value.
+    fn next_place(&mut self) -> Result<Option<(&'a [u8], Placed)>, StoreError> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -183,16 +195,23 @@ impl<'a> Page<'a> {
         row.map(Some).ok_or_else(|| StoreError::Page { key: Key::copy(self.start) })
     }
 
-    fn row(&mut self) -> Option<(&'a [u8], Held)> {
+    fn row(&mut self) -> Option<(&'a [u8], Placed)> {
         let rest = self.short()?;
         let bytes = self.u32()?;
         if bytes & IN_PARTS != 0 {
-            let held = Held::Parts { bytes: bytes & !IN_PARTS, version: self.u64()? };
-            return Some((rest, held));
+            let placed = Placed::Parts { bytes: bytes & !IN_PARTS, version: self.u64()? };
+            return Some((rest, placed));
         }
         let start = self.at;
         self.take(bytes as usize)?;
-        Some((rest, Held::Inline(self.bytes.slice(start..self.at))))
+        Some((rest, Placed::Inline(start..self.at)))
+    }
+
+    fn held(&self, placed: Placed) -> Held {
+        match placed {
+            Placed::Inline(range) => Held::Inline(self.bytes.slice(range)),
+            Placed::Parts { bytes, version } => Held::Parts { bytes, version },
+        }
     }
 
     fn key(&self, rest: &[u8]) -> Key {
@@ -206,9 +225,9 @@ impl<'a> Page<'a> {
     /// Where the value of `key` is, if it has one.
     fn find(mut self, key: &[u8]) -> Result<Option<Held>, StoreError> {
         let Some(wanted) = key.strip_prefix(self.shared) else { return Ok(None) };
-        while let Some((rest, held)) = self.next()? {
+        while let Some((rest, placed)) = self.next_place()? {
             if rest == wanted {
-                return Ok(Some(held));
+                return Ok(Some(self.held(placed)));
             }
         }
         Ok(None)

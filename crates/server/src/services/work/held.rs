@@ -63,12 +63,12 @@ async fn page(
     if grants.is_empty() {
         return Ok((Vec::new(), grants));
     }
-    let worker = worker.clone();
+    let (worker, rows) = (worker.clone(), grants.len());
     let read = move |reader: &_| {
         let picks = grants::picks_of(reader, &grants)?;
         let show_task = |project| Ok(picks.get(&project).copied().unwrap_or(false));
         grants::write(reader, &worker, &grants, show_task, now)
     };
-    let Written { leases, left } = desk.read(read).await?;
+    let Written { leases, left } = desk.read_rows(rows, read).await?;
     Ok((leases, left))
 }

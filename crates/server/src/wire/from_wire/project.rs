@@ -106,18 +106,7 @@ fn merge(
     if mask.has("dynamic_overlap") {
         spec.dynamic = dynamic_overlap(message.dynamic_overlap)?;
     }
-    if let Some(DynamicOverlap { max, .. }) = spec.dynamic
-        && max < spec.overlap
-    {
-        let overlap = spec.overlap;
-        // Whoever changes one of the two is told of that one.
-        if !mask.has("dynamic_overlap") {
-            let problem = format!("is {overlap}, more than the {max} of its dynamic_overlap");
-            return Err(invalid::field("project.overlap", problem));
-        }
-        let problem = format!("is {max}, less than the project's overlap of {overlap}");
-        return Err(invalid::field("project.dynamic_overlap.max", problem));
-    }
+    overlaps_fit(&spec, mask)?;
     if mask.has("assignment") {
         spec.assignment = assignment(message.assignment)?;
     }
@@ -149,6 +138,22 @@ fn merge(
         terms.expected = expected.map(read).transpose()?;
     }
     Ok(spec)
+}
+
+/// Whoever changes one of the two is told of that one.
+fn overlaps_fit(spec: &ProjectSpec, mask: &Mask) -> Result<(), Failure> {
+    let (overlap, most) = (spec.overlap, spec.dynamic.map(|dynamic| dynamic.max));
+    let Some(max) = most.filter(|max| *max < overlap) else { return Ok(()) };
+    let (field, problem) = match mask.has("dynamic_overlap") {
+        true => (
+            "project.dynamic_overlap.max",
+            format!("is {max}, less than the project's overlap of {overlap}"),
+        ),
+        false => {
+            ("project.overlap", format!("is {overlap}, more than the {max} of its dynamic_overlap"))
+        }
+    };
+    Err(invalid::field(field, problem))
 }
 
 fn blank() -> ProjectSpec {

@@ -194,7 +194,7 @@ fn a_payload_that_looks_like_a_frame_proves_nothing() {
     let disk = LyingDisk::new(1);
     let mut journal = open(&disk, 0).expect("opened");
     let mut group = group_at(&journal.bounds(), 1, BLOCK - 96);
-    group.body.extend_from_slice(&frame);
+    group.body = [&group.body[..], &frame].concat().into();
     journal.append(group).expect("taken");
     journal.step_sync(false);
     drop(journal);

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use piecework_core::Position;
 
 use crate::journal::frame::{FrameFault, Header, Kind};
@@ -109,7 +110,7 @@ impl<F: DiskFile> Walk<F> {
     /// The group that `step` just found.
     pub(super) fn group(&self, step: &Step) -> Group {
         let Header { first, count, now, .. } = step.header;
-        Group { first, count, now, body: self.body(&step.header).to_vec() }
+        Group { first, count, now, body: Bytes::copy_from_slice(self.body(&step.header)) }
     }
 
     fn body(&self, header: &Header) -> &[u8] {
