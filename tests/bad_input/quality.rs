@@ -121,7 +121,7 @@ async fn the_worth_of_answers_is_told_of_projects_that_are_there() {
         let request = GetProjectQualityRequest { name, min_position };
         async move { projects.get_project_quality(request).await }
     };
-    for name in ["", "p", "projects/", "projects/p/tasks/t", "workers/p", "projects/-"] {
+    for name in ["", "p", "projects/", "projects/p/tasks/t", "workers/p"] {
         let told = ask(name, "").await;
         refused(told, Code::InvalidArgument, Reason::NameMalformed, "name");
     }

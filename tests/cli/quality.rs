@@ -70,7 +70,7 @@ async fn a_result_is_set_by_name_or_refused_with_the_reason() {
         (["unknown/tasks/t", fits], 1, ["projects/unknown", "PROJECT_NOT_FOUND"]),
         (["p/tasks/gone", fits], 1, ["gone", "TASK_CANCELLED"]),
         (["p", fits], 2, ["`p`", "PROJECT/tasks/TASK"]),
-        (["p/tasks/has space", fits], 2, ["has space", "error"]),
+        (["p/tasks/has space", fits], 1, ["has space", "NAME_MALFORMED"]),
         // Nothing comes from stdin here.
         (["p/tasks/t", "-"], 1, ["answer", "ANSWER_INVALID"]),
     ] {
