@@ -30,7 +30,8 @@ use project::Votes;
 
 /// How often it is looked whether a refinement is due.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// News is gathered for so long: a look at a log costs more than what one group adds to it.
+/// News of projects that are not young is gathered for so long: a look at a log costs more
+/// than what one group adds to it.
 const GATHER: Duration = Duration::from_millis(10);
 /// How far the thread gives way to all others, of 19.
 const NICE: i32 = 10;
@@ -163,7 +164,7 @@ impl Work {
             self.refine_what_is_due()?;
             match news.recv_timeout(LOOK_EVERY) {
                 Ok(first) => {
-                    std::thread::sleep(GATHER);
+                    self.gather(&first);
                     let all = first.into_iter().chain(news.try_iter().flatten());
                     let all: std::collections::BTreeSet<ProjectId> = all.collect();
                     for project in all {
@@ -175,6 +176,14 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    /// Waits for more news, unless it is of a project where every answer still tells much.
+    fn gather(&self, news: &[ProjectId]) {
+        let is_young = |id| self.of.get(id).is_none_or(Votes::is_young);
+        if !news.iter().any(is_young) {
+            std::thread::sleep(GATHER);
+        }
     }
 
     /// Reads what is new in a project's log.

@@ -18,9 +18,13 @@ use super::says;
 
 /// Records of the log read at a time.
 const EVENTS_PAGE: usize = 1_024;
-/// New answers that are worth a refinement: so many, and one in so many of all.
-const ANSWERS_MIN: u64 = 100;
+/// New answers that are worth a refinement: so many, and one in so many of all; in a young
+/// project, where a refinement is cheap and each answer still tells much, and in others.
+const ANSWERS_MIN: u64 = 50;
+const YOUNG_SHARE: u64 = 16;
 const ANSWERS_SHARE: u64 = 8;
+/// A project with fewer answers is young.
+const YOUNG_ANSWERS: u64 = 20_000;
 /// After so long without an answer what is left is refined, too.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -137,9 +141,15 @@ impl Votes {
         self.answers
     }
 
+    /// Whether every answer still tells much.
+    pub(super) fn is_young(&self) -> bool {
+        self.answers < YOUNG_ANSWERS
+    }
+
     /// Whether enough is new, or nothing more seems to come.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let enough = ANSWERS_MIN.max(self.answers / ANSWERS_SHARE);
+        let share = if self.is_young() { YOUNG_SHARE } else { ANSWERS_SHARE };
+        let enough = ANSWERS_MIN.max(self.answers / share);
         let quiet = now.saturating_duration_since(self.heard) >= QUIET;
         self.fresh > 0 && (self.fresh >= enough || quiet)
     }
