@@ -182,4 +182,6 @@ pub struct Grant {
     pub remaining: Millis,
     /// Time left until the last deadline that extending can reach.
     pub hold_remaining: Millis,
+    /// Its worker may know which task it is: where workers pick.
+    pub shows_task: bool,
 }

@@ -264,6 +264,9 @@ pub struct ProjectTally {
     pub failed: u64,
     /// Tasks in state CANCELLED.
     pub cancelled: u64,
+    /// Tasks whose result the requester gave. Such tables of an earlier release count
+    /// from zero.
+    pub resolved: u64,
     /// Live leases.
     pub live: u64,
     /// Leases ever granted.

@@ -96,7 +96,11 @@ impl Methods {
         self.by_path.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
     }
 
+    /// Looked for first: who calls what is not there, again and again, makes nobody wait.
     fn of<'a>(&self, path: &str, labels: impl FnOnce() -> [&'a str; 2]) -> Arc<Method> {
+        if let Some(method) = self.known(path) {
+            return method;
+        }
         let mut by_path = self.by_path.write().unwrap_or_else(PoisonError::into_inner);
         let method =
             by_path.entry(path.to_owned()).or_insert_with(|| Arc::new(Method::of(labels())));

@@ -108,6 +108,10 @@ impl State {
         }
         let was = before.as_ref().map_or(TaskState::Open, |r| r.state);
         count_state(&mut tally, was, task.record.state);
+        let was_resolved = u64::from(before.as_ref().is_some_and(|r| r.resolved));
+        let resolved = tally.resolved + u64::from(task.record.resolved);
+        // Those of an earlier release were never counted.
+        tally.resolved = resolved.saturating_sub(was_resolved);
         self.index_deadline(id, due_before, due(&task.record));
         let old = self.project_room(id.project).tally;
         let flow = &mut self.project_room_mut(id.project).flow;

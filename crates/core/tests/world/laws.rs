@@ -206,6 +206,7 @@ fn counts(rows: &Rows, project: ProjectId) {
             TaskState::Failed { .. } => &mut again.failed,
             TaskState::Cancelled => &mut again.cancelled,
         } += 1;
+        again.resolved += u64::from(rows.tasks.get(&spec.id).is_some_and(|t| t.resolved));
         rows.leases_of(spec.id).for_each(|lease| count_lease(&mut again, lease));
     }
     assert_eq!(tally, again, "counts of project {project}");

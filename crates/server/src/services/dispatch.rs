@@ -41,7 +41,7 @@ struct Granted {
 impl DispatchApi {
     async fn lease_for(&self, wish: Wish) -> Result<Granted, Failure> {
         let Wish { lease, wait } = wish;
-        let (worker, show_task) = (lease.worker.clone(), lease.task.is_some());
+        let worker = lease.worker.clone();
         let request =
             piecework_core::Request { tenant: tenant::current(), command: Command::Lease(lease) };
         let answer = match self.house.desk.inbox.call(request, wait).await {
@@ -57,7 +57,7 @@ impl DispatchApi {
             false => (String::new(), Vec::new()),
         };
         let now = answer.now.wall;
-        let leases = self.write(&worker, grants, show_task, now).await?;
+        let leases = self.write(&worker, grants, now).await?;
         Ok(Granted { leases, empty_reason, empty_reasons, position: answer.position })
     }
 
@@ -72,15 +72,13 @@ impl DispatchApi {
         &self,
         worker: &ClientId,
         grants: Vec<Grant>,
-        show_task: bool,
         now: WallTime,
     ) -> Result<Vec<v1::Lease>, Failure> {
         if grants.is_empty() {
             return Ok(Vec::new());
         }
         let (holder, rows) = (worker.clone(), grants.len());
-        let read =
-            move |reader: &_| grants::write(reader, &holder, &grants, |_| Ok(show_task), now);
+        let read = move |reader: &_| grants::write(reader, &holder, &grants, now);
         let Written { leases, left } = self.house.desk.read_rows(rows, read).await?;
         let unsent = left.iter().filter(|grant| grant.lease.is_live()).map(|grant| grant.lease.id);
         self.give_back(worker, unsent.collect()).await;

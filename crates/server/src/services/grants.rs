@@ -4,12 +4,9 @@
 //!
 //! Not here: granting.
 
-use std::collections::BTreeMap;
-
 use piecework_core::lease::Grant;
 use piecework_core::limits::MESSAGE_BYTES_MAX;
-use piecework_core::project::Assignment;
-use piecework_core::{ClientId, ProjectId, WallTime};
+use piecework_core::{ClientId, WallTime};
 use piecework_proto::v1;
 use prost::Message;
 
@@ -34,20 +31,16 @@ pub(crate) struct Written {
 
 /// Writes grants out. Those whose task is gone are left out: a retry may name
 /// leases of a project that was deleted since.
-///
-/// `show_task`: whether workers pick in this project, and so know the task.
 pub(crate) fn write(
     reader: &Reader,
     worker: &ClientId,
     grants: &[Grant],
-    show_task: impl Fn(ProjectId) -> Result<bool, Failure>,
     now: WallTime,
 ) -> Result<Written, Failure> {
     let mut written = Written { leases: Vec::with_capacity(grants.len()), left: Vec::new() };
     let mut bytes = 0;
     for (index, grant) in grants.iter().enumerate() {
-        let show_task = show_task(grant.lease.id.task.project)?;
-        let Some(lease) = one(reader, worker, grant, show_task, now)? else { continue };
+        let Some(lease) = one(reader, worker, grant, now)? else { continue };
         bytes += lease.encoded_len() + ENTRY_BYTES;
         if bytes > MESSAGE_BYTES_MAX && !written.leases.is_empty() {
             written.left = grants[index..].to_vec();
@@ -76,9 +69,7 @@ pub(crate) fn page(
     };
     let rest = held.get(behind..).ok_or_else(invalid::page_token)?;
     let shown = &rest[..rest.len().min(size)];
-    let picks = picks_of(reader, shown)?;
-    let show_task = |project| Ok(picks.get(&project).copied().unwrap_or(false));
-    let Written { leases, left } = write(reader, worker, shown, show_task, now)?;
+    let Written { leases, left } = write(reader, worker, shown, now)?;
     let sent = &shown[..shown.len() - left.len()];
     let more = sent.len() < rest.len();
     let last = sent.last().filter(|_| more).map(place);
@@ -86,27 +77,10 @@ pub(crate) fn page(
     Ok(v1::ListLeasesResponse { leases, next_page_token })
 }
 
-/// In which projects workers pick: each is read once.
-pub(crate) fn picks_of(
-    reader: &Reader,
-    grants: &[Grant],
-) -> Result<BTreeMap<ProjectId, bool>, Failure> {
-    let mut picks = BTreeMap::new();
-    for grant in grants {
-        let project = grant.lease.id.task.project;
-        if let std::collections::btree_map::Entry::Vacant(entry) = picks.entry(project) {
-            let found = reader.project_of(project)?;
-            entry.insert(found.is_some_and(|p| p.spec.assignment == Assignment::WorkerPicks));
-        }
-    }
-    Ok(picks)
-}
-
 fn one(
     reader: &Reader,
     worker: &ClientId,
     grant: &Grant,
-    show_task: bool,
     now: WallTime,
 ) -> Result<Option<v1::Lease>, Failure> {
     let task = grant.lease.id.task;
@@ -116,14 +90,5 @@ fn one(
     // It may have ended since, and its draft with it.
     let draft = if grant.lease.draft { reader.draft(grant.lease.id)? } else { Vec::new() };
     let (terms, spec, project) = (&*terms, &spec, &project);
-    Ok(Some(to_wire::lease::lease(LeaseParts {
-        grant,
-        spec,
-        terms,
-        worker,
-        project,
-        show_task,
-        draft,
-        now,
-    })))
+    Ok(Some(to_wire::lease::lease(LeaseParts { grant, spec, terms, worker, project, draft, now })))
 }

@@ -7,7 +7,7 @@
 
 mod cache;
 mod call;
-mod reader;
+pub(crate) mod reader;
 mod records;
 pub(crate) mod tenant;
 mod watch;
@@ -16,7 +16,7 @@ mod work;
 mod admin;
 mod dispatch;
 mod event;
-mod grants;
+pub(crate) mod grants;
 mod log;
 mod page;
 mod project;

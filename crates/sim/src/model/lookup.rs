@@ -3,7 +3,7 @@
 use piecework_core::command::{TaskKey, TaskRef};
 use piecework_core::lease::{Grant, Lease, LeaseState};
 use piecework_core::outcome::{ProjectStats, WorkerView};
-use piecework_core::project::{ProjectState, ProjectTally, Terms};
+use piecework_core::project::{Assignment, ProjectState, ProjectTally, Terms};
 use piecework_core::submission::Verdict;
 use piecework_core::task::TaskState;
 use piecework_core::{
@@ -176,6 +176,7 @@ impl Model {
                 TaskState::Failed { .. } => tally.failed += 1,
                 TaskState::Cancelled => tally.cancelled += 1,
             }
+            tally.resolved += u64::from(task.record.resolved);
             for lease in &task.leases {
                 match &lease.state {
                     LeaseState::Live => tally.live += 1,
@@ -194,12 +195,14 @@ impl Model {
 
     /// A lease as its worker sees it: nothing is left of one that has ended.
     pub(super) fn grant_of(&self, lease: &Lease) -> Grant {
-        let hold = self.terms(lease.id.task.project, lease.revision).lease.max_hold;
+        let project = lease.id.task.project;
+        let hold = self.terms(project, lease.revision).lease.max_hold;
         let left = |until| if lease.is_live() { until - self.now.engine } else { Millis(0) };
         Grant {
             lease: lease.clone(),
             remaining: left(lease.deadline),
             hold_remaining: left(lease.granted + hold),
+            shows_task: self.projects[&project].project.spec.assignment == Assignment::WorkerPicks,
         }
     }
 

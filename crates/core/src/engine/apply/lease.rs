@@ -303,11 +303,13 @@ fn forget_dead(state: &mut State, changes: &mut Changes, id: WorkerId, through: 
 
 /// A lease as its worker sees it now.
 pub(super) fn grant_view(state: &State, lease: &Lease, now: Now) -> Grant {
-    let hold = state.project_room(lease.id.task.project).terms(lease.revision).lease.max_hold;
+    let room = state.project_room(lease.id.task.project);
+    let hold = room.terms(lease.revision).lease.max_hold;
+    let shows_task = room.project.spec.assignment == Assignment::WorkerPicks;
     let (remaining, hold_remaining) = if lease.is_live() {
         (lease.deadline - now.engine, (lease.granted + hold) - now.engine)
     } else {
         (Millis(0), Millis(0))
     };
-    Grant { lease: lease.clone(), remaining, hold_remaining }
+    Grant { lease: lease.clone(), remaining, hold_remaining, shows_task }
 }

@@ -64,11 +64,7 @@ async fn page(
         return Ok((Vec::new(), grants));
     }
     let (worker, rows) = (worker.clone(), grants.len());
-    let read = move |reader: &_| {
-        let picks = grants::picks_of(reader, &grants)?;
-        let show_task = |project| Ok(picks.get(&project).copied().unwrap_or(false));
-        grants::write(reader, &worker, &grants, show_task, now)
-    };
+    let read = move |reader: &_| grants::write(reader, &worker, &grants, now);
     let Written { leases, left } = desk.read_rows(rows, read).await?;
     Ok((leases, left))
 }

@@ -20,7 +20,7 @@ use crate::services::work::End;
 use crate::wire::status;
 
 /// Frames that wait for the transport; each is at most a message.
-const CHANNEL_FRAMES: usize = 8;
+const CHANNEL_FRAMES: usize = 32;
 /// How long a frame may wait for the client to read.
 pub(super) const BEHIND_MAX: Duration = Duration::from_secs(30);
 

@@ -42,6 +42,8 @@ const SYNCS_MAX: usize = 64;
 /// How long a worker's `Lease` stays parked before it is put there anew: nobody
 /// waits for it, so it is long.
 const PARKED_FOR: Duration = Duration::from_secs(600);
+/// Mails heard before frames and the clock have their turn.
+const MAILS_MAX: usize = 64;
 /// When to ask again where a lane was full.
 const AGAIN_IN: Duration = Duration::from_millis(250);
 
@@ -141,7 +143,14 @@ impl Session {
                     self.drain().await?;
                 }
                 // The session holds a sender itself: there is always a next one.
-                Some(mail) = self.mailbox.recv() => self.hear(mail).await?,
+                Some(mail) = self.mailbox.recv() => {
+                    self.hear(mail).await?;
+                    // What one group made durable comes together.
+                    for _ in 1..MAILS_MAX {
+                        let Ok(mail) = self.mailbox.try_recv() else { break };
+                        self.hear(mail).await?;
+                    }
+                }
                 frame = frames.message(), if takes_frames => match frame {
                     Ok(Some(frame)) => self.frame(frame).await?,
                     Ok(None) => self.bye(),

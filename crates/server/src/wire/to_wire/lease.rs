@@ -26,8 +26,6 @@ pub(crate) struct LeaseParts<'a> {
     pub(crate) worker: &'a ClientId,
     /// The project's name.
     pub(crate) project: &'a ClientId,
-    /// Whether the worker may know which task it is: where workers pick.
-    pub(crate) show_task: bool,
     /// What its worker has saved so far; empty: nothing.
     pub(crate) draft: Vec<u8>,
     /// The wall time of the answer.
@@ -36,14 +34,14 @@ pub(crate) struct LeaseParts<'a> {
 
 /// A lease with all that its worker needs.
 pub(crate) fn lease(parts: LeaseParts<'_>) -> v1::Lease {
-    let LeaseParts { grant, spec, terms, worker, project, show_task, draft, now } = parts;
+    let LeaseParts { grant, spec, terms, worker, project, draft, now } = parts;
     let lease = &grant.lease;
-    let task = names::of_task(project, spec.name.as_ref(), spec.id.number);
+    let task = || names::of_task(project, spec.name.as_ref(), spec.id.number);
     v1::Lease {
         name: names::of_lease(lease.id),
         worker: names::of_worker(worker),
         project: names::of_project(project),
-        task: if show_task { task } else { String::new() },
+        task: if grant.shows_task { task() } else { String::new() },
         payload: spec.payload.clone().into(),
         content_type: spec.content_type.clone(),
         instructions: terms.instructions.clone(),
