@@ -32,6 +32,8 @@ pub struct Config {
     pub segment_bytes: u64,
     /// Changes in memory that wait for the checkpoint, each of two maps.
     pub overlay_bytes: u64,
+    /// How often a checkpoint is written when those changes do not call for one before.
+    pub checkpoint_every_ms: u64,
     /// Bytes of disk that stay free: with less, new tasks are refused and the
     /// tables get no checkpoint.
     pub reserve_bytes: u64,
@@ -99,6 +101,7 @@ impl Default for Config {
             cache_bytes: 256 * 1024 * 1024,
             segment_bytes: 64 * 1024 * 1024,
             overlay_bytes: 64 * 1024 * 1024,
+            checkpoint_every_ms: 10_000,
             reserve_bytes: 64 * 1024 * 1024,
             snapshot_journal_bytes: 256 * 1024 * 1024,
             snapshots_kept: 2,
@@ -150,6 +153,11 @@ impl Config {
             heartbeat: Duration::from_millis(self.times.heartbeat_ms.max(1)),
             claim_within: Duration::from_millis(self.times.claim_within_ms),
         }
+    }
+
+    /// How often a checkpoint is written, at least.
+    pub(crate) fn checkpoint_every(&self) -> Duration {
+        Duration::from_millis(self.checkpoint_every_ms.max(1))
     }
 
     /// How long a shutdown may take.

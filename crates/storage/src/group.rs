@@ -116,7 +116,7 @@ pub fn encode_command(body: &mut Vec<u8>, header: &CommandHeader<'_>, changes: &
 /// What is damaged or unknown, and where. An unknown kind of row stops a start.
 pub fn decode_group(body: &Bytes) -> Result<Vec<CommandRows>, GroupError> {
     let mut commands = Vec::new();
-    read_group(body, &mut |header, rows| {
+    read_group(Reader::new(body), body, &mut |header, rows| {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         commands.push(CommandRows {
             tenant: header.tenant,
@@ -132,8 +132,17 @@ pub fn decode_group(body: &Bytes) -> Result<Vec<CommandRows>, GroupError> {
 
 /// The rows of a group in order, without the headers.
 pub(crate) fn group_rows(body: &Bytes) -> Result<Vec<Row>, GroupError> {
+    all_rows(Reader::new(body), body)
+}
+
+/// The same for a body that this process has just encoded: checksums are not looked at.
+pub(crate) fn own_rows(body: &Bytes) -> Result<Vec<Row>, GroupError> {
+    all_rows(Reader::of_own(body), body)
+}
+
+fn all_rows(reader: Reader<'_>, body: &Bytes) -> Result<Vec<Row>, GroupError> {
     let mut all = Vec::new();
-    read_group(body, &mut |_, rows| {
+    read_group(reader, body, &mut |_, rows| {
         if all.is_empty() { all = rows } else { all.extend(rows) }
     })?;
     Ok(all)
@@ -149,10 +158,10 @@ struct RawHeader<'a> {
 }
 
 fn read_group(
+    mut reader: Reader<'_>,
     body: &Bytes,
     take: &mut dyn FnMut(RawHeader<'_>, Vec<Row>),
 ) -> Result<(), GroupError> {
-    let mut reader = Reader::new(body);
     let mut index = 0;
     while !reader.is_empty() {
         let (header, end) = read_header(body, &mut reader, index)?;

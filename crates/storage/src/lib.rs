@@ -41,8 +41,8 @@ pub use snapshot::{
 pub use snapshot::{read_any_manifest, read_any_page};
 pub use space::free_bytes;
 pub use tables::{
-    Applied, Batch, CHECKPOINT_EVERY, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX,
-    EXIT_START_AGAIN, Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError,
-    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
-    SledKeyValue, Store, StoreError, StoreSettings, Tag, View, Visit,
+    Applied, Batch, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX, EXIT_START_AGAIN,
+    Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
+    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
+    StoreError, StoreSettings, Tag, View, Visit,
 };

@@ -115,7 +115,7 @@ impl Releases {
             assert_eq!(release.last, durable.last, "completions come in the order of appends");
             (std::mem::take(&mut release.body), release.last, release.now)
         };
-        if let Err(source) = self.store.publish(&body, last, now) {
+        if let Err(source) = self.store.publish_own(&body, last, now) {
             return self.fail(CommitError::Publish { source });
         }
         let mut queue = lock(&self.queue);

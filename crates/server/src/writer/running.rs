@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use piecework_core::Position;
-use piecework_storage::{
-    CHECKPOINT_EVERY, Checkpointer, DataDirectory, FileJournal, RealDisk, Store, StoreError,
-};
+use piecework_storage::{Checkpointer, DataDirectory, FileJournal, RealDisk, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
@@ -78,7 +76,7 @@ fn run(
     let cold = ColdReader::start(store.clone(), inbox.clone()).map_err(RecoverError::Thread)?;
     let failing = Arc::clone(&releases);
     let on_error = move |source: StoreError| failing.fail(CommitError::Checkpoint { source });
-    let checkpointer = Checkpointer::start(store.clone(), CHECKPOINT_EVERY, on_error)
+    let checkpointer = Checkpointer::start(store.clone(), config.checkpoint_every(), on_error)
         .map_err(RecoverError::Thread)?;
     let maker = Maker::new(snapshots.clone(), store.clone());
     let covered = maker.covered();

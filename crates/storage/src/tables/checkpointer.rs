@@ -24,9 +24,6 @@ const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// How long a disk that is nearly full is left alone.
 const SPACE_RETRY: Duration = Duration::from_millis(500);
 
-/// How often a checkpoint is written when the overlay does not fill before.
-pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
-
 /// Wakes the thread.
 #[derive(Debug, Default)]
 pub(super) struct Bell {
@@ -91,7 +88,8 @@ pub struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts it; one for a store. `on_error` hears of the first failure, which
+    /// Starts it; one for a store. `every`: how often a checkpoint is written when the
+    /// overlay does not fill before. `on_error` hears of the first failure, which
     /// is fatal: nothing more is written, the overlay will fill up. Where it means
     /// damage the tables are condemned already, so that the next open sets them aside.
     ///

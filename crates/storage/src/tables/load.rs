@@ -2,10 +2,12 @@
 //!
 //! Kinds in order, each over all tenants; then the tasks by project and number,
 //! each spec followed by what became of it. Three cursors run side by side
-//! (specs, records, leases), so memory stays small.
+//! (specs, records, leases), each read ahead by a thread, so memory stays small and the
+//! engine takes in one row while the next is found.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::thread::Scope;
 
 use bytes::Bytes;
 use piecework_core::change::{CreateKeyId, PinnedTerms};
@@ -14,9 +16,10 @@ use piecework_core::lease::Lease;
 use piecework_core::{EngineTime, LeaseId, ProjectId, TaskId, TenantId};
 use prost::Message;
 
+use super::cursor::Cursor;
 use super::error::StoreError;
 use super::keys::{GROUP_BYTES, Key, KeyError, RowId, above};
-use super::merged::{Cursor, misread};
+use super::merged::misread;
 use super::store::Store;
 use super::tag::Tag;
 use super::values::{self, Misread, parse};
@@ -68,9 +71,10 @@ impl Store {
                 self.projects_with(tenant, kind, &mut projects)?;
             }
         }
-        projects
-            .into_iter()
-            .try_for_each(|(project, tenant)| self.load_tasks(tenant, project, at, take))
+        std::thread::scope(|scope| {
+            let load = |(project, tenant)| self.load_tasks(scope, (tenant, project), at, take);
+            projects.into_iter().try_for_each(load)
+        })
     }
 
     /// The digest of all rows as published, overlay included, added up anew.
@@ -119,16 +123,16 @@ impl Store {
         Ok(())
     }
 
-    fn load_tasks(
-        &self,
-        tenant: TenantId,
-        project: ProjectId,
+    fn load_tasks<'scope, 'env>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
+        of: (TenantId, ProjectId),
         at: EngineTime,
         take: &mut dyn FnMut(ImageRow),
     ) -> Result<(), StoreError> {
-        let mut specs = self.cursor(tenant, Tag::Spec, project);
-        let mut records = self.cursor(tenant, Tag::Task, project);
-        let mut leases = self.cursor(tenant, Tag::Lease, project);
+        let mut specs = self.cursor(scope, Tag::Spec, of);
+        let mut records = self.cursor(scope, Tag::Task, of);
+        let mut leases = self.cursor(scope, Tag::Lease, of);
         while let Some((key, value)) = specs.next()? {
             self.feed();
             let task = task_of(&key)?;
@@ -155,10 +159,16 @@ impl Store {
         }
     }
 
-    fn cursor(&self, tenant: TenantId, kind: Tag, project: ProjectId) -> Cursor<'_> {
+    fn cursor<'scope, 'env>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
+        kind: Tag,
+        (tenant, project): (TenantId, ProjectId),
+    ) -> Cursor<'scope, 'env> {
         let mut from = Key::prefix(tenant, kind).as_bytes().to_vec();
         from.extend_from_slice(&project.0.to_be_bytes());
-        Cursor::new(&self.shared.tables, &from, &above(&from))
+        let below = above(&from);
+        Cursor::new(&self.shared.tables, scope, from, below)
     }
 }
 

@@ -17,7 +17,8 @@ use super::error::StoreError;
 use super::key_value::KeyValue;
 use super::keys::{Key, RowId, above, after};
 use super::overlay::{Overlay, Slot};
-use super::pages::{self, Entry};
+use super::pages::{self, Entry, Held, Page};
+use super::recent::Recent;
 use super::row::Row;
 use super::tag::Tag;
 use super::values::{Misread, parse, read_answer_of, read_name, read_project_name};
@@ -32,6 +33,7 @@ const TRIES: usize = 3;
 pub(super) struct Tables {
     pub(super) kv: Arc<dyn KeyValue>,
     pub(super) overlay: Overlay,
+    pub(super) recent: Recent,
 }
 
 /// Sees rows in key order until it breaks off.
@@ -45,12 +47,31 @@ impl Tables {
             if let Some(slot) = self.overlay.get(key) {
                 return Ok(slot);
             }
-            let Some(held) = pages::find(&*self.kv, key)? else { return Ok(None) };
+            let Some(held) = self.held(key)? else { return Ok(None) };
             if let Some(value) = pages::resolve(&*self.kv, key, held)? {
                 return Ok(Some(value));
             }
         }
         Err(misread(key, Misread::Part))
+    }
+
+    /// Where the pages have the value of `key`.
+    fn held(&self, key: &Key) -> Result<Option<Held>, StoreError> {
+        let near = |start: &Bytes| start.starts_with(key.group());
+        if let Some((start, page)) = self.recent.covering(key.as_bytes())
+            && near(&start)
+            && let Some(held) = Page::known(&start, &page)?.find(key.as_bytes())?
+        {
+            return Ok(Some(held));
+        }
+        let since = self.recent.ended();
+        let covering = pages::covering(&*self.kv, key.as_bytes())?;
+        let Some((start, page)) = covering.filter(|(start, _)| near(start)) else {
+            return Ok(None);
+        };
+        let held = Page::open(&start, &page)?.find(key.as_bytes())?;
+        self.recent.keep(since, start, page);
+        Ok(held)
     }
 
     /// The message of one row.
@@ -231,42 +252,6 @@ impl Tables {
             }
             Ok(ControlFlow::Continue(()))
         })
-    }
-}
-
-/// Rows in order, fetched as they are asked for.
-pub(super) struct Cursor<'a> {
-    tables: &'a Tables,
-    from: Vec<u8>,
-    below: Vec<u8>,
-    rows: VecDeque<(Key, Bytes)>,
-    is_at_end: bool,
-}
-
-impl<'a> Cursor<'a> {
-    pub(super) fn new(tables: &'a Tables, from: &[u8], below: &[u8]) -> Cursor<'a> {
-        let (from, below) = (from.to_vec(), below.to_vec());
-        Cursor { tables, from, below, rows: VecDeque::new(), is_at_end: false }
-    }
-
-    /// The next row, if `wanted` takes it.
-    pub(super) fn next_if(
-        &mut self,
-        wanted: impl FnOnce(&Key) -> bool,
-    ) -> Result<Option<(Key, Bytes)>, StoreError> {
-        if self.rows.is_empty() && !self.is_at_end {
-            self.rows = self.tables.take(&self.from, &self.below, CHUNK_ROWS_MAX)?;
-            self.is_at_end = self.rows.len() < CHUNK_ROWS_MAX;
-            if let Some((last, _)) = self.rows.back() {
-                self.from = after(last.as_bytes());
-            }
-        }
-        let is_wanted = self.rows.front().is_some_and(|(key, _)| wanted(key));
-        Ok(if is_wanted { self.rows.pop_front() } else { None })
-    }
-
-    pub(super) fn next(&mut self) -> Result<Option<(Key, Bytes)>, StoreError> {
-        self.next_if(|_| true)
     }
 }
 

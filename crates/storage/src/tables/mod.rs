@@ -8,6 +8,7 @@ mod checkpoint;
 mod checkpointer;
 #[cfg(test)]
 mod conformance;
+mod cursor;
 mod error;
 mod fold;
 mod import;
@@ -19,6 +20,7 @@ mod merged;
 mod opening;
 mod overlay;
 mod pages;
+mod recent;
 mod reserve;
 mod row;
 mod scrub;
@@ -31,7 +33,7 @@ mod view;
 
 pub use self::sled::SledKeyValue;
 pub use checkpoint::Progress;
-pub use checkpointer::{CHECKPOINT_EVERY, Checkpointer};
+pub use checkpointer::Checkpointer;
 pub use error::StoreError;
 pub use import::ImportError;
 pub use key_value::{Batch, KeyValue, KeyValueError, Visit};

@@ -169,6 +169,12 @@ impl<'a> Page<'a> {
         if checksum(start, &bytes[..end]).to_le_bytes() != bytes[end..] {
             return Err(damaged());
         }
+        Page::known(start, bytes)
+    }
+
+    /// The same for a page whose checksum was looked at before.
+    pub(super) fn known(start: &'a [u8], bytes: &'a Bytes) -> Result<Page<'a>, StoreError> {
+        let damaged = || StoreError::Page { key: Key::copy(start) };
         let mut page = Page { start, bytes, at: 0, left: 0, shared: &[], as_of: Position(0) };
         if page.take(1) != Some(&[VERSION]) {
             return Err(damaged());
@@ -223,7 +229,7 @@ impl<'a> Page<'a> {
     }
 
     /// Where the value of `key` is, if it has one.
-    fn find(mut self, key: &[u8]) -> Result<Option<Held>, StoreError> {
+    pub(super) fn find(mut self, key: &[u8]) -> Result<Option<Held>, StoreError> {
         let Some(wanted) = key.strip_prefix(self.shared) else { return Ok(None) };
         while let Some((rest, placed)) = self.next_place()? {
             if rest == wanted {
@@ -270,16 +276,6 @@ pub(super) fn covering(
 ) -> Result<Option<(Bytes, Bytes)>, StoreError> {
     let found = kv.at_or_before(&page_key(key))?;
     Ok(found.filter(|(at, _)| at.first() == Some(&PAGES)).map(|(at, page)| (at.slice(1..), page)))
-}
-
-/// Where the value of `key` is, if it has one.
-pub(super) fn find(kv: &dyn KeyValue, key: &Key) -> Result<Option<Held>, StoreError> {
-    match covering(kv, key.as_bytes())? {
-        Some((start, page)) if start.starts_with(key.group()) => {
-            Page::open(&start, &page)?.find(key.as_bytes())
-        }
-        _ => Ok(None),
-    }
 }
 
 /// The value; `None` when a part is not there (any more).

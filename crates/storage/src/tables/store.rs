@@ -22,6 +22,7 @@ use super::memory::MemoryKeyValue;
 use super::merged::Tables;
 use super::opening::{Place, Watchdog, end_process};
 use super::overlay::{Overlay, Room};
+use super::recent::Recent;
 use super::reserve::{FreeBytes, Reserve};
 use super::row::Row;
 use super::scrub::{Checked, Scrubbed, check_all};
@@ -30,7 +31,7 @@ use super::standing::{Standing, has_pages, read_standing};
 use super::values::Applied;
 use super::view::View;
 use crate::digest::RowsDigest;
-use crate::group::group_rows;
+use crate::group::{group_rows, own_rows};
 use crate::space::free_bytes;
 
 /// Sizes and times of a store.
@@ -183,7 +184,7 @@ impl Store {
         let overlay = Overlay::new(settings.overlay_bytes, applied.position, applied.now);
         let (place, watchdog) = opening.unzip();
         let shared = Shared {
-            tables: Tables { kv, overlay },
+            tables: Tables { kv, overlay, recent: Recent::default() },
             checkpoint: Mutex::new(Checkpoint::new(standing)),
             bell: Bell::default(),
             reserve: Reserve::new(settings.reserve_bytes, free),
@@ -283,6 +284,16 @@ impl Store {
         self.publish_rows(group_rows(body)?, last, now)
     }
 
+    /// Like [`Store::publish`], for a body that this process has just encoded: rows are not
+    /// held against their checksums, which go into the pages with them and are looked at
+    /// whenever a row is read.
+    ///
+    /// # Errors
+    /// As [`Store::publish`].
+    pub fn publish_own(&self, body: &Bytes, last: Position, now: Now) -> Result<(), StoreError> {
+        self.publish_rows(own_rows(body)?, last, now)
+    }
+
     /// Like [`Store::publish`], for rows that were decoded already.
     ///
     /// # Errors
@@ -354,6 +365,8 @@ impl Store {
         let progress = checkpoint.step(&self.shared.tables)?;
         if let Progress::Done(applied) = progress {
             *self.shared.applied.write().unwrap_or_else(PoisonError::into_inner) = applied;
+            // Before the rows that say better leave the overlay.
+            self.shared.tables.recent.forget();
             self.shared.tables.overlay.thaw();
         }
         self.feed();

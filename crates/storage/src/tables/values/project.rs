@@ -194,6 +194,7 @@ pub(crate) fn write_tally(tally: &ProjectTally) -> pb::ProjectTally {
         waiting_since_engine_ms: tally.waiting_since.0,
         p75_ms: tally.p75_ms,
         p50_ms: tally.p50_ms,
+        resolved: tally.resolved,
     }
 }
 
@@ -220,6 +221,7 @@ pub(crate) fn read_tally(project: ProjectId, message: pb::ProjectTally) -> Proje
         waiting_since: EngineTime(message.waiting_since_engine_ms),
         p75_ms: message.p75_ms,
         p50_ms: message.p50_ms,
+        resolved: message.resolved,
     }
 }
 
