@@ -133,6 +133,31 @@ async fn all_answers_together_revise_what_the_first_ones_said() {
 }
 
 #[tokio::test]
+async fn one_answer_a_task_is_refined_once_the_requester_knows_better() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let alone = |project| Project { aggregation: Aggregation::Unspecified.into(), ..project };
+    let project = platform.project_with("p", alone).await;
+    let names = platform.tasks(&project, &["t1", "t2", "t3"]).await;
+    let [ann] = platform.workers(["ann"]).await;
+    for _ in &names {
+        platform.answer_one(&ann, &project, "a").await;
+    }
+    let refinement = async || {
+        let request = GetProjectStatsRequest { name: project.clone(), ..Default::default() };
+        let stats = platform.client.projects().get_project_stats(request).await.unwrap();
+        stats.into_inner().stats.unwrap().refinement
+    };
+    assert_eq!(refinement().await, None, "no answer tells anything of another");
+    resolve(&platform, &names[0], "b").await.expect("a result");
+    let refined = wait_until("all answers are gone through", async || {
+        refinement().await.filter(|refinement| refinement.answers > 0)
+    })
+    .await;
+    assert_eq!((refined.answers, refined.pending_answers), (3, 0));
+}
+
+#[tokio::test]
 async fn a_requester_sees_who_errs_how_and_what_one_more_answer_was_worth() {
     let daemon = Daemon::start().await;
     let platform = daemon.platform();

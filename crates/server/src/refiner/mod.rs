@@ -2,7 +2,7 @@
 //! and tells the engine what they say of its crowd and of its results.
 //!
 //! A thread of its own. It follows the logs of projects whose aggregation asks for it,
-//! keeps their votes (some twelve bytes each), refines while new answers come, and asks
+//! keeps their votes (about twelve bytes each), refines while new answers come, and asks
 //! the writer like any caller, in chunks. A start goes through the logs from their
 //! beginning.
 //!
@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use piecework_core::project::Project;
 use piecework_core::{ProjectId, TenantId};
 use piecework_storage::{Store, StoreError};
 use tracing::{error, warn};
@@ -180,7 +181,7 @@ impl Work {
 
     /// Waits for more news, unless it is of a project where every answer still tells much.
     fn gather(&self, news: &[ProjectId]) {
-        let is_young = |id| self.of.get(id).is_none_or(Votes::is_young);
+        let is_young = |id| self.of.get(id).is_some_and(Votes::is_young);
         if !news.iter().any(is_young) {
             std::thread::sleep(GATHER);
         }
@@ -189,8 +190,9 @@ impl Work {
     /// Reads what is new in a project's log.
     fn follow(&mut self, id: ProjectId) -> Result<(), StoreError> {
         let view = self.store.view(self.tenant);
-        let project = view.project(id)?.filter(Votes::are_wanted);
-        let Some(project) = project else {
+        let tally = view.project_tally(id)?.unwrap_or_default();
+        let is_wanted = |project: &Project| Votes::are_wanted(project, &tally);
+        let Some(project) = view.project(id)?.filter(is_wanted) else {
             self.of.remove(&id);
             self.refinements.put(id, None);
             return Ok(());

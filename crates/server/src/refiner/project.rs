@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use piecework_core::command::{FieldOpinion, RefinedTask};
 use piecework_core::event::{Log, ResultAnswer, ResultState, TaskResult, What};
-use piecework_core::project::{Aggregation, DynamicOverlap, Project, ProjectState};
+use piecework_core::project::{Aggregation, DynamicOverlap, Project, ProjectState, ProjectTally};
 use piecework_core::quality::{self, Refiner};
 use piecework_core::schema::{FieldKind, Schema, Value};
 use piecework_core::{EngineTime, LeaseId, ProjectId, Sequence, TaskNumber};
@@ -82,13 +82,13 @@ pub(super) struct Votes {
 
 impl Votes {
     /// Whether anything of this project is refined.
-    pub(super) fn are_wanted(project: &Project) -> bool {
+    pub(super) fn are_wanted(project: &Project, tally: &ProjectTally) -> bool {
         let terms = &project.spec.terms;
         let asks = terms.aggregation.learns() || terms.aggregation.is_refined();
         let state =
             !matches!(project.state, ProjectState::Deleting | ProjectState::Cancelled { .. });
         let has_classes = terms.schema.fields.iter().any(|f| is_modelled(&f.kind));
-        asks && state && has_classes
+        asks && state && has_classes && tell_of_each_other(project, tally)
     }
 
     pub(super) fn new(project: &Project) -> Votes {
@@ -248,6 +248,13 @@ impl Votes {
 /// How sure an answer of these fields is: as sure as its least sure one, in millionths.
 pub(super) fn surest(fields: &[FieldOpinion]) -> u32 {
     fields.iter().map(|says| says.confidence_ppm).min().unwrap_or(0)
+}
+
+/// Whether answers of this project tell anything of each other. One answer a task, and none
+/// that its requester knows better, say nothing of who is right.
+fn tell_of_each_other(project: &Project, tally: &ProjectTally) -> bool {
+    let spec = &project.spec;
+    spec.overlap > 1 || spec.dynamic.is_some() || tally.counted != tally.done || tally.resolved > 0
 }
 
 fn is_modelled(kind: &FieldKind) -> bool {
