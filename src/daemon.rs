@@ -17,22 +17,35 @@ use tokio::time::timeout;
 const START_WITHIN: Duration = Duration::from_secs(20);
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
-/// A running child. Dropping it kills the child; `stop` lets it finish.
+/// A daemon of ours. Dropping it kills the child; `stop` lets it finish.
 #[derive(Debug)]
 pub(crate) struct Daemon {
+    running: Running,
+    data: PathBuf,
+    settings: Vec<(String, String)>,
+    _directory: Option<TempDir>,
+}
+
+/// A running child.
+#[derive(Debug)]
+struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     // Kept open, so that a late write of the child does not fail.
     _stdout: BufReader<ChildStdout>,
     server: String,
     metrics: String,
-    _directory: Option<TempDir>,
 }
 
 impl Daemon {
     /// Starts one and waits until it answers. `keep`: its data directory; without
     /// one, a directory that goes away with the daemon.
     pub(crate) async fn start(keep: Option<&Path>) -> Result<Self> {
+        Self::with(keep, Vec::new()).await
+    }
+
+    /// The same. `settings`: environment variables for it.
+    pub(crate) async fn with(keep: Option<&Path>, settings: Vec<(String, String)>) -> Result<Self> {
         let directory = if keep.is_none() {
             Some(tempfile::Builder::new().prefix("piecework-").tempdir()?)
         } else {
@@ -43,44 +56,64 @@ impl Daemon {
             (None, Some(temporary)) => temporary.path().join("data"),
             (None, None) => unreachable!("one of them is given"),
         };
-        let mut child = command(&data)?.spawn().context("could not start the daemon")?;
+        let running = Running::start(&data, &settings, START_WITHIN).await?;
+        Ok(Self { running, data, settings, _directory: directory })
+    }
+
+    /// Where it listens.
+    pub(crate) fn server(&self) -> &str {
+        &self.running.server
+    }
+
+    /// Where its metrics are, as `address:port`.
+    pub(crate) fn metrics(&self) -> &str {
+        &self.running.metrics
+    }
+
+    /// Its process; none once it has ended.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.running.child.id()
+    }
+
+    /// Kills it with SIGKILL and waits for its end.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        self.running.child.kill().await.context("could not kill the daemon")
+    }
+
+    /// Starts it again on the same data, after it was killed; it listens elsewhere then.
+    pub(crate) async fn resume(&mut self, within: Duration) -> Result<()> {
+        self.running = Running::start(&self.data, &self.settings, within).await?;
+        Ok(())
+    }
+
+    /// Asks it to stop and waits for that.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        drop(self.running.stdin.take());
+        let Ok(status) = timeout(STOP_WITHIN, self.running.child.wait()).await else {
+            bail!("the daemon did not stop within {} s", STOP_WITHIN.as_secs());
+        };
+        let status = status?;
+        if status.success() { Ok(()) } else { bail!("the daemon failed while stopping: {status}") }
+    }
+}
+
+impl Running {
+    async fn start(data: &Path, settings: &[(String, String)], within: Duration) -> Result<Self> {
+        let mut command = command(data)?;
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        let mut child = command.spawn().context("could not start the daemon")?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().context("the daemon has no stdout")?;
         let mut stdout = BufReader::new(stdout);
-        let (server, metrics) = match timeout(START_WITHIN, ready(&mut stdout)).await {
-            Err(_) => bail!("the daemon was not ready within {} s", START_WITHIN.as_secs()),
+        let (server, metrics) = match timeout(within, ready(&mut stdout)).await {
+            Err(_) => bail!("the daemon was not ready within {} s", within.as_secs()),
             Ok(Some((server, metrics))) => (format!("http://{server}"), metrics),
             Ok(None) => {
                 let status = child.wait().await?;
                 bail!("the daemon ended before it was ready: {status}; its log is above");
             }
         };
-        Ok(Self { child, stdin, _stdout: stdout, server, metrics, _directory: directory })
-    }
-
-    /// Where it listens.
-    pub(crate) fn server(&self) -> &str {
-        &self.server
-    }
-
-    /// Where its metrics are, as `address:port`.
-    pub(crate) fn metrics(&self) -> &str {
-        &self.metrics
-    }
-
-    /// Its process; none once it has ended.
-    pub(crate) fn process(&self) -> Option<u32> {
-        self.child.id()
-    }
-
-    /// Asks it to stop and waits for that.
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        drop(self.stdin.take());
-        let Ok(status) = timeout(STOP_WITHIN, self.child.wait()).await else {
-            bail!("the daemon did not stop within {} s", STOP_WITHIN.as_secs());
-        };
-        let status = status?;
-        if status.success() { Ok(()) } else { bail!("the daemon failed while stopping: {status}") }
+        Ok(Self { child, stdin, _stdout: stdout, server, metrics })
     }
 }
 

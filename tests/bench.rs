@@ -141,6 +141,19 @@ async fn a_stream_ends_when_its_tasks_run_out() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_topped_up_does_not_run_dry() {
+    let daemon = Daemon::start().await;
+    let line = "stream --workers 4 --streams 2 --seconds 2 --open 300 --top-up --projects 2 \
+                --overlap 2 --priorities random --own-ids";
+    let report = at(&daemon, line).await;
+    let (cycles, tasks) = counted(&daemon, &report).await;
+    assert_eq!(cycles, report["cycles"].as_u64().unwrap());
+    assert_eq!(tasks, 300 + report["created_meanwhile"].as_u64().unwrap());
+    assert!(cycles > 600 && number(&report, "seconds") >= 2.0, "it went on: {report:#}");
+    assert!(number(&report, "open_lowest") <= 300.0, "{report:#}");
+}
+
+#[tokio::test]
 async fn bundles_take_many_cycles_to_a_call() {
     let daemon = Daemon::start().await;
     let line = "bundle --clients 2 --size 50 --seconds 1 --open 100000";
@@ -200,6 +213,57 @@ async fn a_mixed_load_keeps_its_rates_apart() {
 }
 
 #[tokio::test]
+async fn a_killed_daemon_grants_again_and_has_all_its_tasks() {
+    let home = tempfile::tempdir().expect("temp");
+    let data = home.path().join("data");
+    let line = "start --open 3000 --finished 500 --kills 3 --set cache_bytes=16777216";
+    let report = alone(&format!("{line} --data-dir {}", data.display())).await;
+    assert_eq!((&report["starts"], &report["finished"]), (&3.into(), &500.into()));
+    let [lowest, middle, highest] =
+        ["first_grant_lowest_ms", "first_grant_ms", "first_grant_highest_ms"]
+            .map(|key| number(&report, key));
+    assert!(number(&report, "ready_ms") > 0.0 && lowest > 0.0, "{report:#}");
+    assert!(lowest <= middle && middle <= highest, "{report:#}");
+    let data = data.to_str().expect("UTF-8");
+    piecework(&["verify", "--data-dir", data]).await.ended(0);
+}
+
+#[tokio::test]
+async fn memory_is_told_for_a_task_whether_touched_or_not() {
+    for (line, own_ids, touched) in
+        [("--own-ids", true, false), ("--touch --own-ids", true, true), ("", false, false)]
+    {
+        let report = alone(&format!("memory --tasks 2500 {line}")).await;
+        assert_eq!((&report["own_ids"], &report["touched"]), (&own_ids.into(), &touched.into()));
+        assert_eq!(report["tasks"], 5_000);
+        assert!(number(&report, "server_rss_bytes_half") > 1_000_000.0, "{report:#}");
+        // How much is the machine's affair, with so few.
+        assert!(number(&report, "server_bytes_per_task").is_finite(), "{report:#}");
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_touched_once_each_and_stay_open() {
+    let daemon = Daemon::start().await;
+    let report = at(&daemon, "memory --tasks 1500 --touch").await;
+    assert_eq!(counted(&daemon, &report).await, (0, 3_000));
+    let name = format!("projects/{}-0", report["run"].as_str().expect("a run's name"));
+    let stats = daemon.platform().stats(&name).await;
+    assert_eq!(stats.tasks.expect("counts").open, 3_000);
+    assert!(report["server_bytes_per_task"].is_null(), "{report:#}");
+}
+
+#[tokio::test]
+async fn what_churns_is_deleted_and_the_rest_stays_as_much() {
+    let daemon = Daemon::start().await;
+    let line = "churn --rate 400 --tasks 100 --kept 2 --clients 4 --seconds 3";
+    let report = at(&daemon, line).await;
+    assert!(number(&report, "cycles") > 0.0 && number(&report, "rate_held") <= 1.0);
+    assert!(number(&report, "projects_deleted") > 0.0, "{report:#}");
+    assert_eq!(report["refused"], 0, "{report:#}");
+}
+
+#[tokio::test]
 async fn a_rate_that_is_not_held_is_told() {
     let line = ["bench", "mixed", "--rate", "1000000", "--seconds", "1", "--open", "100"];
     let ran = piecework(&[&line[..], &["--clients", "2", "-o", "json"]].concat()).await;
@@ -246,6 +310,10 @@ async fn wrong_usage_says_what_to_do() {
         ("results --clients 1 --connections 2", &["--connections 2", "at most 1"]),
         ("idle --seconds 0", &["--seconds"]),
         ("mixed --rate 0", &["--rate"]),
+        ("memory --touch --overlap 2", &["--touch", "--overlap"]),
+        ("start --kills 0", &["--kills"]),
+        ("churn --kept 1", &["--kept"]),
+        ("intake --set cache_bytes", &["--set", "KEY=VALUE"]),
         ("cycles", &["cycle"]),
     ] {
         let args: Vec<&str> = std::iter::once("bench").chain(line.split_whitespace()).collect();
@@ -253,6 +321,13 @@ async fn wrong_usage_says_what_to_do() {
     }
     let line = ["bench", "intake", "--tasks", "1", "--data-dir", "/x"];
     piecework_at("http://127.0.0.1:1", &line).await.ended(2).says(&["--data-dir"]);
+    for (line, part) in [(["start", "--kills", "1"], "kills"), (["idle", "--set", "a=1"], "--set")]
+    {
+        let line = [&["bench"], &line[..]].concat();
+        piecework_at("http://127.0.0.1:1", &line).await.ended(2).says(&[part]);
+    }
+    let line = ["bench", "intake", "--tasks", "1", "--set", "no_such_key=1"];
+    piecework(&line).await.ended(1).says(&["no_such_key"]);
 }
 
 #[tokio::test]

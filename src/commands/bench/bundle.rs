@@ -1,14 +1,12 @@
 //! `bundle`: workers answer a bundle in one call and get the next bundle with it.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use clap::Args;
 
 use super::report::{Report, Unit};
 use super::setup::{Ground, Work};
 use super::subject::Subject;
-use super::{Clients, closed, enough_workers, open, pour};
+use super::{Clients, Span, closed, enough_workers, pour};
 
 /// Cycles a second that no machine is expected to exceed: so many tasks are created.
 const RATE_MAX: u64 = 150_000;
@@ -22,13 +20,8 @@ pub(super) struct Bundle {
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1_000))]
     size: u32,
-    /// How long is measured, in seconds
-    #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
-    /// Tasks created beforehand; by default enough for the time
-    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u64).range(1..))]
-    open: Option<u64>,
+    #[command(flatten)]
+    span: Span,
     #[command(flatten)]
     work: Work,
 }
@@ -42,12 +35,11 @@ impl Bundle {
     pub(super) async fn run(&self, subject: &Subject) -> Result<Report> {
         let connections = subject.connections(self.clients.connections())?;
         let ground = Ground::create(&connections[0], &self.work).await?;
-        let open = open(self.open, self.seconds, RATE_MAX, &self.work);
+        let open = self.span.open(RATE_MAX, &self.work);
         pour::beforehand(&connections, &ground, &self.work, open).await?;
         let workers = ground.workers(&connections[0], self.clients.clients, self.size).await?;
         let hands = closed::hands(&connections, workers, self.size).await?;
-        let length = Duration::from_secs(self.seconds);
-        let measured = closed::run(subject, length, hands).await?;
+        let measured = closed::run(subject, self.span.length(), hands).await?;
         let report = self.clients.told(Report::of("bundle", &ground.run)).with("size", self.size);
         let report = self.work.told(report, &ground).with("open", open);
         let refused = measured.tally.refused;

@@ -9,9 +9,16 @@ use piecework_client::Client;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::setup::{Ground, Work};
 use super::stretch::{Measured, Stretch, Tally, measure};
 use super::subject::Subject;
 use super::submitter::Submitter;
+use crate::progress::{self, say};
+
+/// Workers who do tasks before a run, or as many as the overlap asks for.
+const WORKERS: u32 = 16;
+/// Tasks that each of them takes at a time.
+const BUNDLE: u32 = 100;
 
 /// Everybody with the first leases in hand. `size`: leases in a call.
 pub(super) async fn hands(
@@ -62,27 +69,30 @@ async fn work(mut hand: Submitter, stretch: Arc<Stretch>) -> Result<Tally> {
     }
 }
 
-/// Works without being measured until nobody finds anything more. Returns how many counted.
-pub(super) async fn work_off(
-    hands: Vec<Submitter>,
-    done: impl Fn(u64) + Clone + Send + 'static,
-) -> Result<u64> {
+/// Does all tasks there are, before a run. `tasks`: how many that is.
+pub(super) async fn finish_all(
+    connections: &[Client],
+    ground: &Ground,
+    work: &Work,
+    tasks: u64,
+) -> Result<()> {
+    let workers = WORKERS.max(work.overlap);
+    let workers = ground.workers_called("first-w", &connections[0], workers, BUNDLE).await?;
+    say(&format!("doing {tasks} tasks"));
+    let bar = progress::bar(tasks * u64::from(work.overlap), "answers");
     let mut working = JoinSet::new();
-    for mut hand in hands {
-        let done = done.clone();
+    for mut hand in hands(connections, workers, BUNDLE).await? {
+        let bar = bar.clone();
         working.spawn(async move {
-            let mut counted = 0;
             while hand.is_empty().is_none() {
-                let round = hand.round().await?;
-                counted += round.counted;
-                done(round.counted);
+                bar.inc(hand.round().await?.counted);
             }
-            anyhow::Ok(counted)
+            anyhow::Ok(())
         });
     }
-    let mut counted = 0;
     while let Some(one) = working.join_next().await {
-        counted += one??;
+        one??;
     }
-    Ok(counted)
+    bar.finish_and_clear();
+    Ok(())
 }

@@ -1,14 +1,12 @@
 //! `cycle`: each worker answers one task and gets the next, one call a cycle.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use clap::Args;
 
 use super::report::{Report, Unit};
 use super::setup::{Ground, Work};
 use super::subject::Subject;
-use super::{Clients, closed, open, pour};
+use super::{Clients, Span, closed, pour};
 
 /// Cycles a second that no machine is expected to exceed: so many tasks are created.
 const RATE_MAX: u64 = 40_000;
@@ -18,13 +16,8 @@ const RATE_MAX: u64 = 40_000;
 pub(super) struct Cycle {
     #[command(flatten)]
     clients: Clients,
-    /// How long is measured, in seconds
-    #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
-    /// Tasks created beforehand; by default enough for the time
-    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u64).range(1..))]
-    open: Option<u64>,
+    #[command(flatten)]
+    span: Span,
     #[command(flatten)]
     work: Work,
 }
@@ -38,12 +31,11 @@ impl Cycle {
     pub(super) async fn run(&self, subject: &Subject) -> Result<Report> {
         let connections = subject.connections(self.clients.connections())?;
         let ground = Ground::create(&connections[0], &self.work).await?;
-        let open = open(self.open, self.seconds, RATE_MAX, &self.work);
+        let open = self.span.open(RATE_MAX, &self.work);
         pour::beforehand(&connections, &ground, &self.work, open).await?;
         let workers = ground.workers(&connections[0], self.clients.clients, 1).await?;
         let hands = closed::hands(&connections, workers, 1).await?;
-        let length = Duration::from_secs(self.seconds);
-        let measured = closed::run(subject, length, hands).await?;
+        let measured = closed::run(subject, self.span.length(), hands).await?;
         let report = self.clients.told(Report::of("cycle", &ground.run));
         let report = self.work.told(report, &ground).with("open", open);
         Ok(report.measured(subject, Unit::Cycle, &measured).with("refused", measured.tally.refused))

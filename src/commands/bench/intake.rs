@@ -50,7 +50,7 @@ impl Intake {
     pub(super) async fn run(&self, subject: &Subject) -> Result<Report> {
         let connections = subject.connections(self.connections())?;
         let ground = Ground::create(&connections[0], &self.work).await?;
-        let tasks = Pour::new("intake", &ground, &self.work, self.tasks, self.batch);
+        let tasks = Arc::new(Pour::new("intake", &ground, &self.work, self.tasks, self.batch));
         let clients = connections.iter().cycle().take(self.clients as usize);
         let measured = measure(subject, "tasks", None, |stretch| {
             let one = |client: &piecework_client::Client| {

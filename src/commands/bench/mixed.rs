@@ -3,9 +3,7 @@
 //! An open loop: calls are due by the clock, and a time is counted from when the call was
 //! due, not from when it was sent.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -18,10 +16,10 @@ use super::pour::{self, Pour, batch_max};
 use super::report::{Report, Unit, per_second, rounded};
 use super::schedule::Schedule;
 use super::setup::{Ground, Work};
-use super::stretch::{Measured, Stretch, Tally, measure};
+use super::stretch::{Load, Measured, Stretch, Tally, measure};
 use super::subject::Subject;
 use super::submitter::Submitter;
-use super::{Clients, closed, enough_workers};
+use super::{Clients, Span, closed, enough_workers};
 use crate::progress::say;
 use crate::session::answer;
 
@@ -45,13 +43,8 @@ pub(super) struct Mixed {
     intake_rate: u64,
     #[command(flatten)]
     clients: Clients,
-    /// How long is measured, in seconds
-    #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
-    /// Tasks created beforehand; by default enough for the time
-    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u64).range(1..))]
-    open: Option<u64>,
+    #[command(flatten)]
+    span: Span,
     #[command(flatten)]
     work: Work,
 }
@@ -62,9 +55,6 @@ struct Beside {
     intake: Tally,
     results: u64,
 }
-
-/// One who works, pours or watches.
-type Load = Pin<Box<dyn Future<Output = Result<Tally>> + Send>>;
 
 type Shared = Arc<Mutex<Beside>>;
 
@@ -77,15 +67,15 @@ impl Mixed {
     pub(super) async fn run(&self, subject: &Subject) -> Result<Report> {
         let connections = subject.connections(self.clients.connections())?;
         let ground = Ground::create(&connections[0], &self.work).await?;
-        let enough = self.rate * self.seconds + u64::from(self.clients.clients);
-        let open = self.open.unwrap_or(enough.max(super::OPEN_MIN));
+        let enough = self.rate * self.span.seconds + u64::from(self.clients.clients);
+        let open = self.span.open.unwrap_or(enough.max(super::OPEN_MIN));
         pour::beforehand(&connections, &ground, &self.work, open).await?;
         let workers = ground.workers(&connections[0], self.clients.clients, 1).await?;
         let hands = closed::hands(&connections, workers, 1).await?;
         let beside = Beside { intake: Tally::new(), results: 0 };
         let beside: Shared = Arc::new(Mutex::new(beside));
 
-        let length = Some(Duration::from_secs(self.seconds));
+        let length = Some(self.span.length());
         let measured = measure(subject, "cycles", length, |stretch| {
             self.load(&connections, &ground, hands, &beside, stretch)
         })
@@ -111,8 +101,8 @@ impl Mixed {
         }
         let batch = (self.intake_rate / POURS_PER_SECOND).max(1);
         let batch = u32::try_from(batch).unwrap_or(u32::MAX).min(batch_max(self.work.payload));
-        let tasks = self.intake_rate * self.seconds;
-        let source = Pour::new("intake", ground, &self.work, tasks, batch);
+        let tasks = self.intake_rate * self.span.seconds;
+        let source = Arc::new(Pour::new("intake", ground, &self.work, tasks, batch));
         let calls_per_second = self.intake_rate as f64 / f64::from(batch);
         for (which, client) in (0..POURERS).zip(connections.iter().cycle()) {
             if self.intake_rate == 0 {
@@ -141,7 +131,7 @@ impl Mixed {
         measured: &Measured,
         beside: &Beside,
     ) -> Report {
-        let due = self.rate * self.seconds;
+        let due = self.rate * self.span.seconds;
         let held = measured.tally.done as f64 / due as f64;
         if held < HELD {
             say(&format!(
@@ -175,7 +165,11 @@ impl Mixed {
 }
 
 /// One worker, at its times.
-async fn work(mut hand: Submitter, mut schedule: Schedule, stretch: Arc<Stretch>) -> Result<Tally> {
+pub(super) async fn work(
+    mut hand: Submitter,
+    mut schedule: Schedule,
+    stretch: Arc<Stretch>,
+) -> Result<Tally> {
     let mut tally = Tally::new();
     while let Some(due) = schedule.next(&stretch).await {
         if hand.is_empty().is_some() {

@@ -1,4 +1,5 @@
-//! `bench cycle | stream | bundle | intake | results | idle | mixed`: a daemon under load.
+//! `bench cycle | stream | bundle | intake | results | idle | mixed | start | memory | churn`:
+//! a daemon under load.
 //!
 //! Starts the real daemon as a process of its own, with its data on disk, or puts the
 //! load on the one named with `--server`. Load and daemon share the machine, so the load
@@ -8,10 +9,12 @@
 //! `pour.rs`), what is counted and when (`stretch.rs`), what is told (`report.rs`).
 
 mod bundle;
+mod churn;
 mod closed;
 mod cycle;
 mod idle;
 mod intake;
+mod memory;
 mod mixed;
 mod place;
 mod pour;
@@ -21,16 +24,19 @@ mod schedule;
 mod scrape;
 mod setup;
 mod skills;
+mod start;
 mod stream;
 mod stretch;
 mod subject;
 mod submitter;
+mod top_up;
 mod usage;
 mod work_stream;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use self::report::Report;
@@ -56,6 +62,10 @@ pub(crate) struct Bench {
     /// directory for temporary files
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// A setting of the daemon, by its key in the configuration: `--set cache_bytes=16777216`;
+    /// may be given several times
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +77,9 @@ enum Scenario {
     Results(results::Results),
     Idle(idle::Idle),
     Mixed(mixed::Mixed),
+    Start(start::Start),
+    Memory(memory::Memory),
+    Churn(churn::Churn),
 }
 
 /// Who calls, and over what.
@@ -79,6 +92,18 @@ struct Clients {
     /// Connections that they share; by default 4, or as many as there are clients
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     connections: Option<u32>,
+}
+
+/// How long, and how much there is to do.
+#[derive(Debug, Clone, Args)]
+struct Span {
+    /// How long is measured, in seconds
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// Tasks created beforehand; by default enough for the time
+    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u64).range(1..))]
+    open: Option<u64>,
 }
 
 /// Over what workers are spoken for.
@@ -109,9 +134,9 @@ impl Bench {
     /// Uses the daemon named with `--server`, or else starts one for itself.
     pub(crate) async fn run(self, connection: &Connection) -> Result<()> {
         self.scenario.check()?;
-        self.check_data_dir(connection)?;
+        self.check_daemon(connection)?;
         let mut interrupt = Interrupt::listen()?;
-        let daemon = match &connection.server {
+        let mut daemon = match &connection.server {
             Some(_) => None,
             None => Some(self.start().await?),
         };
@@ -119,7 +144,7 @@ impl Bench {
         let session = Session::at(server, connection.output)?;
         let subject = Subject::new(server, daemon.as_ref());
         let report = tokio::select! {
-            report = self.scenario.run(&subject) => report?,
+            report = self.scenario.run(&subject, daemon.as_mut()) => report?,
             () = interrupt.asked() => return Err(Failure::Incomplete("interrupted".into()).into()),
         };
         if let Some(daemon) = daemon {
@@ -134,10 +159,22 @@ impl Bench {
         if place::is_in_memory(self.data_dir.as_deref().unwrap_or(&temporary)) {
             say("the data lie in memory: nothing is durable; name a disk with --data-dir DIR");
         }
-        Daemon::start(self.data_dir.as_deref()).await
+        Daemon::with(self.data_dir.as_deref(), self.set.clone()).await
     }
 
-    fn check_data_dir(&self, connection: &Connection) -> Result<()> {
+    /// What is only done with a daemon of our own, and where its data may lie.
+    fn check_daemon(&self, connection: &Connection) -> Result<()> {
+        if let Some(server) = &connection.server {
+            if matches!(self.scenario, Scenario::Start(_)) {
+                return Err(input(format!(
+                    "bench start kills the daemon that it measures; leave out --server {server}, \
+                     and it starts its own"
+                )));
+            }
+            if !self.set.is_empty() {
+                return Err(input("--set: the daemon at --server has its own settings".to_owned()));
+            }
+        }
         let Some(directory) = &self.data_dir else { return Ok(()) };
         let shown = directory.display();
         if connection.server.is_some() {
@@ -162,10 +199,14 @@ impl Scenario {
             Self::Results(results) => results.check(),
             Self::Idle(idle) => idle.check(),
             Self::Mixed(mixed) => mixed.check(),
+            Self::Start(_) => Ok(()),
+            Self::Memory(memory) => memory.check(),
+            Self::Churn(churn) => churn.check(),
         }
     }
 
-    async fn run(&self, subject: &Subject) -> Result<Report> {
+    /// `daemon`: ours, where there is one.
+    async fn run(&self, subject: &Subject, daemon: Option<&mut Daemon>) -> Result<Report> {
         match self {
             Self::Cycle(cycle) => cycle.run(subject).await,
             Self::Stream(stream) => stream.run(subject).await,
@@ -174,6 +215,12 @@ impl Scenario {
             Self::Results(results) => results.run(subject).await,
             Self::Idle(idle) => idle.run(subject).await,
             Self::Mixed(mixed) => mixed.run(subject).await,
+            Self::Start(start) => {
+                let daemon = daemon.context("only a daemon of our own is killed")?;
+                start.run(subject, daemon).await
+            }
+            Self::Memory(memory) => memory.run(subject).await,
+            Self::Churn(churn) => churn.run(subject).await,
         }
     }
 }
@@ -189,6 +236,18 @@ impl Clients {
 
     fn told(&self, report: Report) -> Report {
         report.with("clients", self.clients).with("connections", self.connections())
+    }
+}
+
+impl Span {
+    fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// Tasks to create beforehand. `rate`: cycles a second that are surely not exceeded.
+    fn open(&self, rate: u64, work: &Work) -> u64 {
+        let enough = (self.seconds * rate).div_ceil(u64::from(work.overlap));
+        self.open.unwrap_or(enough.max(OPEN_MIN))
     }
 }
 
@@ -223,6 +282,13 @@ impl Work {
     }
 }
 
+/// A key of the configuration as the variable that sets it, and its value.
+fn setting(text: &str) -> std::result::Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a key, `=`, and its value")?;
+    let key = key.to_ascii_uppercase().replace('.', "__");
+    Ok((format!("PIECEWORK_{key}"), value.to_owned()))
+}
+
 /// Flags and their values: nothing may be shared by fewer than there are of it.
 fn at_most((flag, value): (&str, u32), (by, others): (&str, u32)) -> Result<()> {
     if value <= others {
@@ -234,10 +300,4 @@ fn at_most((flag, value): (&str, u32), (by, others): (&str, u32)) -> Result<()> 
 /// Every answer to a task is another worker's.
 fn enough_workers(work: &Work, workers: u32, flag: &str) -> Result<()> {
     at_most(("--overlap", work.overlap), (flag, workers))
-}
-
-/// Tasks to create beforehand. `rate`: cycles a second that are surely not exceeded.
-fn open(asked: Option<u64>, seconds: u64, rate: u64, work: &Work) -> u64 {
-    let enough = (seconds * rate).div_ceil(u64::from(work.overlap));
-    asked.unwrap_or(enough.max(OPEN_MIN))
 }

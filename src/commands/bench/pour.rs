@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use fastrand::Rng;
+use indicatif::ProgressBar;
 use piecework_client::proto::v1::create_task_result::Outcome;
 use piecework_client::proto::v1::{CreateTasksRequest, NewTask};
 use piecework_client::{CallError, Client};
@@ -40,35 +41,39 @@ pub(super) struct Pour {
     projects: Vec<String>,
     payload: Bytes,
     priorities: Priorities,
+    /// Of all, where they are equal.
+    priority: i32,
     seed: u64,
-    /// Tells its calls from those of another.
-    name: &'static str,
+    own_ids: bool,
+    /// Tells its calls, and its own ids, from those of another.
+    name: String,
     next: AtomicU64,
 }
 
 impl Pour {
     /// `name`: no other one of this run has it. `batch`: tasks in a call, fewer where each
     /// project is to get some.
-    pub(super) fn new(
-        name: &'static str,
-        ground: &Ground,
-        work: &Work,
-        tasks: u64,
-        batch: u32,
-    ) -> Arc<Self> {
+    pub(super) fn new(name: &str, ground: &Ground, work: &Work, tasks: u64, batch: u32) -> Self {
         let projects = ground.projects.clone();
         let share = tasks.div_ceil(projects.len() as u64).max(1);
         let batch = batch.min(u32::try_from(share).unwrap_or(batch));
-        Arc::new(Self {
+        Self {
             tasks,
             batch,
             projects,
             payload: vec![b'x'; work.payload as usize].into(),
             priorities: work.priorities,
+            priority: 0,
             seed: work.seed,
-            name,
+            own_ids: work.own_ids,
+            name: name.to_owned(),
             next: AtomicU64::new(0),
-        })
+        }
+    }
+
+    /// The same with another priority, where all have the same.
+    pub(super) fn at_priority(self, priority: i32) -> Self {
+        Self { priority, ..self }
     }
 
     /// The next call; none when all have been taken.
@@ -76,12 +81,17 @@ impl Pour {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let first = number * u64::from(self.batch);
         let count = self.tasks.checked_sub(first).filter(|left| *left > 0)?;
-        let count = usize::try_from(count.min(u64::from(self.batch))).ok()?;
-        let task = NewTask { payload: self.payload.clone(), ..NewTask::default() };
-        let mut tasks = vec![task; count];
+        let count = count.min(u64::from(self.batch));
+        let (payload, priority) = (self.payload.clone(), self.priority);
+        let task = NewTask { payload, priority, ..NewTask::default() };
+        let mut tasks = vec![task; usize::try_from(count).ok()?];
         if self.priorities == Priorities::Random {
             let mut rng = Rng::with_seed(self.seed ^ number);
             tasks.iter_mut().for_each(|task| task.priority = rng.i32(-100..=100));
+        }
+        if self.own_ids {
+            let ids = (first..).map(|number| format!("{}-{number}", self.name));
+            tasks.iter_mut().zip(ids).for_each(|(task, id)| task.task_id = id);
         }
         let turn = usize::try_from(number % self.projects.len() as u64).unwrap_or(0);
         let parent = self.projects[turn].clone();
@@ -136,8 +146,27 @@ pub(super) async fn beforehand(
     tasks: u64,
 ) -> Result<()> {
     say(&format!("creating {tasks} tasks in {} projects", ground.projects.len()));
-    let (began, bar) = (Instant::now(), progress::bar(tasks, "tasks"));
-    let pour = Pour::new("before", ground, work, tasks, batch_max(work.payload));
+    let began = Instant::now();
+    all(connections, Pour::new("before", ground, work, tasks, batch_max(work.payload))).await?;
+    say(&format!("created in {:.1} s", began.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// All of them, some calls at a time.
+pub(super) async fn all(connections: &[Client], pour: Pour) -> Result<()> {
+    let bar = progress::bar(pour.tasks, "tasks");
+    brought(connections, pour, &bar).await?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// The same, while something else is shown.
+pub(super) async fn all_silently(connections: &[Client], pour: Pour) -> Result<()> {
+    brought(connections, pour, &ProgressBar::hidden()).await
+}
+
+async fn brought(connections: &[Client], pour: Pour, bar: &ProgressBar) -> Result<()> {
+    let pour = Arc::new(pour);
     let mut calls = JoinSet::new();
     for client in connections.iter().cycle().take(CALLS as usize) {
         let (pour, client, bar) = (Arc::clone(&pour), client.clone(), bar.clone());
@@ -151,7 +180,5 @@ pub(super) async fn beforehand(
     while let Some(done) = calls.join_next().await {
         done??;
     }
-    bar.finish_and_clear();
-    say(&format!("created in {:.1} s", began.elapsed().as_secs_f64()));
     Ok(())
 }

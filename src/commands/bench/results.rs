@@ -15,13 +15,7 @@ use super::setup::{Ground, Work};
 use super::stretch::{Stretch, Tally, measure};
 use super::subject::Subject;
 use super::{CONNECTIONS, at_most, closed, pour};
-use crate::progress::{self, say};
 use crate::session::answer;
-
-/// Workers who do the tasks beforehand, or as many as the overlap asks for.
-const WORKERS: u32 = 16;
-/// Tasks that each of them takes at a time.
-const BUNDLE: u32 = 100;
 
 /// Results of finished tasks are read from the beginning; the times are until the first one
 #[derive(Debug, Args)]
@@ -50,7 +44,7 @@ impl Results {
         let connections = subject.connections(self.connections())?;
         let ground = Ground::create(&connections[0], &self.work).await?;
         pour::beforehand(&connections, &ground, &self.work, self.tasks).await?;
-        self.finish(&connections, &ground).await?;
+        closed::finish_all(&connections, &ground, &self.work, self.tasks).await?;
 
         let mut watched = Vec::new();
         let clients = connections.iter().cycle().zip(ground.projects.iter().cycle());
@@ -71,19 +65,6 @@ impl Results {
             .measured(subject, Unit::Result, &measured)
             .with("bytes", bytes)
             .with("bytes_per_second", per_second(bytes, measured.took)))
-    }
-
-    /// Does all tasks.
-    async fn finish(&self, connections: &[Client], ground: &Ground) -> Result<()> {
-        let workers = WORKERS.max(self.work.overlap);
-        let workers = ground.workers(&connections[0], workers, BUNDLE).await?;
-        say(&format!("doing {} tasks", self.tasks));
-        let bar = progress::bar(self.tasks * u64::from(self.work.overlap), "answers");
-        let hands = closed::hands(connections, workers, BUNDLE).await?;
-        let shown = bar.clone();
-        closed::work_off(hands, move |done| shown.inc(done)).await?;
-        bar.finish_and_clear();
-        Ok(())
     }
 
     fn connections(&self) -> u32 {

@@ -66,6 +66,9 @@ pub(super) struct Work {
     /// Priorities of the tasks
     #[arg(long, value_enum, default_value_t = Priorities::Equal)]
     pub(super) priorities: Priorities,
+    /// Tasks have ids of their requester's own
+    #[arg(long)]
+    pub(super) own_ids: bool,
     /// How results are made; by default as the daemon does it
     #[arg(long, value_enum)]
     pub(super) aggregation: Option<Aggregation>,
@@ -75,7 +78,7 @@ pub(super) struct Work {
 }
 
 /// Where a run takes place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ground {
     /// Tells its names from those of other runs.
     pub(super) run: String,
@@ -100,18 +103,29 @@ impl Ground {
         let skills = Skills::new(work.projects, work.requirements)?;
         let mut ground = Self { run, projects: Vec::new(), aggregation: String::new(), skills };
         for number in 0..work.projects {
-            let request = CreateProjectRequest {
-                project: Some(ground.project(work, number)),
-                project_id: format!("{}-{number}", ground.run),
-                request_id: String::new(),
-            };
-            let created = answer(client.projects().create_project(request).await)?;
-            let project = created.project.context("a project was created without being told")?;
-            let name = project.aggregation().as_str_name();
-            ground.aggregation = name.trim_start_matches("AGGREGATION_").to_lowercase();
-            ground.projects.push(project.name);
+            let name = ground.add(client, work, number).await?;
+            ground.projects.push(name);
         }
         Ok(ground)
+    }
+
+    /// One more project, which it does not remember. Returns its name.
+    pub(super) async fn add(
+        &mut self,
+        client: &Client,
+        work: &Work,
+        number: u32,
+    ) -> Result<String> {
+        let request = CreateProjectRequest {
+            project: Some(self.project(work, number)),
+            project_id: format!("{}-{number}", self.run),
+            request_id: String::new(),
+        };
+        let created = answer(client.projects().create_project(request).await)?;
+        let project = created.project.context("a project was created without being told")?;
+        let name = project.aggregation().as_str_name();
+        self.aggregation = name.trim_start_matches("AGGREGATION_").to_lowercase();
+        Ok(project.name)
     }
 
     /// Default in all that the options do not name.
@@ -129,7 +143,7 @@ impl Ground {
             Some(Aggregation::Majority) => v1::Aggregation::Majority,
             Some(Aggregation::Refined) => v1::Aggregation::Refined,
         };
-        let required = self.skills.of(number);
+        let required = self.skills.of(number % work.projects);
         let skills: Vec<SkillRequirement> =
             required.map(|skill| SkillRequirement { skill, min_level: 1 }).collect();
         let asks = !skills.is_empty();
@@ -152,6 +166,17 @@ impl Ground {
         count: u32,
         capacity: u32,
     ) -> Result<Vec<String>> {
+        self.workers_called("w", client, count, capacity).await
+    }
+
+    /// The same. `kind`: tells them from others of this run.
+    pub(super) async fn workers_called(
+        &self,
+        kind: &str,
+        client: &Client,
+        count: u32,
+        capacity: u32,
+    ) -> Result<Vec<String>> {
         say(&format!("creating {count} workers"));
         let mut calls = JoinSet::new();
         let mut names = Vec::new();
@@ -159,7 +184,7 @@ impl Ground {
             if calls.len() >= CALLS {
                 calls.join_next().await.transpose()?.transpose()?;
             }
-            let id = format!("{}-w{number}", self.run);
+            let id = format!("{}-{kind}{number}", self.run);
             names.push(format!("workers/{id}"));
             calls.spawn(create_worker(client.clone(), id, capacity, self.skills.all().collect()));
         }

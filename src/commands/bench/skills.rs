@@ -8,7 +8,7 @@ use crate::failure::input;
 const SKILLS_MAX: u32 = 256;
 
 /// The smallest set of skills from which every project asks for other ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Skills {
     /// In the set.
     all: u32,

@@ -15,11 +15,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::report::{Report, Unit};
 use super::setup::{Ground, Work};
-use super::stretch::{Stretch, Tally, measure};
+use super::stretch::{Load, Stretch, Tally, measure};
 use super::subject::Subject;
 use super::submitter::{answer_to, counts};
+use super::top_up::TopUp;
 use super::work_stream::{WorkStream, dealt};
-use super::{Streams, enough_workers, open, pour};
+use super::{Span, Streams, enough_workers, pour};
 
 /// Cycles a second that no machine is expected to exceed: so many tasks are created.
 const RATE_MAX: u64 = 60_000;
@@ -40,13 +41,11 @@ pub(super) struct Stream {
     #[arg(long, value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     capacity: u32,
-    /// How long is measured, in seconds
-    #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
-    /// Tasks created beforehand; by default enough for the time
-    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u64).range(1..))]
-    open: Option<u64>,
+    #[command(flatten)]
+    span: Span,
+    /// Create tasks as fast as they end, so that about as many stay open
+    #[arg(long)]
+    top_up: bool,
     #[command(flatten)]
     work: Work,
 }
@@ -60,7 +59,7 @@ impl Stream {
     pub(super) async fn run(&self, subject: &Subject) -> Result<Report> {
         let connections = subject.connections(self.streams.connections())?;
         let ground = Ground::create(&connections[0], &self.work).await?;
-        let open = open(self.open, self.seconds, RATE_MAX, &self.work);
+        let open = self.span.open(RATE_MAX, &self.work);
         pour::beforehand(&connections, &ground, &self.work, open).await?;
         let workers = ground.workers(&connections[0], self.workers, self.capacity).await?;
         // Opened at once, when the load begins: a stream that is open is pushed to.
@@ -70,9 +69,13 @@ impl Stream {
         for (workers, client) in dealt(workers, self.streams.streams).into_iter().zip(clients) {
             streams.push(WorkStream::open(client, workers, self.capacity).await?);
         }
-        let length = Some(Duration::from_secs(self.seconds));
+        let length = Some(self.span.length());
+        let top_up = self.top_up.then(|| TopUp::new(&ground, &self.work, open));
         let measured = measure(subject, "cycles", length, |stretch| {
-            streams.into_iter().map(|stream| answer_all(stream, Arc::clone(stretch))).collect()
+            let one = |stream| -> Load { Box::pin(answer_all(stream, Arc::clone(stretch))) };
+            let mut all: Vec<Load> = streams.into_iter().map(one).collect();
+            all.extend(top_up.iter().flat_map(|top_up| top_up.loads(&connections, stretch)));
+            all
         })
         .await?;
         let report = Report::of("stream", &ground.run)
@@ -81,8 +84,12 @@ impl Stream {
             .with("connections", self.streams.connections())
             .with("capacity", self.capacity);
         let report = self.work.told(report, &ground).with("open", open);
-        let refused = measured.tally.refused;
-        Ok(report.measured(subject, Unit::Cycle, &measured).with("refused", refused))
+        let report = report.measured(subject, Unit::Cycle, &measured);
+        let report = report.with("refused", measured.tally.refused);
+        Ok(match top_up {
+            Some(top_up) => top_up.told(report),
+            None => report,
+        })
     }
 }
 

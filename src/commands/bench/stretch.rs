@@ -3,6 +3,7 @@
 //!
 //! Not here: what the load does (one file for each scenario).
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub(super) struct Stretch {
     done: AtomicU64,
     ended: OnceLock<(Instant, String)>,
 }
+
+/// One who puts load on the daemon, where not all do the same.
+pub(super) type Load = Pin<Box<dyn Future<Output = Result<Tally>> + Send>>;
 
 /// What one of them did, or all of them.
 #[derive(Debug)]
@@ -71,6 +75,11 @@ impl Stretch {
     /// So much more of what counts was done.
     pub(super) fn add(&self, done: u64) {
         self.done.fetch_add(done, Ordering::Relaxed);
+    }
+
+    /// What was done of that.
+    pub(super) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 }
 
@@ -138,7 +147,7 @@ async fn watch(
                 Some(one) => all.add(&one??),
                 None => break,
             },
-            _ = show.tick() => rate.set_position(stretch.done.load(Ordering::Relaxed)),
+            _ = show.tick() => rate.set_position(stretch.done()),
         }
     }
     rate.finish_and_clear();
