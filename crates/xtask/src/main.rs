@@ -8,7 +8,9 @@
 
 mod ci;
 mod command;
+mod compare;
 mod fuzz;
+mod instructions;
 mod process;
 mod proof;
 mod proto;
@@ -28,6 +30,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                 --fast leaves out the slow ones
   tidy          the rules of the house that no ready-made tool checks
   lint-proto    buf lint, and buf breaking against the newest release
+  instructions [--accept]
+                counts the instructions of the hot paths under callgrind and compares
+                with crates/xtask/instructions.txt; --accept writes that file
   fuzz [--seconds 60]
                 every fuzz target in turn, for so long each
   crash [--kills N] [--seed SEED]
@@ -40,6 +45,17 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   planted               makes every known mistake and counts the seeds until the
                         simulator finds it
   powercut              cuts the power at 1,000 moments of a recorded run
+  compare [--short] [-o table|json] [--rounds N] [--seconds S] [--tasks N]
+          [--finished N] [--only ROW,ROW] [--dir DIR] [--piecework FILE] [--peers FILE]
+                piecework beside Redis and PostgreSQL on this machine, and the bars
+                as a table; --short takes under ten minutes, builds apart, with
+                1,000,000 tasks where the long form has 10,000,000. --finished adds
+                the row of a start beside N finished tasks; --only runs some rows.
+                Data lie in DIR (/var/tmp); each FILE is a build to take instead of
+                a new one
+  compare steady [--minutes 10] [--rate N] [--dir DIR] [--piecework FILE]
+                memory and disk of a daemon under a steady load, every ten seconds,
+                and whether they stay flat
 ";
 
 fn main() -> ExitCode {
@@ -50,6 +66,8 @@ fn main() -> ExitCode {
         ["ci", "--fast"] => Workspace::find().and_then(|workspace| ci::run(&workspace, true)),
         ["tidy"] => Workspace::find().and_then(|workspace| tidy::run(&workspace)),
         ["lint-proto"] => Workspace::find().and_then(|workspace| proto::run(&workspace)),
+        ["instructions"] => Workspace::find().and_then(|w| instructions::run(&w)),
+        ["instructions", "--accept"] => Workspace::find().and_then(|w| instructions::accept(&w)),
         ["fuzz"] => Workspace::find().and_then(|workspace| fuzz::run(&workspace, None)),
         ["fuzz", "--seconds", seconds] => {
             Workspace::find().and_then(|workspace| fuzz::run(&workspace, Some(seconds)))
@@ -66,6 +84,14 @@ fn main() -> ExitCode {
         ["proof", "--long"] => Workspace::find().and_then(|w| proof::run(&w, Form::Long)),
         ["planted"] => Workspace::find().and_then(|workspace| proof::planted(&workspace)),
         ["powercut"] => Workspace::find().and_then(|workspace| proof::powercut(&workspace)),
+        ["compare", "steady", options @ ..] => match compare::Steady::parse(options) {
+            Some(steady) => Workspace::find().and_then(|w| compare::steady(&w, &steady)),
+            None => return misused(),
+        },
+        ["compare", options @ ..] => match compare::Options::parse(options) {
+            Some(options) => Workspace::find().and_then(|w| compare::run(&w, &options)),
+            None => return misused(),
+        },
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
