@@ -14,7 +14,7 @@ use crate::command::Command;
 use crate::step::{Done, Step, Work};
 use crate::tidy;
 use crate::workspace::Workspace;
-use crate::{proof, proto};
+use crate::{instructions, proof, proto};
 
 /// Runs the checks.
 ///
@@ -72,6 +72,8 @@ fn steps(nextest: bool) -> Vec<Step> {
     let docs = Command::new(&DOCS).with("RUSTDOCFLAGS", "-D warnings");
     steps.push(Step::slow("docs", Work::Run(docs)));
     steps.push(Step::slow("short proofs", Work::Own(proofs, "cargo xtask proof")));
+    let count = Work::Own(instructions::run, "cargo xtask instructions");
+    steps.push(Step::slow("instructions", count));
     steps
 }
 

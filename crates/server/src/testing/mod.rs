@@ -1,5 +1,7 @@
-//! What tests outside of this crate need of its inside.
+//! What tests and benches outside of this crate need of its inside.
 
 mod request;
+mod wire;
 
 pub use request::{World, methods, request, seeds};
+pub use wire::{LeaseReplies, submit_command};
