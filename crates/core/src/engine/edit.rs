@@ -103,6 +103,9 @@ impl State {
                 self.unindex(old);
             }
             self.index(new, now);
+            if was_left(old.as_ref(), new) {
+                self.stir(id.project);
+            }
             count_lease(&mut tally, old.as_ref(), new);
             changes.row(self, id.project, Change::Lease(Box::new(new.clone())));
         }
@@ -316,6 +319,13 @@ fn rests(lease: &Lease, now: EngineTime) -> bool {
         LeaseState::Expired { rests_until, released, .. } => !released && rests_until > now,
         _ => false,
     }
+}
+
+/// Whether a live lease ended without an answer: its worker, or another account of the
+/// same person, may have the place anew, which is perhaps where it was.
+fn was_left(old: Option<&Lease>, new: &Lease) -> bool {
+    let answered = matches!(new.state, LeaseState::Submitted(_));
+    old.is_some_and(Lease::is_live) && !new.is_live() && !answered
 }
 
 fn count_lease(tally: &mut ProjectTally, old: Option<&Lease>, new: &Lease) {

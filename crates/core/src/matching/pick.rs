@@ -23,7 +23,7 @@ use crate::matching::places::Places;
 use crate::matching::profile::{Next, ProfileId, Spent, Walk};
 use crate::matching::wishes::Wanted;
 use crate::outcome::Overdue;
-use crate::{Millis, Now, ProjectId, TaskId};
+use crate::{EngineTime, Millis, Now, ProjectId, TaskId};
 
 /// How often a pick that found nothing begins anew because something stirred meanwhile.
 const ROUNDS_MAX: u8 = 3;
@@ -54,6 +54,8 @@ pub(crate) struct Resume {
     asked: (Wanted, Option<Millis>, Option<ProfileId>),
     /// The tenant's stirs when it began.
     stirs: u64,
+    /// When the first of the bars ends that it met.
+    bar_ends: Option<EngineTime>,
     rounds: u8,
     stage: Stage,
     /// Candidates without a ready place that have resting ones.
@@ -115,15 +117,14 @@ pub(crate) fn pick(
     let chosen = match choose(state, ask, candidates, spent, &mut at, &mut found) {
         Ok(Some(chosen)) => chosen,
         // Meanwhile a place may have appeared where it had looked already.
-        Ok(None) if at.stirs != stirs && at.rounds < ROUNDS_MAX => {
-            let (rounds, resting) = (at.rounds + 1, Vec::new());
-            let stage = Stage::Ready(Walk::default(), None);
-            found.resume = Some(Box::new(Resume { stirs, rounds, stage, resting, ..at }));
+        Ok(None) if at.is_stale(stirs, ask.now) && at.rounds < ROUNDS_MAX => {
+            found.resume = Some(Box::new(Resume::anew(ask, stirs, at.rounds + 1)));
             found.unfinished = true;
             return found;
         }
         Ok(None) => return found,
         Err(Tired) => {
+            at.bar_ends = at.bar_ends.into_iter().chain(spent.bar_ends).min();
             found.resume = Some(Box::new(at));
             found.unfinished = true;
             return found;
@@ -145,20 +146,30 @@ fn begin(state: &State, ask: Ask<'_>) -> Resume {
         let (wanted, left, profile) = &resume.asked;
         wanted == ask.wanted && *left == ask.left && *profile == ask.profile
     };
-    let same = resume.filter(same);
-    let anew = |rounds| Resume {
-        asked: (ask.wanted.clone(), ask.left, ask.profile),
-        stirs,
-        rounds,
-        stage: Stage::Ready(Walk::default(), None),
-        resting: Vec::new(),
-    };
-    match same {
-        None => anew(0),
-        Some(resume) if resume.stirs != stirs && resume.rounds < ROUNDS_MAX => {
-            anew(resume.rounds + 1)
+    match resume.filter(same) {
+        None => Resume::anew(ask, stirs, 0),
+        Some(resume) if resume.is_stale(stirs, ask.now) && resume.rounds < ROUNDS_MAX => {
+            Resume::anew(ask, stirs, resume.rounds + 1)
         }
         Some(resume) => resume.clone(),
+    }
+}
+
+impl Resume {
+    fn anew(ask: Ask<'_>, stirs: u64, rounds: u8) -> Resume {
+        Resume {
+            asked: (ask.wanted.clone(), ask.left, ask.profile),
+            stirs,
+            bar_ends: None,
+            rounds,
+            stage: Stage::Ready(Walk::default(), None),
+            resting: Vec::new(),
+        }
+    }
+
+    /// A place may be there now that was not when it looked there.
+    fn is_stale(&self, stirs: u64, now: Now) -> bool {
+        self.stirs != stirs || self.bar_ends.is_some_and(|ends| ends <= now.engine)
     }
 }
 
@@ -317,7 +328,12 @@ fn first(
         } else {
             match may(state, project, ask, key) {
                 Ok(()) => return Found::Place(key),
-                Err(been) => places.pass(matches!(been, Been::There(_))),
+                Err(been) => {
+                    if let Been::Barred(remaining) = been {
+                        spent.barred(ask.now.engine + remaining);
+                    }
+                    places.pass(matches!(been, Been::There(_)));
+                }
             }
         }
         last = Some(key);

@@ -87,12 +87,19 @@ pub(crate) struct Spent {
     pub(crate) absent: Vec<ProjectId>,
     /// Projects judged, and whether they fit: their rooms are to remember it.
     pub(crate) judged: Vec<(ProjectId, bool)>,
+    /// When the first of the bars ends that kept the worker from a place.
+    pub(crate) bar_ends: Option<EngineTime>,
 }
 
 impl Spent {
     /// So many looks.
     pub(crate) fn of(looks: u32) -> Spent {
-        Spent { looks, absent: Vec::new(), judged: Vec::new() }
+        Spent { looks, absent: Vec::new(), judged: Vec::new(), bar_ends: None }
+    }
+
+    /// A place was passed that a bar keeps from the worker until then.
+    pub(crate) fn barred(&mut self, until: EngineTime) {
+        self.bar_ends = Some(self.bar_ends.map_or(until, |ends| ends.min(until)));
     }
 
     /// One more look, if there is one left.

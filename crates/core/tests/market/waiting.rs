@@ -1,7 +1,8 @@
 //! Who is woken, when steps relax, and picks that take more than one turn.
 
 use piecework_core::command::LeaseTasks;
-use piecework_core::lease::Lease;
+use piecework_core::lease::{Lease, ReturnReason};
+use piecework_core::outcome::Leased;
 use piecework_core::project::{ProjectSpec, Requirements};
 use piecework_core::relaxation::Relaxation;
 use piecework_core::{Command, Limits, Millis, Outcome, WorkerId};
@@ -9,6 +10,14 @@ use piecework_core::{Command, Limits, Millis, Outcome, WorkerId};
 use crate::market::{Market, id, skilled, spec};
 
 impl Market {
+    /// What one application of a call for work says, finished or not.
+    fn ask_once(&mut self, worker: &str) -> Leased {
+        match self.act(Command::Lease(LeaseTasks::any(id(worker)))) {
+            Ok(Outcome::Leased(leased)) => leased,
+            other => panic!("no answer: {other:?}"),
+        }
+    }
+
     fn park(&mut self, worker: &str) -> WorkerId {
         let tenant = self.tenant();
         self.engine.park(self.now, tenant, &id(worker)).expect("a worker")
@@ -122,23 +131,49 @@ fn a_step_is_for_tasks_of_its_age_and_wakes_who_waits_for_it() {
     assert_eq!(lease.id.task.number.0, 2);
 }
 
-#[test]
-fn a_pick_goes_on_until_it_has_looked_at_everything() {
+/// `w` has answered all that there is in so many projects, except what it holds of the
+/// first, which any pick looks at first.
+fn nothing_but_the_first(projects: u32) -> (Market, Lease) {
     let mut market = Market::new(Limits::default());
     market.requester("r", 100);
-    for p in 0..600 {
+    for p in 0..projects {
         let name = format!("p{p}");
         market.project(&name, "r", ProjectSpec { overlap: 2, ..spec(2) });
         market.tasks(&name, 1, 0);
     }
     market.worker("w");
+    let first = market.ask("w", &[]).expect("one of the first");
     while let Some(lease) = market.ask("w", &[]) {
         market.submit("w", lease.id);
     }
+    (market, first)
+}
+
+#[test]
+fn a_pick_goes_on_until_it_has_looked_at_everything() {
+    let (mut market, first) = nothing_but_the_first(600);
+    market.submit("w", first.id);
     market.unfinished = 0;
     assert!(market.ask("w", &[]).is_none());
     assert!(market.unfinished >= 2, "600 projects in {} turns", market.unfinished + 1);
     market.tasks("p599", 1, 0);
     assert!(market.ask("w", &[]).is_some());
     market.check();
+}
+
+#[test]
+fn a_place_whose_bar_ends_while_a_pick_goes_on_is_not_left_behind() {
+    let (mut market, first) = nothing_but_the_first(600);
+    market.give_back("w", first.id, ReturnReason::Declined);
+    assert!(market.ask_once("w").unfinished);
+    market.wait(Limits::default().decline_cooldown.0);
+    assert_eq!(market.ask("w", &[]).map(|lease| lease.id.task), Some(first.id.task));
+}
+
+#[test]
+fn a_place_given_back_while_a_pick_goes_on_is_not_left_behind() {
+    let (mut market, first) = nothing_but_the_first(600);
+    assert!(market.ask_once("w").unfinished);
+    market.give_back("w", first.id, ReturnReason::OutOfTime);
+    assert_eq!(market.ask("w", &[]).map(|lease| lease.id.task), Some(first.id.task));
 }
