@@ -19,7 +19,7 @@ use piecework_core::lease::Grant;
 use piecework_core::{Command, TenantId, WallTime};
 use piecework_proto::v1;
 use piecework_server::testing::{LeaseReplies, submit_command};
-use piecework_storage::{CommandHeader, Store, StoreSettings, encode_command};
+use piecework_storage::{CommandHeader, GroupBody, Store, StoreSettings};
 use prost::Message as _;
 
 use ground::{Ground, WORKERS, worker_id};
@@ -73,14 +73,14 @@ fn granted(each: u32) -> Granted {
     let mut ground = Ground::warm();
     let workers = WORKERS / each as usize;
     let calls = (0..workers).map(|worker| ground.lease(worker, each)).collect();
-    let mut body = Vec::new();
+    let mut body = GroupBody::default();
     for decided in &ground.history {
         let (tenant, kind) = (decided.request.tenant, decided.request.command.kind());
         let header = CommandHeader { tenant, kind, actor: None, request_id: None, refusal: None };
-        encode_command(&mut body, &header, &decided.changes);
+        body.push(&header, &decided.changes);
     }
     let store = Store::in_memory(&StoreSettings::default());
-    store.publish(&body.into(), ground.position, ground.now).expect("rows of our own");
+    store.publish(&body.finish().into(), ground.position, ground.now).expect("rows of our own");
     let replies = LeaseReplies::new(store.view(TenantId::DEFAULT));
     Granted { replies, calls, now: ground.now.wall }
 }

@@ -19,8 +19,8 @@ use piecework_core::lease::Grant;
 use piecework_core::task::TaskSpec;
 use piecework_core::{Now, Position, ProjectId, TaskId, TaskNumber, TenantId};
 use piecework_storage::{
-    CommandHeader, Group, Journal as _, JournalId, MemoryJournal, MemoryStore, Progress, Store,
-    StoreSettings, Ticket, View, encode_command,
+    CommandHeader, Group, GroupBody, Journal as _, JournalId, MemoryJournal, MemoryStore, Progress,
+    Store, StoreSettings, Ticket, View,
 };
 
 use ground::{Decided, Ground};
@@ -57,7 +57,7 @@ fn append((mut journal, group): (MemoryJournal, Group)) -> (MemoryJournal, Ticke
 #[library_benchmark(teardown = is_published)]
 #[bench::group(store_and_group())]
 fn publish((store, group): (Store, Encoded)) -> (Store, Encoded) {
-    store.publish(black_box(&group.body), group.last, group.now).expect("rows of our own");
+    store.publish_own(black_box(&group.body), group.last, group.now).expect("rows of our own");
     (store, group)
 }
 
@@ -142,7 +142,7 @@ fn next_group(ground: &mut Ground, held: &mut [Vec<Grant>]) -> Vec<Decided> {
 }
 
 fn body_of(group: &[Decided]) -> Vec<u8> {
-    let mut body = Vec::new();
+    let mut body = GroupBody::default();
     for Decided { request, changes } in group {
         let header = CommandHeader {
             tenant: request.tenant,
@@ -151,9 +151,9 @@ fn body_of(group: &[Decided]) -> Vec<u8> {
             request_id: request.command.request_id(),
             refusal: None,
         };
-        encode_command(&mut body, &header, changes);
+        body.push(&header, changes);
     }
-    body
+    body.finish()
 }
 
 fn is_published((store, group): (Store, Encoded)) {

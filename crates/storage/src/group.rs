@@ -90,24 +90,45 @@ pub enum GroupError {
 /// Panics when a text of the header is longer than 255 bytes: ours never are.
 /// Cost: one message per row is built and encoded in place; the body grows.
 pub fn encode_command(body: &mut Vec<u8>, header: &CommandHeader<'_>, changes: &[Changed]) -> u32 {
-    let start = body.len();
-    body.push(VERSION);
-    body.extend_from_slice(&[0; 4]);
-    body.extend_from_slice(&header.tenant.0.to_le_bytes());
-    push_text(body, header.kind);
-    push_text(body, header.actor.map_or("", ClientId::as_str));
-    push_text(body, header.request_id.map_or("", ClientId::as_str));
-    push_text(body, header.refusal.unwrap_or(""));
-    // Rows and length are known behind the rows; the checksum covers them too.
-    let rows_at = body.len();
-    body.extend_from_slice(&[0; 8]);
-    let rows = changes.iter().map(|changed| write_change(body, changed)).sum::<u32>();
-    let length = u32::try_from(body.len() - start - FIXED_BYTES).expect("a group is below 4 GiB");
-    body[start + 1..start + FIXED_BYTES].copy_from_slice(&length.to_le_bytes());
-    body[rows_at..rows_at + 4].copy_from_slice(&rows.to_le_bytes());
-    let sum = crc32c::crc32c(&body[start..rows_at + 4]);
-    body[rows_at + 4..rows_at + 8].copy_from_slice(&sum.to_le_bytes());
-    rows
+    let mut command = Open::begin(body, header);
+    command.rows += changes.iter().map(|changed| write_change(body, changed)).sum::<u32>();
+    command.end(body);
+    command.rows
+}
+
+/// A command whose header waits for its rows.
+#[derive(Debug)]
+pub(crate) struct Open {
+    start: usize,
+    rows_at: usize,
+    pub(crate) rows: u32,
+}
+
+impl Open {
+    pub(crate) fn begin(body: &mut Vec<u8>, header: &CommandHeader<'_>) -> Open {
+        let start = body.len();
+        body.push(VERSION);
+        body.extend_from_slice(&[0; 4]);
+        body.extend_from_slice(&header.tenant.0.to_le_bytes());
+        push_text(body, header.kind);
+        push_text(body, header.actor.map_or("", ClientId::as_str));
+        push_text(body, header.request_id.map_or("", ClientId::as_str));
+        push_text(body, header.refusal.unwrap_or(""));
+        let rows_at = body.len();
+        body.extend_from_slice(&[0; 8]);
+        Open { start, rows_at, rows: 0 }
+    }
+
+    /// Rows and length are known behind the rows; the checksum covers them too.
+    pub(crate) fn end(&self, body: &mut [u8]) {
+        let Open { start, rows_at, rows } = *self;
+        let length = body.len() - start - FIXED_BYTES;
+        let length = u32::try_from(length).expect("a group is below 4 GiB");
+        body[start + 1..start + FIXED_BYTES].copy_from_slice(&length.to_le_bytes());
+        body[rows_at..rows_at + 4].copy_from_slice(&rows.to_le_bytes());
+        let sum = crc32c::crc32c(&body[start..rows_at + 4]);
+        body[rows_at + 4..rows_at + 8].copy_from_slice(&sum.to_le_bytes());
+    }
 }
 
 /// Takes a group's body apart. Values of rows are slices of `body`.

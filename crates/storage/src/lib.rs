@@ -12,6 +12,7 @@ extern crate self as piecework_storage;
 mod digest;
 mod directory;
 mod group;
+mod group_body;
 mod journal;
 mod snapshot;
 mod space;
@@ -23,6 +24,7 @@ pub mod fuzzing;
 pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};
+pub use group_body::GroupBody;
 pub use journal::{
     Bounds, Cut, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
     GroupReader, Inspection, Journal, JournalError, JournalId, JournalReader, JournalSettings,

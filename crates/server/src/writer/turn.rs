@@ -29,8 +29,8 @@ use piecework_core::{
     WorkerId,
 };
 use piecework_storage::{
-    Bounds, CommandHeader, Group, Journal, JournalError, Room, SnapshotError, Store, StoreError,
-    encode_command,
+    Bounds, CommandHeader, Group, GroupBody, Journal, JournalError, Room, SnapshotError, Store,
+    StoreError,
 };
 
 use super::cold::{Cold, ColdReader, Warmed};
@@ -137,7 +137,7 @@ pub(crate) struct Own {
 /// What a turn collects on the way.
 struct Collected {
     now: Now,
-    body: Vec<u8>,
+    body: GroupBody,
     said: Said,
     first: Position,
     commands: u32,
@@ -158,7 +158,7 @@ pub(crate) struct WriterFacts {
 
 impl Collected {
     fn new(now: Now, first: Position) -> Collected {
-        Collected { now, body: Vec::new(), said: Said::default(), first, commands: 0 }
+        Collected { now, body: GroupBody::default(), said: Said::default(), first, commands: 0 }
     }
 }
 
@@ -362,7 +362,7 @@ impl<J: Journal> Writer<J> {
             request_id: request.command.request_id(),
             refusal: None,
         };
-        encode_command(&mut turn.body, &header, changes);
+        turn.body.push(&header, changes);
     }
 
     /// Appends the group, if there is one; its release is queued first.
@@ -373,7 +373,7 @@ impl<J: Journal> Writer<J> {
             return Ok(());
         }
         let Collected { now, body, said, first, commands } = turn;
-        let group = Group { first, count: commands, now, body: Bytes::from(body) };
+        let group = Group { first, count: commands, now, body: Bytes::from(body.finish()) };
         let body = group.body.clone();
         self.releases.push(Release { last: self.last, now, body, said, begun });
         match self.journal.append(group.clone()) {

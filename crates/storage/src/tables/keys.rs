@@ -397,8 +397,24 @@ impl PartialOrd for Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Key) -> std::cmp::Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        match (&self.0, &other.0) {
+            // Padded with zeros, so that numbers of one width can be compared instead of
+            // bytes of any; of two that differ in zeros at the end the shorter comes first.
+            (Repr::Short { len, bytes }, Repr::Short { len: other_len, bytes: other }) => {
+                (numbers(bytes), len).cmp(&(numbers(other), other_len))
+            }
+            _ => self.as_bytes().cmp(other.as_bytes()),
+        }
     }
+}
+
+/// The same order as that of the bytes.
+fn numbers(bytes: &[u8; SHORT_BYTES]) -> (u128, u64) {
+    let (first, rest) = bytes.split_at(16);
+    let mut last = [0; 8];
+    last[..SHORT_BYTES - 16].copy_from_slice(rest);
+    let first = first.try_into().expect("16 bytes");
+    (u128::from_be_bytes(first), u64::from_be_bytes(last))
 }
 
 /// A map by key can be asked by bytes; the orders agree.
@@ -472,6 +488,20 @@ mod tests {
         let number = |number| Key::new(TENANT, RowId::Spec(task(number)));
         assert!(number(255) < number(256));
         assert!(number(u32::MAX) < Key::new(TenantId(TENANT.0 + 1), RowId::Partition));
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_their_bytes() {
+        let ends: [&[u8]; 9] =
+            [&[], &[0], &[0, 0], &[0, 1], &[1], &[1, 0], &[255], &[255, 0], &[255, 255]];
+        let lengths = [0, 7, 14, 15, 16, 18, 20, 21, 22, 23, 30];
+        let begins = lengths.into_iter().flat_map(|length| [vec![0; length], vec![9; length]]);
+        let all: Vec<Vec<u8>> =
+            begins.flat_map(|begin| ends.map(|end| [&begin[..], end].concat())).collect();
+        for (one, other) in all.iter().flat_map(|one| all.iter().map(move |other| (one, other))) {
+            let keys = Key::copy(one).cmp(&Key::copy(other));
+            assert_eq!(keys, one.cmp(other), "{one:?} and {other:?}");
+        }
     }
 
     #[test]

@@ -215,14 +215,15 @@ fn project_gone(out: &mut Vec<u8>, tenant: TenantId, project: ProjectId) -> u32 
 fn put(out: &mut Vec<u8>, key: &Key, message: &impl Message) -> u32 {
     out.push(PUT);
     push_key(out, key);
-    let length_at = out.len();
-    out.extend_from_slice(&[0; 4]);
+    let length = message.encoded_len();
+    let value = u32::try_from(length + CHECKSUM_BYTES).expect("values are far below 4 GiB");
+    out.extend_from_slice(&value.to_le_bytes());
     let start = out.len();
-    message.encode(out).expect("a vector takes what there is memory for");
+    // A slice takes bytes one by one for less than a vector, which looks for room each time.
+    out.resize(start + length, 0);
+    message.encode(&mut &mut out[start..]).expect("just as long as it said");
     let sum = checksum(key.as_bytes(), &out[start..]);
     out.extend_from_slice(&sum.to_le_bytes());
-    let length = u32::try_from(out.len() - start).expect("values are far below 4 GiB");
-    out[length_at..start].copy_from_slice(&length.to_le_bytes());
     1
 }
 

@@ -4,6 +4,7 @@
 mod checkpoints;
 mod damage;
 mod earlier;
+mod group_body;
 mod groups;
 mod image;
 mod imports;
