@@ -44,7 +44,7 @@ pub use snapshot::{read_any_manifest, read_any_page};
 pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX, EXIT_START_AGAIN,
-    Events, FreeBytes, ImportError, Key, KeyError, KeyValue, KeyValueError, MemoryKeyValue,
-    Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed, SledKeyValue, Store,
-    StoreError, StoreSettings, Tag, View, Visit,
+    Events, FreeBytes, GivenAnswer, ImportError, Key, KeyError, KeyValue, KeyValueError,
+    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
+    SledKeyValue, Store, StoreError, StoreSettings, Tag, TaskTitle, View, Visit,
 };

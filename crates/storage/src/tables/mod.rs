@@ -11,6 +11,7 @@ mod conformance;
 mod cursor;
 mod error;
 mod fold;
+mod gather;
 mod import;
 mod key_value;
 mod keys;
@@ -28,6 +29,7 @@ mod sled;
 mod standing;
 mod store;
 mod tag;
+mod together;
 mod values;
 mod view;
 
@@ -46,6 +48,7 @@ pub use row::{Row, RowError};
 pub use scrub::{Checked, Scrubbed};
 pub use store::{OnPublished, Store, StoreSettings};
 pub use tag::Tag;
+pub use together::{GivenAnswer, TaskTitle};
 pub use values::{Applied, Misread};
 pub use view::{Direction, EVENTS_LOOKED_AT_MAX, Events, View};
 

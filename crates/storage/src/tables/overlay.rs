@@ -23,6 +23,8 @@ pub(crate) type Slot = Option<Bytes>;
 
 /// What a row takes in a map besides its value.
 const ROW_BYTES: usize = 96;
+/// Rows that are gone past rather than looking a key up.
+const PASSED_MAX: usize = 8;
 
 /// How much may still come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +119,17 @@ impl Overlay {
         maps.active.rows.get(key).or_else(frozen).cloned()
     }
 
+    /// What [`Overlay::get`] gives for each of these keys, ascending: all of one moment.
+    pub(super) fn get_all(&self, keys: &[Key]) -> Vec<Option<Slot>> {
+        let mut found = vec![None; keys.len()];
+        let maps = self.read();
+        if let Some(frozen) = &maps.frozen {
+            find_all(&frozen.rows, keys, &mut found);
+        }
+        find_all(&maps.active.rows, keys, &mut found);
+        found
+    }
+
     /// At most `max` rows from `from` on, below `below`, and, when that cut them
     /// short, below which key they are complete.
     pub(super) fn collect(
@@ -174,6 +187,27 @@ impl Overlay {
 
     fn write(&self) -> RwLockWriteGuard<'_, Maps> {
         self.maps.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Finds neighbours by going on, what lies farther away by looking it up.
+fn find_all(rows: &BTreeMap<Key, Slot>, keys: &[Key], found: &mut [Option<Slot>]) {
+    let mut keys = keys.iter().zip(found).peekable();
+    while let Some((key, _)) = keys.peek() {
+        let mut passed = 0;
+        for (row, slot) in rows.range::<Key, _>(*key..) {
+            while keys.next_if(|(key, _)| *key < row).is_some() {}
+            match keys.next_if(|(key, _)| *key == row) {
+                Some((_, found)) => *found = Some(slot.clone()),
+                None => passed += 1,
+            }
+            if keys.peek().is_none() || passed > PASSED_MAX {
+                break;
+            }
+        }
+        if passed <= PASSED_MAX {
+            return;
+        }
     }
 }
 

@@ -23,6 +23,7 @@
 //!
 //! Not here: which rows change a page (`fold.rs`).
 
+use std::cmp::Ordering;
 use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
@@ -266,6 +267,51 @@ impl<'a> Page<'a> {
     fn short(&mut self) -> Option<&'a [u8]> {
         let length = self.take(1)?[0];
         self.take(length.into())
+    }
+}
+
+/// A page gone through once, for ascending keys from its start on.
+pub(super) struct Walk<'a> {
+    page: Page<'a>,
+    ahead: Option<(&'a [u8], Placed)>,
+}
+
+/// What a page says of a key.
+pub(super) enum Found {
+    /// It has the row.
+    Held(Held),
+    /// There is none: a later row of the page is known.
+    Absent,
+    /// Nothing: it lies behind all rows of the page.
+    Behind,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(page: Page<'a>) -> Walk<'a> {
+        Walk { page, ahead: None }
+    }
+
+    /// What the page says of `key`, which is above the one before.
+    pub(super) fn to(&mut self, key: &[u8]) -> Result<Found, StoreError> {
+        let Some(wanted) = key.strip_prefix(self.page.shared) else {
+            let is_below = key < self.page.shared;
+            return Ok(if is_below { Found::Absent } else { Found::Behind });
+        };
+        loop {
+            let next = match self.ahead.take() {
+                Some(next) => Some(next),
+                None => self.page.next_place()?,
+            };
+            let Some((rest, placed)) = next else { return Ok(Found::Behind) };
+            match rest.cmp(wanted) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(Found::Held(self.page.held(placed))),
+                Ordering::Greater => {
+                    self.ahead = Some((rest, placed));
+                    return Ok(Found::Absent);
+                }
+            }
+        }
     }
 }
 

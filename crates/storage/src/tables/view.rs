@@ -25,12 +25,16 @@ use prost::Message;
 use super::error::StoreError;
 use super::keys::{Key, RowId, above, after};
 use super::load::read;
+use super::merged::Tables;
 use super::row::event_key;
 use super::store::Store;
 use super::values::{self, Misread};
 
 /// Records of a log that one call looks at, whatever the filter takes.
 pub const EVENTS_LOOKED_AT_MAX: usize = 10_000;
+
+/// Bytes of records that one call takes, the last one on top.
+const EVENTS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Answers of a worker that one scan looks for.
 const ANSWERS_A_SCAN: u32 = 1024;
@@ -316,7 +320,7 @@ impl View {
     }
 
     /// Records of a log behind `after` that `wanted` takes, ascending, at most
-    /// `max`. Looks at [`EVENTS_LOOKED_AT_MAX`] and no more.
+    /// `max`. Looks at [`EVENTS_LOOKED_AT_MAX`] and no more, and takes about a MiB.
     pub fn events(
         &self,
         log: Log,
@@ -327,20 +331,22 @@ impl View {
         let from = event_key(self.tenant, log, after.next());
         let last = event_key(self.tenant, log, Sequence(u64::MAX));
         let mut stretch = Events { events: Vec::new(), through: after };
-        let mut looked_at = 0;
+        let (mut looked_at, mut bytes) = (0, 0);
         if max == 0 {
             return Ok(stretch);
         }
         let below = keys_after(&last);
-        self.store.shared.tables.scan(from.as_bytes(), &below, &mut |key, value| {
+        self.tables().scan(from.as_bytes(), &below, &mut |key, value| {
             let sequence = sequence_of(key)?;
             let event = read(key, value, |m| values::read_event(log, sequence, m))?;
             stretch.through = sequence;
             if wanted(&event) {
                 stretch.events.push(event);
+                bytes += value.len();
             }
             looked_at += 1;
-            let is_over = stretch.events.len() == max || looked_at == EVENTS_LOOKED_AT_MAX;
+            let is_full = stretch.events.len() == max || bytes >= EVENTS_BYTES_MAX;
+            let is_over = is_full || looked_at == EVENTS_LOOKED_AT_MAX;
             Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(stretch)
@@ -350,7 +356,7 @@ impl View {
     pub fn earliest_event(&self, log: Log) -> Result<Option<Sequence>, StoreError> {
         let from = event_key(self.tenant, log, Sequence(0));
         let below = keys_after(&event_key(self.tenant, log, Sequence(u64::MAX)));
-        let first = self.store.shared.tables.take(from.as_bytes(), &below, 1)?.pop_front();
+        let first = self.tables().take(from.as_bytes(), &below, 1)?.pop_front();
         first.map(|(key, _)| sequence_of(&key)).transpose()
     }
 
@@ -363,10 +369,14 @@ impl View {
     /// What the partition itself remembers; the same for every tenant.
     pub fn partition(&self) -> Result<Option<PartitionRow>, StoreError> {
         let key = Key::new(TenantId(0), RowId::Partition);
-        Ok(self.store.shared.tables.message(&key)?.map(values::read_partition))
+        Ok(self.tables().message(&key)?.map(values::read_partition))
     }
 
-    fn key(&self, row: RowId<'_>) -> Key {
+    pub(super) fn tables(&self) -> &Tables {
+        &self.store.shared.tables
+    }
+
+    pub(super) fn key(&self, row: RowId<'_>) -> Key {
         Key::new(self.tenant, row)
     }
 
@@ -376,7 +386,7 @@ impl View {
         into: impl FnOnce(M) -> Result<T, Misread>,
     ) -> Result<Option<T>, StoreError> {
         let key = self.key(row);
-        let value = self.store.shared.tables.get(&key)?;
+        let value = self.tables().get(&key)?;
         value.map(|value| read(&key, &value, into)).transpose()
     }
 
@@ -396,19 +406,11 @@ impl View {
         if max == 0 {
             return Ok(rows);
         }
-        self.store.shared.tables.scan(
-            &after(from.as_bytes()),
-            &above(prefix),
-            &mut |key, value| {
-                let (_, row) = key.row().map_err(StoreError::Key)?;
-                rows.extend(read(row, key, value)?);
-                Ok(if rows.len() < max {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                })
-            },
-        )?;
+        self.tables().scan(&after(from.as_bytes()), &above(prefix), &mut |key, value| {
+            let (_, row) = key.row().map_err(StoreError::Key)?;
+            rows.extend(read(row, key, value)?);
+            Ok(if rows.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
         Ok(rows)
     }
 
@@ -421,7 +423,7 @@ impl View {
         let from = self.key(RowId::AnswerOfWorker(worker, first));
         let below = keys_after(&self.key(RowId::AnswerOfWorker(worker, last)));
         let mut names = Vec::new();
-        self.store.shared.tables.scan(from.as_bytes(), &below, &mut |key, value| {
+        self.tables().scan(from.as_bytes(), &below, &mut |key, value| {
             names.push(read(key, value, |m| Ok(values::read_lease_name(m)))?);
             Ok(ControlFlow::Continue(()))
         })?;

@@ -13,3 +13,4 @@ mod opening;
 mod reads;
 mod samples;
 mod scrubs;
+mod together;

@@ -10,6 +10,7 @@ use piecework_core::submission::{Review, Submission, Verdict};
 use piecework_core::{LeaseId, Millis, Revision, WallTime, WorkerId};
 use piecework_proto::storage::v1 as pb;
 
+use super::super::together::GivenAnswer;
 use super::terms::{read_money, write_money};
 use super::{Misread, halves, have, parse, whole};
 
@@ -72,6 +73,25 @@ pub(crate) fn read_submission(
         },
         payable: read_money("payable", message.payable)?,
     })
+}
+
+/// What a submission says, without the facts about it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Given {
+    #[prost(uint32, tag = "2")]
+    revision: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    answer: Vec<u8>,
+    #[prost(string, tag = "4")]
+    content_type: String,
+}
+
+pub(crate) fn read_given(message: Given) -> GivenAnswer {
+    GivenAnswer {
+        revision: Revision(message.revision),
+        bytes: message.answer,
+        content_type: message.content_type,
+    }
 }
 
 /// Whose answer a submission is, and the how-manieth: its derived row.

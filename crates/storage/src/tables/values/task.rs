@@ -5,6 +5,7 @@ use piecework_core::task::{FailureCause, Said, TaskOrder, TaskRecord, TaskSpec, 
 use piecework_core::{EngineTime, Fingerprint, Millis, Sequence, TaskId, WallTime, WorkerId};
 use piecework_proto::storage::v1 as pb;
 
+use super::super::together::TaskTitle;
 use super::requester::{read_pairs, write_pairs};
 use super::{Misread, client_id, halves, have, narrow, whole};
 
@@ -82,6 +83,31 @@ pub(crate) fn read_spec_row(id: TaskId, mut message: pb::TaskSpec) -> Result<Spe
     let content = whole(message.content_low, message.content_high);
     let name = message.name.map(|name| (Fingerprint::of(&[name.as_bytes()]), content));
     Ok(SpecRow { task: id, order, name })
+}
+
+/// What a spec is called: a reader of results need not hold payloads.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Title {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
+    #[prost(message, repeated, tag = "4")]
+    labels: Vec<pb::TextPair>,
+}
+
+pub(crate) fn read_title(message: Title) -> Result<TaskTitle, Misread> {
+    let name = message.name.map(|name| client_id("name", &name)).transpose()?;
+    Ok(TaskTitle { name, labels: read_pairs(message.labels) })
+}
+
+/// Which result of a task is the newest.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct NewestResult {
+    #[prost(uint32, tag = "10")]
+    revision: u32,
+}
+
+pub(crate) fn read_newest_revision(message: NewestResult) -> u32 {
+    message.revision
 }
 
 pub(crate) fn write_record(record: &TaskRecord) -> pb::TaskRecord {
