@@ -123,43 +123,85 @@ pub(crate) fn optional_id(path: &str, text: &str) -> Result<Option<ClientId>, Fa
 
 /// `requesters/{requester}`.
 pub(crate) fn of_requester(name: &ClientId) -> String {
-    format!("requesters/{name}")
+    joined(&["requesters/", name.as_str()])
 }
 
 /// `projects/{project}`.
 pub(crate) fn of_project(name: &ClientId) -> String {
-    format!("projects/{name}")
+    joined(&["projects/", name.as_str()])
 }
 
 /// `workers/{worker}`.
 pub(crate) fn of_worker(name: &ClientId) -> String {
-    format!("workers/{name}")
+    joined(&["workers/", name.as_str()])
 }
 
 /// `projects/{project}/tasks/{task}`: by its own id, else by its number.
 pub(crate) fn of_task(project: &ClientId, own: Option<&ClientId>, number: TaskNumber) -> String {
+    let project = project.as_str();
     match own {
-        Some(own) => format!("projects/{project}/tasks/{own}"),
-        None => format!("projects/{project}/tasks/~{number}"),
+        Some(own) => joined(&["projects/", project, "/tasks/", own.as_str()]),
+        None => joined(&["projects/", project, "/tasks/~", Digits::of(number.0).as_str()]),
     }
 }
 
 /// `projects/{project}/tasks/{task}` as a client wrote it.
 pub(crate) fn of_task_ref(task: &TaskRef) -> String {
     match &task.task {
-        TaskKey::Named(own) => format!("projects/{}/tasks/{own}", task.project),
-        TaskKey::Number(number) => format!("projects/{}/tasks/~{number}", task.project),
+        TaskKey::Named(own) => of_task(&task.project, Some(own), TaskNumber(0)),
+        TaskKey::Number(number) => of_task(&task.project, None, *number),
     }
+}
+
+/// The name of a task's result.
+pub(crate) fn of_result(task: &str) -> String {
+    joined(&[task, "/result"])
 }
 
 /// `leases/{lease}`.
 pub(crate) fn of_lease(id: LeaseId) -> String {
-    format!("leases/{}-{}-{}", id.task.project, id.task.number, id.number)
+    numbered("leases/", id)
 }
 
 /// `submissions/{lease}`.
 pub(crate) fn of_submission(id: LeaseId) -> String {
-    format!("submissions/{}-{}-{}", id.task.project, id.task.number, id.number)
+    numbered("submissions/", id)
+}
+
+fn numbered(collection: &str, id: LeaseId) -> String {
+    let [project, task, number] = [id.task.project.0, id.task.number.0, id.number].map(Digits::of);
+    joined(&[collection, project.as_str(), "-", task.as_str(), "-", number.as_str()])
+}
+
+/// Names are written millions of times a minute: `format!` takes five times as long.
+fn joined(parts: &[&str]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
+/// A number in decimal, at the end of its bytes.
+struct Digits {
+    bytes: [u8; 10],
+    from: usize,
+}
+
+impl Digits {
+    fn of(mut number: u32) -> Digits {
+        let mut digits = Digits { bytes: [b'0'; 10], from: 10 };
+        loop {
+            digits.from -= 1;
+            digits.bytes[digits.from] += (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return digits;
+            }
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.from..]).expect("digits")
+    }
 }
 
 fn malformed_id(id: &str) -> String {
@@ -198,6 +240,17 @@ mod tests {
     use piecework_proto::v1::ErrorReason;
 
     use super::*;
+
+    #[test]
+    fn a_number_is_written_as_it_is_displayed() {
+        let edges = (0..10).flat_map(|power| {
+            let ten = 10_u32.pow(power);
+            [ten - 1, ten, ten + 1]
+        });
+        for number in edges.chain([u32::MAX]) {
+            assert_eq!(Digits::of(number).as_str(), number.to_string());
+        }
+    }
 
     #[test]
     fn names_read_back_as_they_were_written() {

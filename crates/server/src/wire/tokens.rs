@@ -171,15 +171,19 @@ pub(crate) fn read_resume(text: &str, scope: Scope) -> Result<Option<Cursor>, Fa
 }
 
 fn write(kind: TokenKind, numbers: &[u64]) -> String {
-    let mut bytes = vec![VERSION, kind as u8];
+    let mut bytes = Vec::with_capacity(4 + numbers.len() * 8 + CHECK_BYTES);
+    bytes.extend([VERSION, kind as u8]);
     bytes.extend(PartitionId::FIRST.0.to_be_bytes());
     for number in numbers {
         bytes.extend(number.to_be_bytes());
     }
     let check = blake3::hash(&bytes);
     bytes.extend(&check.as_bytes()[..CHECK_BYTES]);
-    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut text = Vec::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]));
+    }
+    String::from_utf8(text).expect("digits")
 }
 
 fn read<const N: usize>(kind: TokenKind, text: &str) -> Option<[u64; N]> {
