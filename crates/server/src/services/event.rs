@@ -7,13 +7,13 @@ use piecework_core::event::Log;
 use piecework_proto::v1;
 use piecework_proto::v1::event_service_server::EventService;
 use piecework_proto::v1::watch_events_response::Frame;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::services::call::Desk;
 use crate::services::log::{LogQuery, Record, Stretch};
 use crate::services::reader::Reader;
-use crate::services::watch::{self, Frames};
+use crate::services::referred::Referred;
+use crate::services::watch::{self, Frames, Handed};
 use crate::services::{records, tenant};
 use crate::wire::failure::Failure;
 use crate::wire::names::LogParent;
@@ -26,9 +26,12 @@ pub(crate) struct EventApi {
 
 const FRAMES: Frames<v1::WatchEventsResponse> = Frames { record: frame, heartbeat };
 
-fn frame(reader: &Reader, record: Record) -> Result<Option<v1::WatchEventsResponse>, Failure> {
+fn frame(
+    referred: &Referred<'_>,
+    record: Record,
+) -> Result<Option<v1::WatchEventsResponse>, Failure> {
     let frame = |event| v1::WatchEventsResponse { frame: Some(Frame::Event(event)) };
-    Ok(records::event(reader, record)?.map(frame))
+    Ok(records::event(referred, record)?.map(frame))
 }
 
 fn heartbeat(resume_token: String) -> v1::WatchEventsResponse {
@@ -83,7 +86,7 @@ fn page(
 
 #[tonic::async_trait]
 impl EventService for EventApi {
-    type WatchEventsStream = ReceiverStream<Result<v1::WatchEventsResponse, Status>>;
+    type WatchEventsStream = Handed<v1::WatchEventsResponse>;
 
     async fn watch_events(
         &self,

@@ -11,6 +11,7 @@ use piecework_proto::v1::EventType;
 use prost::Message;
 
 use crate::services::reader::{Reader, no_project};
+use crate::services::referred::Referred;
 use crate::wire::failure::Failure;
 use crate::wire::tokens::{self, Cursor, Scope};
 use crate::wire::{invalid, names, status};
@@ -81,7 +82,7 @@ impl LogQuery {
         reader: &Reader,
         cursor: Cursor,
         limit: usize,
-        write: impl Fn(&Reader, Record) -> Result<Option<M>, Failure>,
+        write: impl Fn(&Referred<'_>, Record) -> Result<Option<M>, Failure>,
     ) -> Result<Stretch<M>, Failure> {
         let mut wanted = |event: &Event| self.wants(event);
         let found = reader.events(self.log, cursor.after, limit, &mut wanted)?;
@@ -90,12 +91,13 @@ impl LogQuery {
             let begin = reader.log_begin(self.log)?.unwrap_or(found.through);
             self.check_kept(cursor, begin)?;
         }
+        let referred = Referred::by(&found.events, reader)?;
         let (mut written, mut bytes, mut at) = (Vec::new(), 0, cursor);
         for event in found.events {
             let previous = at.previous;
             at = Cursor { after: event.sequence, previous: event.sequence };
             let token = self.token(at);
-            if let Some(message) = write(reader, Record { event, previous, token })? {
+            if let Some(message) = write(&referred, Record { event, previous, token })? {
                 bytes += message.encoded_len();
                 written.push(message);
             }

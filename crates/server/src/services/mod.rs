@@ -9,6 +9,7 @@ mod cache;
 mod call;
 pub(crate) mod reader;
 mod records;
+mod referred;
 pub(crate) mod tenant;
 mod watch;
 mod work;

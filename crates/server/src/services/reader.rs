@@ -23,7 +23,7 @@ use piecework_core::{
     ClientId, LeaseId, ProjectId, Refusal, RequesterId, Revision, Sequence, TaskId, TaskNumber,
     WorkerId,
 };
-use piecework_storage::{Direction, Events, StoreError, View};
+use piecework_storage::{Direction, Events, GivenAnswer, StoreError, TaskTitle, View};
 use tracing::error;
 
 use crate::services::cache::Cache;
@@ -153,6 +153,22 @@ impl Reader {
         read(self.view.spec(id))
     }
 
+    /// What tasks are called, ascending and distinct: as many of the first ones as have
+    /// `bytes_max` or few more; `None`: the task is gone.
+    pub(crate) fn titles(
+        &self,
+        tasks: &[TaskId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<TaskTitle>>, Failure> {
+        read(self.view.titles(tasks, bytes_max))
+    }
+
+    /// The revisions of tasks' newest results, the tasks ascending and distinct; `None`:
+    /// nobody touched it, or it is gone.
+    pub(crate) fn newest_revisions(&self, tasks: &[TaskId]) -> Result<Vec<Option<u32>>, Failure> {
+        read(self.view.newest_revisions(tasks))
+    }
+
     /// What became of a task; `None`: nobody touched it.
     pub(crate) fn record(&self, id: TaskId) -> Result<Option<TaskRecord>, Failure> {
         read(self.view.task(id))
@@ -185,6 +201,25 @@ impl Reader {
     /// An answer.
     pub(crate) fn submission(&self, id: LeaseId) -> Result<Option<Submission>, Failure> {
         read(self.view.submission(id))
+    }
+
+    /// What was answered under leases, ascending and distinct: as many of the first ones as
+    /// have `bytes_max` or few more; `None`: it is gone.
+    pub(crate) fn answers(
+        &self,
+        leases: &[LeaseId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<GivenAnswer>>, Failure> {
+        read(self.view.answers(leases, bytes_max))
+    }
+
+    /// The same with the facts about it.
+    pub(crate) fn submissions_under(
+        &self,
+        leases: &[LeaseId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Submission>>, Failure> {
+        read(self.view.submissions_under(leases, bytes_max))
     }
 
     /// All answers to a task, ascending by lease.

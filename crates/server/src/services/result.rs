@@ -10,7 +10,6 @@ use piecework_core::task::TaskRecord;
 use piecework_proto::v1;
 use piecework_proto::v1::result_service_server::ResultService;
 use piecework_proto::v1::watch_results_response::Frame;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::services::call::Desk;
@@ -18,7 +17,8 @@ use crate::services::log::{LogQuery, Record};
 use crate::services::page::Page;
 use crate::services::reader::{Reader, missing};
 use crate::services::records;
-use crate::services::watch::{self, Frames};
+use crate::services::referred::Referred;
+use crate::services::watch::{self, Frames, Handed};
 use crate::wire::failure::Failure;
 use crate::wire::filter::Filter;
 use crate::wire::tokens::Scope;
@@ -31,7 +31,10 @@ pub(crate) struct ResultApi {
 
 const FRAMES: Frames<v1::WatchResultsResponse> = Frames { record: frame, heartbeat };
 
-fn frame(reader: &Reader, record: Record) -> Result<Option<v1::WatchResultsResponse>, Failure> {
+fn frame(
+    referred: &Referred<'_>,
+    record: Record,
+) -> Result<Option<v1::WatchResultsResponse>, Failure> {
     let Record { event, previous, token } = record;
     let frame = |result| {
         let result = Some(result);
@@ -39,7 +42,7 @@ fn frame(reader: &Reader, record: Record) -> Result<Option<v1::WatchResultsRespo
         let watched = v1::WatchedResult { result, previous_sequence, resume_token: token };
         v1::WatchResultsResponse { frame: Some(Frame::Result(watched)) }
     };
-    Ok(of_event(reader, &event)?.map(frame))
+    Ok(of_event(referred, &event)?.map(frame))
 }
 
 fn heartbeat(resume_token: String) -> v1::WatchResultsResponse {
@@ -47,9 +50,9 @@ fn heartbeat(resume_token: String) -> v1::WatchResultsResponse {
 }
 
 /// `None`: it is no result, or its task is gone.
-fn of_event(reader: &Reader, event: &Event) -> Result<Option<v1::Result>, Failure> {
+fn of_event(referred: &Referred<'_>, event: &Event) -> Result<Option<v1::Result>, Failure> {
     match &event.what {
-        What::Result(result) => records::result(reader, result, event.sequence, event.at),
+        What::Result(result) => records::result(referred, result, event.sequence, event.at),
         What::Submitted(_) | What::TaskEnded { .. } | What::Worker { .. } => Ok(None),
     }
 }
@@ -59,7 +62,7 @@ fn of_task(reader: &Reader, record: &TaskRecord) -> Result<Option<v1::Result>, F
     let Some(sequence) = record.result else { return Ok(None) };
     let event = reader.event(Log::Project(record.id.project), sequence)?;
     let event = event.ok_or_else(|| missing("result", record.id))?;
-    of_event(reader, &event)
+    of_event(&Referred::by(std::slice::from_ref(&event), reader)?, &event)
 }
 
 fn state_filter(text: &str) -> Result<Option<v1::ResultState>, Failure> {
@@ -91,7 +94,7 @@ fn list(
 
 #[tonic::async_trait]
 impl ResultService for ResultApi {
-    type WatchResultsStream = ReceiverStream<Result<v1::WatchResultsResponse, Status>>;
+    type WatchResultsStream = Handed<v1::WatchResultsResponse>;
 
     async fn watch_results(
         &self,

@@ -19,18 +19,25 @@ use crate::wire::{from_wire, names, status, to_wire, tokens};
 
 pub(crate) struct SubmissionApi(pub(crate) Arc<Desk>);
 
-/// A submission with the names in it; `None`: its project is gone.
+/// A submission with the names in it, `own` its task's; `None`: its project is gone.
 pub(crate) fn formatted(
     reader: &Reader,
     submission: Submission,
+    own: Option<&ClientId>,
 ) -> Result<Option<v1::Submission>, Failure> {
     let task = submission.lease.task;
     let Some(project) = reader.project_name(task.project)? else { return Ok(None) };
-    let Some(spec) = reader.spec(task)? else { return Ok(None) };
     let Some(terms) = reader.terms(task.project, submission.revision)? else { return Ok(None) };
     let worker = reader.worker_name(submission.worker)?;
-    let task = names::of_task(&project, spec.name.as_ref(), spec.id.number);
+    let task = names::of_task(&project, own, task.number);
     Ok(Some(to_wire::submission::submission(submission, task, &worker, &terms)))
+}
+
+/// The same, with its task's name looked up; `None`: its task is gone.
+fn found(reader: &Reader, submission: Submission) -> Result<Option<v1::Submission>, Failure> {
+    let task = submission.lease.task;
+    let Some(title) = reader.titles(&[task], usize::MAX)?.pop().flatten() else { return Ok(None) };
+    formatted(reader, submission, title.name.as_ref())
 }
 
 /// A page by task. Answers are few (at most 1,000 places), so all are read and
@@ -105,7 +112,7 @@ impl Wanted {
         if self.1.is_some_and(|counted| counted != submission.counted) {
             return Ok(None);
         }
-        formatted(reader, submission)
+        found(reader, submission)
     }
 }
 
@@ -119,9 +126,9 @@ impl SubmissionService for SubmissionApi {
         let id = names::submission("name", &request.name)?;
         self.0.reach(&request.min_position).await?;
         let read = move |reader: &Reader| {
-            let found = reader.submission(id)?.map(|found| formatted(reader, found));
-            let found = found.transpose()?.flatten();
-            found.ok_or_else(|| status::submission_not_found(&request.name))
+            let answer = reader.submission(id)?.map(|answer| found(reader, answer));
+            let answer = answer.transpose()?.flatten();
+            answer.ok_or_else(|| status::submission_not_found(&request.name))
         };
         let submission = Some(self.0.read(read).await?);
         Ok(Response::new(v1::GetSubmissionResponse { submission }))

@@ -1,11 +1,13 @@
 //! A log as a stream: what is durable, from a cursor on, for as long as it lasts.
 //!
-//! A task per stream reads bounded stretches by sequence and hands them over
-//! through a short channel: a slow reader makes the task wait, and holds about
-//! one stretch in memory, never a queue. When there is nothing more it waits for
-//! the next published position.
+//! A task per stream reads bounded stretches by sequence and hands each over whole: the
+//! next one is read while the transport takes the frames of the one before. A slow reader
+//! makes the task wait, and holds two stretches in memory, never a queue. When there is
+//! nothing more the task waits for the next published position.
 //!
 //! Not here: which log, and what a record says (`log.rs`, `records.rs`).
+
+mod handed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,21 +17,21 @@ use piecework_core::event::Log;
 use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 
 use crate::services::call::off_the_runtime;
 use crate::services::log::{LogQuery, Record, Stretch};
 use crate::services::reader::Reader;
+use crate::services::referred::Referred;
 use crate::wire::failure::Failure;
 use crate::wire::status;
 use crate::wire::tokens::Cursor;
 use crate::writer::Unanswered;
 
+pub(crate) use handed::Handed;
+use handed::Handful;
+
 /// Records read at a time.
-const STRETCH_MAX: usize = 64;
-/// Frames that wait for the transport.
-const CHANNEL_FRAMES: usize = 4;
+const STRETCH_MAX: usize = 256;
 /// After a look that found nothing the next one waits: every group in the
 /// journal wakes every stream, and most are about other logs. A stream waits a
 /// twentieth of the time that its log has been quiet, within these bounds.
@@ -40,7 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How the frames of a kind of stream are written.
 pub(crate) struct Frames<M> {
     /// A record's frame; `None`: what it is about is gone.
-    pub(crate) record: fn(&Reader, Record) -> Result<Option<M>, Failure>,
+    pub(crate) record: fn(&Referred<'_>, Record) -> Result<Option<M>, Failure>,
     /// An idle stream's frame, with the token to remember.
     pub(crate) heartbeat: fn(String) -> M,
 }
@@ -70,7 +72,7 @@ struct Follower<M> {
     cursor: Cursor,
     frames: Frames<M>,
     every: Duration,
-    to: mpsc::Sender<Result<M, Status>>,
+    to: mpsc::Sender<Handful<M>>,
     last_frame: Instant,
     last_record: Instant,
 }
@@ -97,8 +99,8 @@ pub(crate) fn follow<M: Message + 'static>(
     cursor: Cursor,
     frames: Frames<M>,
     every: Duration,
-) -> ReceiverStream<Result<M, Status>> {
-    let (to, stream) = mpsc::channel(CHANNEL_FRAMES);
+) -> Handed<M> {
+    let (to, stream) = handed::channel();
     let follower = Follower {
         source,
         query: Arc::new(query),
@@ -110,7 +112,7 @@ pub(crate) fn follow<M: Message + 'static>(
         last_record: Instant::now(),
     };
     tokio::spawn(follower.run());
-    ReceiverStream::new(stream)
+    stream
 }
 
 impl<M: Message + 'static> Follower<M> {
@@ -142,6 +144,8 @@ impl<M: Message + 'static> Follower<M> {
 
     /// Reads and sends one stretch, or waits for something to read.
     async fn round(&mut self) -> Result<(), End> {
+        // First room, then a stretch: none is held that cannot be handed over.
+        let room = self.to.clone().reserve_owned().await.map_err(|_| End::Gone)?;
         // Before reading: what is published meanwhile wakes the wait below.
         self.source.published.borrow_and_update();
         let looked = Instant::now();
@@ -149,11 +153,14 @@ impl<M: Message + 'static> Follower<M> {
         let (query, write) = (Arc::clone(&self.query), self.frames.record);
         let read = move |reader: &Reader| query.stretch(reader, before, STRETCH_MAX, write);
         let Stretch { written, cursor } = off_the_runtime(&self.source.reader, read).await?;
-        for frame in written {
-            self.send(frame).await?;
-            self.last_record = self.last_frame;
-        }
         self.cursor = cursor;
+        if !written.is_empty() {
+            room.send(Ok(written));
+            self.last_frame = Instant::now();
+            self.last_record = self.last_frame;
+        } else {
+            drop(room);
+        }
         if cursor != before {
             return Ok(());
         }
@@ -176,16 +183,12 @@ impl<M: Message + 'static> Follower<M> {
                 () = sleep_until(next) => {
                     self.check_parent().await?;
                     let token = self.query.token(self.cursor);
-                    self.send((self.frames.heartbeat)(token)).await?;
+                    let heartbeat = (self.frames.heartbeat)(token);
+                    self.to.send(Ok(vec![heartbeat])).await.map_err(|_| End::Gone)?;
+                    self.last_frame = Instant::now();
                 }
             }
         }
-    }
-
-    async fn send(&mut self, frame: M) -> Result<(), End> {
-        self.to.send(Ok(frame)).await.map_err(|_| End::Gone)?;
-        self.last_frame = Instant::now();
-        Ok(())
     }
 
     /// A project may have been deleted: then nothing more will ever come.

@@ -10,6 +10,7 @@ use piecework_proto::v1;
 use piecework_proto::v1::EventType;
 use piecework_storage::{CommandHeader, Store, StoreSettings, encode_command};
 use tokio_stream::StreamExt;
+use tonic::Status;
 use tonic_types::StatusExt;
 
 use super::*;
@@ -72,11 +73,7 @@ impl World {
         self.commit(&[changed(gone)]);
     }
 
-    fn watch(
-        &self,
-        token: &str,
-        every: Duration,
-    ) -> Result<ReceiverStream<Result<v1::Event, Status>>, Status> {
+    fn watch(&self, token: &str, every: Duration) -> Result<Handed<v1::Event>, Status> {
         let query = query();
         let cursor = query.begin(&self.source.reader, token)?;
         Ok(follow(self.source.clone(), query, cursor, FRAMES, every))
@@ -117,7 +114,7 @@ fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
-async fn next(stream: &mut ReceiverStream<Result<v1::Event, Status>>) -> v1::Event {
+async fn next(stream: &mut Handed<v1::Event>) -> v1::Event {
     stream.next().await.unwrap().unwrap()
 }
 

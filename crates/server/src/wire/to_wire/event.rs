@@ -2,9 +2,9 @@
 //!
 //! Not here: results and submissions, which have files of their own.
 
-use piecework_core::ClientId;
 use piecework_core::event::WorkerEvent;
-use piecework_core::task::{TaskSpec, TaskState};
+use piecework_core::task::TaskState;
+use piecework_core::{ClientId, TaskId};
 use piecework_proto::v1;
 use piecework_proto::v1::worker_event::Change;
 
@@ -13,12 +13,12 @@ use crate::wire::to_wire::rating::announced;
 use crate::wire::to_wire::task::state;
 use crate::wire::to_wire::worker::granted;
 
-/// A task ended without a result.
-pub(crate) fn task_ended(project: &ClientId, spec: &TaskSpec, ended: TaskState) -> v1::TaskEnded {
+/// A task ended without a result. `name`: the task's.
+pub(crate) fn task_ended(name: String, task: TaskId, ended: TaskState) -> v1::TaskEnded {
     let (state, cause, incomplete) = state(ended);
     v1::TaskEnded {
-        task: names::of_task(project, spec.name.as_ref(), spec.id.number),
-        task_number: spec.id.number.0.into(),
+        task: name,
+        task_number: task.number.0.into(),
         state: state.into(),
         failure_cause: cause.into(),
         incomplete,

@@ -2,11 +2,13 @@
 //!
 //! Not here: how the votes fell, and the answer that they make (`votes.rs`).
 
+use std::rc::Rc;
+
 use piecework_core::event::{Method, ResultState, TaskResult, Vote};
 use piecework_core::schema::Schema;
-use piecework_core::task::TaskSpec;
 use piecework_core::{ClientId, Sequence, WallTime};
 use piecework_proto::v1;
+use piecework_storage::TaskTitle;
 
 use crate::wire::names;
 use crate::wire::to_wire::task::cause;
@@ -21,8 +23,8 @@ pub(crate) type Said = (Vec<u8>, String);
 pub(crate) struct ResultParts<'a> {
     /// The project's name.
     pub(crate) project: &'a ClientId,
-    /// The task's spec.
-    pub(crate) spec: &'a TaskSpec,
+    /// What the task is called.
+    pub(crate) title: &'a TaskTitle,
     /// The schema that names its fields and choices.
     pub(crate) schema: &'a Schema,
     /// What it says; `None`: nothing.
@@ -32,7 +34,7 @@ pub(crate) struct ResultParts<'a> {
     /// Texts that its votes refer to.
     pub(crate) texts: &'a Texts,
     /// Names of the workers of its votes, in their order.
-    pub(crate) workers: Vec<ClientId>,
+    pub(crate) workers: Vec<Rc<str>>,
     /// Its place in the project's log.
     pub(crate) sequence: Sequence,
     /// When it was made.
@@ -41,9 +43,9 @@ pub(crate) struct ResultParts<'a> {
 
 /// A result.
 pub(crate) fn result(result: &TaskResult, parts: ResultParts<'_>) -> v1::Result {
-    let ResultParts { project, spec, schema, said, superseded, texts, workers, sequence, at } =
+    let ResultParts { project, title, schema, said, superseded, texts, workers, sequence, at } =
         parts;
-    let task = names::of_task(project, spec.name.as_ref(), spec.id.number);
+    let task = names::of_task(project, title.name.as_ref(), result.task.number);
     let (state, incomplete, failure_cause) = match result.state {
         ResultState::Provisional => {
             (v1::ResultState::Provisional, false, v1::FailureCause::Unspecified)
@@ -56,11 +58,11 @@ pub(crate) fn result(result: &TaskResult, parts: ResultParts<'_>) -> v1::Result 
     let (answer, content_type) = said.unwrap_or_default();
     let state = if superseded { v1::ResultState::Superseded } else { state };
     v1::Result {
-        name: format!("{task}/result"),
+        name: names::of_result(&task),
         task,
-        task_number: spec.id.number.0.into(),
-        task_id: spec.name.as_ref().map(ToString::to_string).unwrap_or_default(),
-        task_labels: spec.labels.clone(),
+        task_number: result.task.number.0.into(),
+        task_id: title.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        task_labels: title.labels.clone(),
         revision: result.revision,
         state: state.into(),
         incomplete,
@@ -90,10 +92,10 @@ fn method(method: Method) -> v1::ResultMethod {
     }
 }
 
-fn vote(vote: &Vote, worker: &ClientId) -> v1::Vote {
+fn vote(vote: &Vote, worker: &str) -> v1::Vote {
     v1::Vote {
         submission: names::of_submission(vote.lease),
-        worker: names::of_worker(worker),
+        worker: worker.to_owned(),
         worker_kind: kind(vote.kind).into(),
     }
 }
