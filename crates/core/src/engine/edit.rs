@@ -21,7 +21,7 @@ use crate::{EngineTime, LeaseId, Position, ProjectId, TaskId, WallTime};
 
 /// One task taken out of the state to be changed.
 pub(crate) struct Edit {
-    pub(crate) task: Task,
+    pub(crate) task: Box<Task>,
     before: Option<TaskRecord>,
     places_before: u64,
     due_before: Option<WallTime>,
@@ -47,6 +47,8 @@ impl Edit {
         let number = lease.id.number;
         assert_eq!(number as usize, self.task.leases.len() + 1, "lease numbers are dense");
         self.touched.push((number, None));
+        // Most tasks have one or two: room for four would be most of what a task takes.
+        self.task.leases.reserve_exact(1);
         self.task.leases.push(lease);
     }
 
@@ -294,7 +296,7 @@ pub(crate) fn due(record: &TaskRecord) -> Option<WallTime> {
 }
 
 /// The record that an untouched task begins with.
-pub(crate) fn untouched(id: TaskId, order: TaskOrder) -> Task {
+pub(crate) fn untouched(id: TaskId, order: TaskOrder) -> Box<Task> {
     let record = TaskRecord {
         id,
         order,
@@ -310,7 +312,7 @@ pub(crate) fn untouched(id: TaskId, order: TaskOrder) -> Task {
         said: None,
         resolved: false,
     };
-    Task { record, leases: Vec::new(), spot: Spot::Nowhere, changed: Position(0) }
+    Box::new(Task { record, leases: Vec::new(), spot: Spot::Nowhere, changed: Position(0) })
 }
 
 /// Whether the place of an expired lease is kept from others for now.

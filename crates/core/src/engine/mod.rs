@@ -12,6 +12,7 @@ mod changes;
 mod dense;
 mod edit;
 mod invariants;
+mod own_ids;
 mod parked;
 mod presence;
 mod restore;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::edit::due;
+use crate::engine::own_ids::OwnIds;
 use crate::engine::rooms::{ProjectRoom, Tally, Task, WorkerRoom};
 use crate::engine::state::State;
 use crate::engine::timers::Timer;
@@ -132,7 +133,7 @@ fn touch(state: &mut State, id: TaskId) {
 fn spec(state: &mut State, row: SpecRow) {
     let room = state.project_room_mut(row.task.project);
     if let Some((name, content)) = row.name {
-        room.names.insert(name, (row.task.number, content));
+        room.names.insert(name, row.task.number, content);
     }
     room.order.push(row.task.number, row.order);
     room.flow.places += u64::from(row.order.wanted);
@@ -162,12 +163,9 @@ fn take_in(state: &mut State, now: Now, cold: ColdTask) {
     if state.tasks.contains_key(&id) {
         return;
     }
-    let mut task = Task {
-        record: cold.record,
-        leases: cold.leases,
-        spot: Spot::Nowhere,
-        changed: Position(0),
-    };
+    let ColdTask { record, mut leases } = cold;
+    leases.shrink_to_fit();
+    let mut task = Box::new(Task { record, leases, spot: Spot::Nowhere, changed: Position(0) });
     for lease in &task.leases {
         state.index(lease, now.engine);
     }
@@ -189,7 +187,7 @@ pub(crate) fn project_room(project: Project, now: EngineTime) -> ProjectRoom {
         terms,
         tally,
         order: Order::default(),
-        names: BTreeMap::new(),
+        names: OwnIds::default(),
         tier: 0,
         in_rota: false,
         passes: 0,

@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::engine::own_ids::OwnIds;
 use crate::engine::parked::Parked;
 use crate::engine::presence::Present;
 use crate::forecast::Flow;
@@ -25,8 +26,8 @@ use crate::quality::{Basis, Crowd, Rating};
 use crate::task::{TaskRecord, TaskState};
 use crate::worker::{LeaseRequest, WorkTally, Worker, WorkerRecord};
 use crate::{
-    ClientId, EngineTime, Fingerprint, LeaseId, Millis, Now, Position, ProjectId, RequesterId,
-    Revision, Sequence, TaskId, TaskNumber, WorkerId,
+    ClientId, EngineTime, LeaseId, Millis, Now, Position, ProjectId, RequesterId, Revision,
+    Sequence, TaskId, TaskNumber, WorkerId,
 };
 
 /// Names and accounts of one tenant.
@@ -52,8 +53,8 @@ pub(crate) struct ProjectRoom {
     pub(crate) terms: BTreeMap<Revision, Arc<Terms>>,
     pub(crate) tally: ProjectTally,
     pub(crate) order: Order,
-    /// By fingerprint of a task's own id: its number and its content.
-    pub(crate) names: BTreeMap<Fingerprint, (TaskNumber, Fingerprint)>,
+    /// Its tasks by their own ids.
+    pub(crate) names: OwnIds,
     /// The tier that it stands in: its own, or its requester's ceiling.
     pub(crate) tier: u8,
     /// Whether picks look at it: it grants and has places.

@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) projects: Rooms<ProjectId, ProjectRoom>,
     pub(crate) workers: Rooms<WorkerId, WorkerRoom>,
     /// Touched tasks that are not settled, or not yet forgotten.
-    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) tasks: BTreeMap<TaskId, Box<Task>>,
     pub(crate) create_keys: BTreeMap<CreateKeyId, CreateKeyRow>,
     pub(crate) sweeps: BTreeMap<ProjectId, Sweep>,
     pub(crate) timers: Timers,
@@ -131,7 +131,7 @@ impl State {
         let number = match &task.task {
             TaskKey::Named(id) => {
                 let key = Fingerprint::of(&[id.as_str().as_bytes()]);
-                project.names.get(&key).map(|(number, _)| *number)
+                project.names.get(key).map(|own| own.number)
             }
             TaskKey::Number(number) => Some(*number),
         };

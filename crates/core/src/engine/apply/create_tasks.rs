@@ -75,9 +75,9 @@ fn check_state(state: &State, cmd: &CreateTasks, id: ProjectId) -> Result<(), Re
 fn find(state: &State, id: ProjectId, task: &NewTask) -> Option<Result<CreatedTask, Refusal>> {
     let name = task.name.as_ref()?;
     let key = Fingerprint::of(&[name.as_str().as_bytes()]);
-    let (number, content) = state.project_room(id).names.get(&key).copied()?;
-    Some(if content == task.content {
-        Ok(created(id, number, task, true))
+    let own = state.project_room(id).names.get(key)?;
+    Some(if own.has(task.content) {
+        Ok(created(id, own.number, task, true))
     } else {
         Err(Refusal::NameTaken { kind: Kind::Task, name: name.clone() })
     })
@@ -121,7 +121,7 @@ fn add(
     room.flow.note(changes.now.engine, order.wanted.into(), 0);
     if let Some(name) = &task.name {
         let key = Fingerprint::of(&[name.as_str().as_bytes()]);
-        room.names.insert(key, (number, task.content));
+        room.names.insert(key, number, task.content);
     }
     let task_id = TaskId { project: id, number };
     state.totals.open += 1;
