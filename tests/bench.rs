@@ -98,6 +98,13 @@ async fn a_cycle_costs_cpu_memory_and_journal() {
 }
 
 #[tokio::test]
+async fn an_answer_and_the_next_lease_are_one_group() {
+    let report = alone("cycle --clients 1 --seconds 1 --open 20000").await;
+    let syncs = number(&report, "journal_syncs_per_cycle");
+    assert!(number(&report, "cycles") > 20.0 && syncs < 1.2, "{report:#}");
+}
+
+#[tokio::test]
 async fn tasks_that_run_out_end_the_run() {
     let daemon = Daemon::start().await;
     let line = "cycle --clients 3 --seconds 120 --open 50 --aggregation first";

@@ -4,6 +4,7 @@
 //! as never started, so that nobody waits for a worker who never heard of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use piecework_core::command::{ExtendLeases, ReturnItem, ReturnLeases, SubmitAnswers};
 use piecework_core::explanation::{Explanation, Question};
@@ -24,7 +25,7 @@ use crate::wire::failure::Failure;
 use crate::wire::from_wire::lease::Wish;
 use crate::wire::tokens::Scope;
 use crate::wire::{from_wire, names, status, to_wire, tokens};
-use crate::writer::Unanswered;
+use crate::writer::{Answer, Unanswered};
 
 pub(crate) struct DispatchApi {
     pub(crate) house: Arc<House>,
@@ -42,9 +43,17 @@ impl DispatchApi {
     async fn lease_for(&self, wish: Wish) -> Result<Granted, Failure> {
         let Wish { lease, wait } = wish;
         let worker = lease.worker.clone();
-        let request =
-            piecework_core::Request { tenant: tenant::current(), command: Command::Lease(lease) };
-        let answer = match self.house.desk.inbox.call(request, wait).await {
+        let answer = self.house.desk.inbox.call(request(Command::Lease(lease)), wait).await;
+        self.granted(&worker, answer).await
+    }
+
+    /// What came of a wish.
+    async fn granted(
+        &self,
+        worker: &ClientId,
+        answer: Result<Answer, Unanswered>,
+    ) -> Result<Granted, Failure> {
+        let answer = match answer {
             Err(Unanswered::SentAway) => return Ok(self.sent_away()),
             answer => answer.map_err(status::unanswered)?,
         };
@@ -57,7 +66,7 @@ impl DispatchApi {
             false => (String::new(), Vec::new()),
         };
         let now = answer.now.wall;
-        let leases = self.write(&worker, grants, now).await?;
+        let leases = self.write(worker, grants, now).await?;
         Ok(Granted { leases, empty_reason, empty_reasons, position: answer.position })
     }
 
@@ -102,12 +111,38 @@ impl DispatchApi {
         if command.items.is_empty() {
             return Ok((Vec::new(), self.house.desk.published()));
         }
-        let answer =
-            self.house.desk.answer(Command::Submit(command), std::time::Duration::ZERO).await?;
-        match answer.outcome.map_err(|refusal| status::refused(&refusal, ""))? {
-            Outcome::Submitted(receipts) => Ok((receipts, answer.position)),
-            other => Err(unexpected(&other)),
+        let command = request(Command::Submit(command));
+        submitted(self.house.desk.inbox.call(command, Duration::ZERO).await)
+    }
+
+    /// Answers and the next leases together: the writer serves answers first, so the
+    /// leases see them.
+    async fn submit_and_lease(
+        &self,
+        command: SubmitAnswers,
+        wish: Wish,
+    ) -> (Result<Submitted, Failure>, Result<Granted, Failure>) {
+        if command.items.is_empty() {
+            return tokio::join!(self.submit(command), self.lease_for(wish));
         }
+        let Wish { lease, wait } = wish;
+        let worker = lease.worker.clone();
+        let (submit, lease) = (request(Command::Submit(command)), request(Command::Lease(lease)));
+        let [answered, leased] = self.house.desk.inbox.call_both(submit, (lease, wait)).await;
+        (submitted(answered), self.granted(&worker, leased).await)
+    }
+}
+
+fn request(command: Command) -> piecework_core::Request {
+    piecework_core::Request { tenant: tenant::current(), command }
+}
+
+/// What came of answers.
+fn submitted(answer: Result<Answer, Unanswered>) -> Result<Submitted, Failure> {
+    let answer = answer.map_err(status::unanswered)?;
+    match answer.outcome.map_err(|refusal| status::refused(&refusal, ""))? {
+        Outcome::Submitted(receipts) => Ok((receipts, answer.position)),
+        other => Err(unexpected(&other)),
     }
 }
 
@@ -194,12 +229,11 @@ impl DispatchService for DispatchApi {
         let worker = names::worker("worker", &request.worker)?;
         let next = request.next.map(|next| from_wire::lease::next(&worker, &next)).transpose()?;
         let (items, gaps) = from_wire::answer::answers(request.answers)?.split();
-        let submit = self.submit(SubmitAnswers { worker, items });
-        // Sent together: the writer serves answers first, so the leases see them.
+        let submit = SubmitAnswers { worker, items };
         let (submitted, granted) = match next {
-            None => (submit.await, None),
+            None => (self.submit(submit).await, None),
             Some(wish) => {
-                let (submitted, granted) = tokio::join!(submit, self.lease_for(wish));
+                let (submitted, granted) = self.submit_and_lease(submit, wish).await;
                 (submitted, Some(granted))
             }
         };

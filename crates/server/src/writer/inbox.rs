@@ -87,6 +87,27 @@ pub(crate) struct Waiting {
     pub(crate) bytes: usize,
 }
 
+impl Waiting {
+    /// With the caller's end of it.
+    fn call(
+        request: Request,
+        wait: Duration,
+    ) -> (Waiting, oneshot::Receiver<Result<Answer, Unanswered>>) {
+        let (reply, answer) = oneshot::channel();
+        let bytes = size_of(&request.command);
+        (Waiting { request, wait, reply: ReplySlot::Call(reply), bytes }, answer)
+    }
+}
+
+/// The answer, if the request was taken.
+async fn heard(
+    taken: Result<(), Unanswered>,
+    answer: oneshot::Receiver<Result<Answer, Unanswered>>,
+) -> Result<Answer, Unanswered> {
+    taken?;
+    answer.await.unwrap_or(Err(Unanswered::Stopped))
+}
+
 /// Bounds of the lanes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LaneLimits {
@@ -143,10 +164,26 @@ impl Inbox {
         request: Request,
         wait: Duration,
     ) -> Result<Answer, Unanswered> {
-        let (reply, answer) = oneshot::channel();
-        let bytes = size_of(&request.command);
-        self.put(Waiting { request, wait, reply: ReplySlot::Call(reply), bytes })?;
+        let (waiting, answer) = Waiting::call(request, wait);
+        self.put(waiting)?;
         answer.await.unwrap_or(Err(Unanswered::Stopped))
+    }
+
+    /// Asks for two things that follow each other, and waits until both are durable: the
+    /// writer wakes once for them, so that one group has both wherever there is room.
+    ///
+    /// # Errors
+    /// Of each its own: no effect, save after [`Unanswered::Stopped`].
+    pub(crate) async fn call_both(
+        &self,
+        first: Request,
+        (second, wait): (Request, Duration),
+    ) -> [Result<Answer, Unanswered>; 2] {
+        let (first, answer_to_first) = Waiting::call(first, Duration::ZERO);
+        let (second, answer_to_second) = Waiting::call(second, wait);
+        let [first, second] = self.put_both(first, second);
+        let answers = tokio::join!(heard(first, answer_to_first), heard(second, answer_to_second));
+        answers.into()
     }
 
     /// Asks, and blocks the thread until the answer is durable.
@@ -154,10 +191,8 @@ impl Inbox {
     /// # Errors
     /// No effect, save after [`Unanswered::Stopped`].
     pub(crate) fn ask_blocking(&self, request: Request) -> Result<Answer, Unanswered> {
-        let (reply, answer) = oneshot::channel();
-        let bytes = size_of(&request.command);
-        let wait = Duration::ZERO;
-        self.put(Waiting { request, wait, reply: ReplySlot::Call(reply), bytes })?;
+        let (waiting, answer) = Waiting::call(request, Duration::ZERO);
+        self.put(waiting)?;
         answer.blocking_recv().unwrap_or(Err(Unanswered::Stopped))
     }
 
@@ -203,31 +238,17 @@ impl Inbox {
     /// # Errors
     /// Nothing happened; nobody will answer it.
     pub(crate) fn put(&self, waiting: Waiting) -> Result<(), Unanswered> {
-        let lane = Lane::of(&waiting.request.command);
-        let limits = self.shared.limits;
-        let mut lanes = self.lock();
-        if let Some(why) = lanes.closed {
-            return Err(why);
-        }
-        // While the daemon drains, finished work is still taken.
-        if lanes.draining && lane != Lane::Submit {
-            return Err(Unanswered::Draining);
-        }
-        if lanes.refuses(lane) {
-            return Err(Unanswered::StorageFull);
-        }
-        let queue = lanes.of(lane);
-        let full = queue.items.len() >= limits.requests
-            || (queue.bytes > 0 && queue.bytes + waiting.bytes > limits.bytes);
-        if full {
-            let (waiting, limit) = (queue.items.len(), limits.requests);
-            return Err(Unanswered::Overloaded { waiting, limit });
-        }
-        queue.bytes += waiting.bytes;
-        queue.items.push_back(waiting);
-        drop(lanes);
+        self.lock().put(waiting, self.shared.limits)?;
         self.shared.arrived.notify_one();
         Ok(())
+    }
+
+    fn put_both(&self, first: Waiting, second: Waiting) -> [Result<(), Unanswered>; 2] {
+        let (mut lanes, limits) = (self.lock(), self.shared.limits);
+        let taken = [lanes.put(first, limits), lanes.put(second, limits)];
+        drop(lanes);
+        self.shared.arrived.notify_one();
+        taken
     }
 
     /// Moves at most `max` requests, in the order of the lanes, into `into`;
@@ -328,6 +349,30 @@ fn intake_taken(taken: &[Waiting]) -> usize {
 }
 
 impl Lanes {
+    fn put(&mut self, waiting: Waiting, limits: LaneLimits) -> Result<(), Unanswered> {
+        let lane = Lane::of(&waiting.request.command);
+        if let Some(why) = self.closed {
+            return Err(why);
+        }
+        // While the daemon drains, finished work is still taken.
+        if self.draining && lane != Lane::Submit {
+            return Err(Unanswered::Draining);
+        }
+        if self.refuses(lane) {
+            return Err(Unanswered::StorageFull);
+        }
+        let queue = self.of(lane);
+        let full = queue.items.len() >= limits.requests
+            || (queue.bytes > 0 && queue.bytes + waiting.bytes > limits.bytes);
+        if full {
+            let (waiting, limit) = (queue.items.len(), limits.requests);
+            return Err(Unanswered::Overloaded { waiting, limit });
+        }
+        queue.bytes += waiting.bytes;
+        queue.items.push_back(waiting);
+        Ok(())
+    }
+
     fn of(&mut self, lane: Lane) -> &mut Queue {
         match lane {
             Lane::Submit => &mut self.submit,
