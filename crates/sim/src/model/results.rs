@@ -36,11 +36,9 @@ impl Model {
     /// nobody is at it, it ends with what there is. In a cancelled project the sweep
     /// decides.
     pub(super) fn conclude(&mut self, id: TaskId) {
-        if self.is_cancelled(id.project) {
-            return;
-        }
         let task = &self.tasks[&id];
         match task.record.state {
+            TaskState::Open if self.is_cancelled(id.project) => return,
             TaskState::Open => {}
             TaskState::Done { incomplete: false } => return self.follow_up(id),
             _ => return,

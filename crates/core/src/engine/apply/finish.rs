@@ -25,11 +25,9 @@ const CERTAIN_PPM: u32 = 1_000_000;
 /// `open → done | failed`, where the task has all the answers that it takes, or nobody
 /// left to try; and what a late answer means for a task that was sure without it.
 pub(super) fn conclude(state: &mut State, changes: &mut Changes, edit: &mut Edit) {
-    // What a flag on the project ended is cancelled by its sweep, not here.
-    if state.project_room(edit.id().project).is_cancelled() {
-        return;
-    }
     match edit.task.record.state {
+        // What a flag on the project ended is cancelled by its sweep, not here.
+        TaskState::Open if state.project_room(edit.id().project).is_cancelled() => {}
         TaskState::Open => settle(state, changes, edit),
         TaskState::Done { incomplete: false } => follow_up(state, changes, edit),
         TaskState::Done { incomplete: true } | TaskState::Failed { .. } | TaskState::Cancelled => {}

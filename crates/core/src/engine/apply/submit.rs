@@ -93,10 +93,10 @@ fn decide(
     };
     let values = room.terms(lease.revision).schema.read(&item.answer).map_err(misfit)?;
     let revoking = crate::project::ProjectState::Cancelled { revoke_leases: true };
-    let over = room.is_cancelled() || !task.record.state.is_open();
+    let counts = task.record.state.is_open() || task.awaits_answers();
     let verdict = match lease.state {
         LeaseState::Live if room.project.state == revoking => return Err(cancelled()),
-        LeaseState::Live if over && !task.awaits_answers() => Verdict::KeptPayable,
+        LeaseState::Live if room.is_cancelled() || !counts => Verdict::KeptPayable,
         LeaseState::Live => Verdict::Counted,
         _ => late(room, task, lease, now)?,
     };
