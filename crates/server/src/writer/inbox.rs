@@ -138,6 +138,8 @@ pub(crate) struct Lanes {
     intake_refused: bool,
     lease_refused: bool,
     nudged: bool,
+    /// The writer waits for something to do.
+    asleep: bool,
 }
 
 #[derive(Default)]
@@ -238,16 +240,24 @@ impl Inbox {
     /// # Errors
     /// Nothing happened; nobody will answer it.
     pub(crate) fn put(&self, waiting: Waiting) -> Result<(), Unanswered> {
-        self.lock().put(waiting, self.shared.limits)?;
-        self.shared.arrived.notify_one();
+        let mut lanes = self.lock();
+        lanes.put(waiting, self.shared.limits)?;
+        self.wake(lanes);
         Ok(())
+    }
+
+    /// Wakes the writer if it sleeps: each wake-up is a system call.
+    fn wake(&self, mut lanes: MutexGuard<'_, Lanes>) {
+        if std::mem::take(&mut lanes.asleep) {
+            drop(lanes);
+            self.shared.arrived.notify_one();
+        }
     }
 
     fn put_both(&self, first: Waiting, second: Waiting) -> [Result<(), Unanswered>; 2] {
         let (mut lanes, limits) = (self.lock(), self.shared.limits);
         let taken = [lanes.put(first, limits), lanes.put(second, limits)];
-        drop(lanes);
-        self.shared.arrived.notify_one();
+        self.wake(lanes);
         taken
     }
 
@@ -261,12 +271,15 @@ impl Inbox {
         patience: Duration,
     ) {
         let mut lanes = self.lock();
-        if lanes.is_empty() && !lanes.nudged && !patience.is_zero() {
-            let waited = self
-                .shared
-                .arrived
-                .wait_timeout_while(lanes, patience, |lanes| lanes.is_empty() && !lanes.nudged);
+        if !patience.is_zero() {
+            // Asked for anew after each wake-up that was for nothing.
+            let idle = |lanes: &mut Lanes| {
+                lanes.asleep = lanes.is_empty() && !lanes.nudged;
+                lanes.asleep
+            };
+            let waited = self.shared.arrived.wait_timeout_while(lanes, patience, idle);
             lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
+            lanes.asleep = false;
         }
         lanes.nudged = false;
         for (lane, most) in [(Lane::Submit, max), (Lane::Lease, max), (Lane::Intake, intake)] {
@@ -284,8 +297,9 @@ impl Inbox {
 
     /// Ends the writer's wait for a request.
     pub(crate) fn nudge(&self) {
-        self.lock().nudged = true;
-        self.shared.arrived.notify_one();
+        let mut lanes = self.lock();
+        lanes.nudged = true;
+        self.wake(lanes);
     }
 
     /// From now on refuses intake, or intake and leases, or nothing.
@@ -305,8 +319,7 @@ impl Inbox {
             // The caller may have gone.
             let _ = waiting.reply.send(Err(Unanswered::Draining));
         }
-        drop(lanes);
-        self.shared.arrived.notify_one();
+        self.wake(lanes);
     }
 
     /// Whether it grants nothing any more.
@@ -325,8 +338,7 @@ impl Inbox {
             queue.bytes = 0;
             left.extend(queue.items.drain(..));
         }
-        drop(lanes);
-        self.shared.arrived.notify_one();
+        self.wake(lanes);
         left
     }
 
