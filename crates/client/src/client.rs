@@ -17,6 +17,8 @@ use piecework_proto::v1::task_service_client::TaskServiceClient;
 use piecework_proto::v1::worker_service_client::WorkerServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::connection;
+
 /// The largest reply that is read, bytes: the daemon's 4 MiB and room for what goes around them.
 pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -66,17 +68,16 @@ impl Client {
             .and_then(|e| e.user_agent(concat!("piecework-client/", env!("CARGO_PKG_VERSION"))))
             .map_err(|source| ConnectError { server: server.to_owned(), source })?
             .connect_timeout(CONNECT_WITHIN)
-            .tcp_nodelay(true)
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PONG_WITHIN)
             .keep_alive_while_idle(true);
-        Ok(Self { channel: endpoint.connect_lazy(), endpoint })
+        Ok(Self { channel: connection::lazy(&endpoint), endpoint })
     }
 
     /// The same daemon over another connection, which lives in the runtime of the caller.
     pub(crate) fn on_a_connection_of_its_own(&self) -> Self {
         let endpoint = self.endpoint.clone();
-        Self { channel: endpoint.connect_lazy(), endpoint }
+        Self { channel: connection::lazy(&endpoint), endpoint }
     }
 
     service! {

@@ -9,6 +9,7 @@
 //! Not here: anything for the terminal; that is the `piecework` command.
 
 mod client;
+mod connection;
 mod durations;
 mod error;
 mod import;

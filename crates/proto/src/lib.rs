@@ -5,14 +5,19 @@
 //! `google.rpc.Status` is `tonic_types::pb::Status`, and the well-known types
 //! are those of `prost-types`.
 //!
+//! Beside them what both ends do to bytes on their way: the codec and the gathering of
+//! writes.
+//!
 //! Not here: any conversion. The server's are in its `wire` module, those of
 //! rows in `storage`, and nothing else should need one.
 
 mod codec;
 mod error_reason;
+mod gathered;
 
 pub use codec::Codec;
 pub use error_reason::ERROR_DOMAIN;
+pub use gathered::Gathered;
 
 /// The public API, package `piecework.v1`: messages, clients and servers.
 #[allow(

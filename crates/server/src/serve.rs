@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use piecework_proto::Gathered;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tracing::{info, warn};
@@ -235,6 +237,7 @@ async fn spawn_grpc(config: &Config, own: Own<'_>, listener: TcpListener) -> Ser
     let routes = services.routes(is_loopback || config.reflection).await;
     let mut closing = end.closing.subscribe();
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = incoming.map(|accepted| accepted.map(Gathered::new));
     let server = Server::builder()
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
