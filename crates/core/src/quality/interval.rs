@@ -1,44 +1,72 @@
 //! The beta distribution's quantiles: between which bounds a share lies.
 //!
 //! The regularised incomplete beta function by its continued fraction (modified Lentz;
-//! W. Press et al., "Numerical Recipes", 6.4), inverted by halving. Through `libm`: the
+//! W. Press et al., "Numerical Recipes", 6.4), inverted by Newton's method between bounds. Through `libm`: the
 //! same digits on every machine.
 //!
 //! Not here: what is counted (`rating.rs`).
 
-/// Steps of halving: enough for every digit of a share.
-const HALVINGS: u32 = 50;
+/// Steps towards a quantile at most; where Newton's go astray they halve, which finds
+/// every digit of a share.
+const STEPS_MAX: u32 = 60;
+/// A step that is so small a part of the share, and of what is left of one, ends the search.
+const STEP_MIN: f64 = 1e-12;
 const FRACTION_STEPS: u32 = 300;
 const TINY: f64 = 1e-300;
 
 /// The share below which a beta(a, b) variable lies with probability `p`; a, b > 0.
-/// Cost: some ten microseconds.
+/// Cost: some microseconds.
 pub(super) fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
+    let beta = Beta::new(a, b);
     let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..HALVINGS {
-        let middle = 0.5 * (low + high);
-        if beta_below(middle, a, b) < p {
-            low = middle;
+    let mut at = a / (a + b);
+    for _ in 0..STEPS_MAX {
+        let (below, density) = beta.at(at);
+        if below < p {
+            low = at;
         } else {
-            high = middle;
+            high = at;
+        }
+        let newton = at + (p - below) / density;
+        let is_inside = low < newton && newton < high;
+        let next = if is_inside { newton } else { 0.5 * (low + high) };
+        let step = (next - at).abs();
+        at = next;
+        if step <= STEP_MIN * at.min(1.0 - at) {
+            break;
         }
     }
-    0.5 * (low + high)
+    at
 }
 
-/// The probability that a beta(a, b) variable is below `x`.
-fn beta_below(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
-        return if x <= 0.0 { 0.0 } else { 1.0 };
+/// A beta distribution.
+struct Beta {
+    a: f64,
+    b: f64,
+    /// Logarithm of what its density is divided by, negated.
+    ln_scale: f64,
+}
+
+impl Beta {
+    fn new(a: f64, b: f64) -> Beta {
+        let ln_scale = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b);
+        Beta { a, b, ln_scale }
     }
-    // The fraction converges fast on one side of the mean only.
-    if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - beta_below(1.0 - x, b, a);
+
+    /// The probability of less than `x`, and the density there.
+    fn at(&self, x: f64) -> (f64, f64) {
+        if x <= 0.0 || x >= 1.0 {
+            return (if x <= 0.0 { 0.0 } else { 1.0 }, 0.0);
+        }
+        let Beta { a, b, ln_scale } = *self;
+        let front = libm::exp(ln_scale + a * libm::log(x) + b * libm::log(1.0 - x));
+        // The fraction converges fast on one side of the mean only.
+        let below = match x > (a + 1.0) / (a + b + 2.0) {
+            true => 1.0 - front * fraction(1.0 - x, b, a) / b,
+            false => front * fraction(x, a, b) / a,
+        };
+        (below, front / (x * (1.0 - x)))
     }
-    let ln_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
-        + a * libm::log(x)
-        + b * libm::log(1.0 - x);
-    libm::exp(ln_front) * fraction(x, a, b) / a
 }
 
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
@@ -82,5 +110,20 @@ mod tests {
         let (low, high) = (beta_quantile(0.05, 1e6, 1.0), beta_quantile(0.95, 1e6, 1.0));
         assert!(0.999 < low && low < high && high <= 1.0);
         assert!((beta_quantile(0.5, 400.0, 400.0) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_quantile_is_where_its_probability_lies() {
+        let parameters = [1e-3, 0.2, 1.0, 1.2, 2.8, 13.0, 400.0, 1e5];
+        for (a, b) in parameters.iter().flat_map(|a| parameters.map(|b| (*a, b))) {
+            for p in [0.001, 0.05, 0.5, 0.95, 0.999] {
+                let at = beta_quantile(p, a, b);
+                let (below, density) = Beta::new(a, b).at(at);
+                // A share near one has no more digits than these.
+                let slack = 1e-9 + density * at * 4.0 * f64::EPSILON;
+                let is_end = !(1e-11..1.0 - 1e-11).contains(&at);
+                assert!(is_end || (below - p).abs() <= slack, "{p} of {a}, {b}: {at} has {below}");
+            }
+        }
     }
 }

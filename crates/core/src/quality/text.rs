@@ -10,9 +10,26 @@ use unicode_normalization::UnicodeNormalization;
 /// words, none around.
 #[must_use]
 pub fn normalised(text: &str) -> String {
+    if text.is_ascii() {
+        // Composed already, and each letter has one lower case of its own.
+        let mut all = joined(text.split_whitespace(), text.len());
+        all.make_ascii_lowercase();
+        return all;
+    }
     let composed: String = text.nfkc().collect();
     let words: Vec<String> = composed.split_whitespace().map(str::to_lowercase).collect();
-    words.join(" ")
+    joined(words.iter().map(String::as_str), composed.len())
+}
+
+fn joined<'a>(words: impl Iterator<Item = &'a str>, about: usize) -> String {
+    let mut all = String::with_capacity(about);
+    for word in words {
+        if !all.is_empty() {
+            all.push(' ');
+        }
+        all.push_str(word);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -25,5 +42,7 @@ mod tests {
         assert_eq!(normalised("ＯＳＬＯ"), normalised("Oslo "));
         assert_eq!(normalised("e\u{301}"), "é");
         assert_ne!(normalised("Oslo"), normalised("Os lo"));
+        assert_eq!(normalised(" New\x0bYORK\r\n"), normalised("new york"));
+        assert_eq!(normalised(" \t"), "");
     }
 }

@@ -114,6 +114,10 @@ fn is_same(one: &Submitted, other: &Submitted) -> bool {
 pub(crate) fn judge(leases: &[Lease], schema: &Schema) -> Vec<(LeaseId, Option<Weighed>)> {
     let counted: Vec<(&Lease, &Submitted)> =
         leases.iter().filter_map(|l| l.counted().map(|s| (l, s))).collect();
+    if let [(alone, _)] = &counted[..] {
+        // Without others there is nobody to say anything, and no need to count.
+        return vec![(alone.id, None)];
+    }
     let answers: Vec<&Values> = counted.iter().map(|(_, s)| &s.values).collect();
     let tallies: Vec<Option<(Tally, u16)>> = (0..)
         .zip(&schema.fields)
