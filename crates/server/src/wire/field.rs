@@ -6,6 +6,7 @@
 //! Not here: whole messages (`from_wire/`).
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use piecework_core::requester::Labels;
 use piecework_core::{Currency, Millis, Money, WallTime, limits};
@@ -31,7 +32,7 @@ pub(crate) fn required_text(path: &str, text: String) -> Result<String, Failure>
 }
 
 /// Free text of at most 128 characters.
-pub(crate) fn short(path: &str, text: String) -> Result<String, Failure> {
+pub(crate) fn short(path: impl Display, text: String) -> Result<String, Failure> {
     chars(path, text, SHORT_CHARS_MAX)
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn labels(path: &str, labels: BTreeMap<String, String>) -> Result<Lab
 
 /// At most `limit` entries.
 pub(crate) fn count(
-    path: &str,
+    path: impl Display,
     size: usize,
     limit: usize,
     unit: &'static str,
@@ -160,13 +161,17 @@ pub(crate) fn money(path: &str, money: Option<v1::Money>) -> Result<Money, Failu
         Some(currency) => Ok(Money { micros, currency }),
         None => {
             let problem = format!("is {currency:.20?}, it must be three capitals of ISO 4217");
-            Err(invalid::field(&format!("{path}.currency"), problem))
+            Err(invalid::field(format!("{path}.currency"), problem))
         }
     }
 }
 
 /// A media type; empty becomes `default`.
-pub(crate) fn content_type(path: &str, text: String, default: &str) -> Result<String, Failure> {
+pub(crate) fn content_type(
+    path: impl Display,
+    text: String,
+    default: &str,
+) -> Result<String, Failure> {
     match text.as_str() {
         "" => Ok(default.to_owned()),
         text if text.bytes().any(|b| b.is_ascii_control()) => {
@@ -194,7 +199,7 @@ where
     known(path, value)?.ok_or_else(|| invalid::field(path, "is not set"))
 }
 
-fn chars(path: &str, text: String, limit: usize) -> Result<String, Failure> {
+fn chars(path: impl Display, text: String, limit: usize) -> Result<String, Failure> {
     let size = text.chars().count();
     if size > limit { Err(invalid::too_large(path, size, limit, "characters")) } else { Ok(text) }
 }

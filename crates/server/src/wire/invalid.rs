@@ -1,7 +1,8 @@
 //! What the edge itself finds wrong with a request.
 //!
 //! Each finding names the field as the client wrote it (`tasks[3].payload`), and
-//! for numbers both the value and the bounds.
+//! for numbers both the value and the bounds. A path is written only here, when
+//! something is wrong: who checks hands over what would write it.
 //!
 //! Not here: what only the engine can know (`status.rs`).
 
@@ -13,8 +14,9 @@ use tonic::Code;
 use crate::wire::failure::Failure;
 
 /// A field is missing or has a value that is never valid.
-pub(crate) fn field(path: &str, problem: impl Display) -> Failure {
-    invalid(ErrorReason::FieldInvalid, format!("field {path} {problem}")).at(path)
+pub(crate) fn field(path: impl Display, problem: impl Display) -> Failure {
+    let message = format!("field {path} {problem}");
+    invalid(ErrorReason::FieldInvalid, message).at(path.to_string())
 }
 
 /// A number is outside its bounds.
@@ -30,23 +32,28 @@ pub(crate) fn range(
 }
 
 /// Too large by itself. `unit`: of both numbers, in the plural.
-pub(crate) fn too_large(path: &str, size: usize, limit: usize, unit: &'static str) -> Failure {
+pub(crate) fn too_large(
+    path: impl Display,
+    size: usize,
+    limit: usize,
+    unit: &'static str,
+) -> Failure {
     let message = format!("field {path} has {size} {unit}, limit {limit}");
     invalid(ErrorReason::LimitExceeded, message)
-        .at(path)
+        .at(path.to_string())
         .with("size", size)
         .with("limit", limit)
         .with("unit", unit)
 }
 
 /// The name of something does not parse, or is of another kind.
-pub(crate) fn name(path: &str, name: &str, pattern: &'static str) -> Failure {
+pub(crate) fn name(path: impl Display, name: &str, pattern: &'static str) -> Failure {
     let message = match name {
         "" => format!("field {path} is empty, it must be {pattern}"),
         _ => format!("field {path} is {name:?}, it must be {pattern}"),
     };
     invalid(ErrorReason::NameMalformed, message)
-        .at(path)
+        .at(path.to_string())
         .with("name", name)
         .with("pattern", pattern)
 }

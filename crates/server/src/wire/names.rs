@@ -7,6 +7,8 @@
 //!
 //! Not here: finding what is named (`services/reader.rs`, the engine).
 
+use std::fmt::Display;
+
 use piecework_core::command::{TaskKey, TaskRef};
 use piecework_core::{ClientId, LeaseId, ProjectId, TaskId, TaskNumber};
 
@@ -68,7 +70,7 @@ pub(crate) fn result(path: &str, name: &str) -> Result<TaskRef, Failure> {
 }
 
 /// `leases/{lease}`.
-pub(crate) fn lease(path: &str, name: &str) -> Result<LeaseId, Failure> {
+pub(crate) fn lease(path: impl Display, name: &str) -> Result<LeaseId, Failure> {
     parse_lease(name, "leases/").ok_or_else(|| invalid::name(path, name, LEASE))
 }
 

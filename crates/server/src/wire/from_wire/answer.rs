@@ -5,6 +5,8 @@
 //!
 //! Not here: JSON (`json.rs`), whether it fits the schema (`core/schema`).
 
+use std::fmt::Display;
+
 use piecework_core::command::SubmitItem;
 use piecework_core::schema::{Answer, Content};
 use piecework_core::{Fingerprint, limits};
@@ -24,26 +26,29 @@ const ANY_BYTES: &str = "application/octet-stream";
 /// The list itself is empty or too long.
 pub(crate) fn answers(messages: Vec<v1::Answer>) -> Result<Sifted<SubmitItem>, Failure> {
     field::items("answers", messages.len())?;
-    let read = |(index, message)| item(&format!("answers[{index}]"), message);
+    let read = |(index, message)| item(format_args!("answers[{index}]"), message);
     Ok(Sifted::new(messages.into_iter().enumerate().map(read)))
 }
 
 /// One answer. `path`: the field that holds it.
-pub(crate) fn item(path: &str, message: v1::Answer) -> Result<SubmitItem, Failure> {
-    let at = |name: &str| format!("{path}.{name}");
-    let lease = names::lease(&at("lease"), &message.lease)?;
-    let paths = [&*at("answer"), &*at("content_type")];
-    Ok(SubmitItem { lease, answer: answer(paths, message.answer.to_vec(), message.content_type)? })
+pub(crate) fn item(path: impl Display, message: v1::Answer) -> Result<SubmitItem, Failure> {
+    let lease = names::lease(format_args!("{path}.lease"), &message.lease)?;
+    let answer = answer(
+        [format_args!("{path}.answer"), format_args!("{path}.content_type")],
+        message.answer.to_vec(),
+        message.content_type,
+    )?;
+    Ok(SubmitItem { lease, answer })
 }
 
 /// What an answer says. `paths`: the fields that hold it and its content type.
 pub(crate) fn answer(
-    paths: [&str; 2],
+    [own, of_type]: [impl Display; 2],
     bytes: Vec<u8>,
     content_type: String,
 ) -> Result<Answer, Failure> {
-    field::count(paths[0], bytes.len(), limits::ANSWER_BYTES_MAX, "bytes")?;
-    let said = field::content_type(paths[1], content_type, "")?;
+    field::count(own, bytes.len(), limits::ANSWER_BYTES_MAX, "bytes")?;
+    let said = field::content_type(of_type, content_type, "")?;
     Ok(read(bytes, said))
 }
 

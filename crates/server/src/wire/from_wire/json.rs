@@ -36,10 +36,12 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object, Misfit> {
     let read = TopLevel { at: &mut at }.deserialize(&mut reader);
     let read = read.and_then(|members| reader.end().map(|()| members));
     let top = read.map_err(|error| misfit(bytes, &error, at))?;
+    let mut canonical = Vec::with_capacity(bytes.len());
+    write_object(&mut canonical, top.iter().map(|(name, value)| (name, value)).collect());
     let mut members = Members::new();
     let mut whole = true;
-    for (name, value) in &top {
-        match members.entry(name.clone()) {
+    for (name, value) in top {
+        match members.entry(name) {
             Entry::Vacant(place) => _ = place.insert(member(value)),
             Entry::Occupied(mut place) => {
                 place.insert(Member::Repeated);
@@ -47,12 +49,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object, Misfit> {
             }
         }
     }
-    let canonical = whole.then(|| {
-        let mut bytes = Vec::with_capacity(bytes.len());
-        write_object(&mut bytes, top.iter().map(|(name, value)| (name, value)).collect());
-        bytes
-    });
-    Ok(Object { members, canonical })
+    Ok(Object { members, canonical: whole.then_some(canonical) })
 }
 
 /// Reads the members in their order and keeps track of which one is being read.
@@ -86,10 +83,10 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
     }
 }
 
-fn member(value: &Value) -> Member {
+fn member(value: Value) -> Member {
     match value {
-        Value::String(text) => Member::Text(Text::new(text.clone())),
-        Value::Bool(said) => Member::Boolean(*said),
+        Value::String(text) => Member::Text(Text::new(text)),
+        Value::Bool(said) => Member::Boolean(said),
         Value::Number(number) => {
             number.as_f64().and_then(Finite::new).map_or(Member::Other, Member::Number)
         }
@@ -167,7 +164,7 @@ fn write_object(into: &mut Vec<u8>, mut members: Vec<(&String, &Value)>) {
 }
 
 fn write_text(into: &mut Vec<u8>, text: &str) {
-    into.extend_from_slice(Value::from(text).to_string().as_bytes());
+    serde_json::to_writer(into, text).expect("memory takes what is written");
 }
 
 fn number_text(number: &Number) -> String {

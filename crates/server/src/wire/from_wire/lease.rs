@@ -70,7 +70,8 @@ pub(crate) fn extension(
 /// The list itself is empty or too long.
 pub(crate) fn leases(list: &[String]) -> Result<Sifted<LeaseId>, Failure> {
     field::items("leases", list.len())?;
-    let read = |(index, name): (usize, &String)| names::lease(&format!("leases[{index}]"), name);
+    let read =
+        |(index, name): (usize, &String)| names::lease(format_args!("leases[{index}]"), name);
     Ok(Sifted::new(list.iter().enumerate().map(read)))
 }
 
@@ -132,7 +133,7 @@ fn content_of(lease: &LeaseTasks) -> Fingerprint {
 
 pub(crate) fn return_item(path: &str, message: v1::LeaseReturn) -> Result<ReturnItem, Failure> {
     let at = |name: &str| format!("{path}.{name}");
-    let lease = names::lease(&at("lease"), &message.lease)?;
+    let lease = names::lease(at("lease"), &message.lease)?;
     // Checked now, so that a client hears of it before comments are kept.
     field::text(&at("comment"), message.comment)?;
     let reason = match field::said(&at("reason"), message.reason)? {
@@ -141,7 +142,7 @@ pub(crate) fn return_item(path: &str, message: v1::LeaseReturn) -> Result<Return
         v1::ReturnReason::OutOfTime => ReturnReason::OutOfTime,
         v1::ReturnReason::Unstarted => ReturnReason::Unstarted,
         v1::ReturnReason::BrokenTask => ReturnReason::BrokenTask,
-        v1::ReturnReason::Unspecified => return Err(invalid::field(&at("reason"), "is not set")),
+        v1::ReturnReason::Unspecified => return Err(invalid::field(at("reason"), "is not set")),
     };
     Ok(ReturnItem { lease, reason })
 }
@@ -154,8 +155,8 @@ pub(crate) fn draft(
     draft: &[u8],
 ) -> Result<SaveDraft, Failure> {
     let at = |name: &str| format!("{path}{name}");
-    let lease = names::lease(&at("lease"), lease)?;
-    field::count(&at("draft"), draft.len(), limits::DRAFT_BYTES_MAX, "bytes")?;
+    let lease = names::lease(at("lease"), lease)?;
+    field::count(at("draft"), draft.len(), limits::DRAFT_BYTES_MAX, "bytes")?;
     Ok(SaveDraft { worker, lease, bytes: draft.to_vec() })
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn newcomers(path: &str, message: Option<v1::Newcomers>) -> Result<Ne
         v1::NewcomerMode::Welcome | v1::NewcomerMode::Unspecified => Ok(Newcomers::Welcome),
         v1::NewcomerMode::Refuse => Ok(Newcomers::Refuse),
         v1::NewcomerMode::Limit if message.max_live == 0 => {
-            Err(invalid::field(&format!("{path}.max_live"), "is 0, with LIMIT it is at least 1"))
+            Err(invalid::field(format!("{path}.max_live"), "is 0, with LIMIT it is at least 1"))
         }
         v1::NewcomerMode::Limit => Ok(Newcomers::Limit(message.max_live)),
     }
@@ -72,7 +72,7 @@ pub(crate) fn lease(path: &str, message: Option<v1::LeasePolicy>) -> Result<Leas
         policy.max_hold = field::positive(&at("max_hold"), hold, limits::LEASE_MAX)?;
         if policy.max_hold < duration {
             let problem = format!("is {}, shorter than the lease of {duration}", policy.max_hold);
-            return Err(invalid::field(&at("max_hold"), problem));
+            return Err(invalid::field(at("max_hold"), problem));
         }
     }
     match message.max_attempts {
@@ -130,7 +130,7 @@ fn skills(path: &str, messages: &[v1::SkillRequirement]) -> Result<BTreeMap<Stri
         let skill = names::id(&at("skill"), &message.skill)?;
         let level = field::level(&at("min_level"), message.min_level)?;
         if skills.insert(skill.as_str().to_owned(), level).is_some() {
-            return Err(invalid::field(&at("skill"), format!("is {skill}, as is another's")));
+            return Err(invalid::field(at("skill"), format!("is {skill}, as is another's")));
         }
     }
     Ok(skills)

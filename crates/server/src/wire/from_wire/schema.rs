@@ -29,7 +29,7 @@ pub(crate) fn schema(path: &str, schema: Option<v1::AnswerSchema>) -> Result<Sch
         let path = format!("{path}[{index}]");
         if !seen.insert(message.name.clone()) {
             let problem = format!("is {:.128?}, as is another field's", message.name);
-            return Err(invalid::field(&format!("{path}.name"), problem));
+            return Err(invalid::field(format!("{path}.name"), problem));
         }
         bytes += message.name.len() + message.choices.iter().map(String::len).sum::<usize>();
         fields.push(one(&path, message)?);
@@ -74,7 +74,7 @@ fn absent(path: &str, kind: v1::AnswerFieldKind, message: &v1::AnswerField) -> R
     match wrong.iter().find(|(_, is_wrong)| *is_wrong) {
         Some((name, _)) => {
             let problem = format!("is set, but the kind is {kind}, which has none");
-            Err(invalid::field(&format!("{path}.{name}"), problem))
+            Err(invalid::field(format!("{path}.{name}"), problem))
         }
         None => Ok(()),
     }
@@ -83,12 +83,12 @@ fn absent(path: &str, kind: v1::AnswerFieldKind, message: &v1::AnswerField) -> R
 fn number(path: &str, message: &v1::AnswerField) -> Result<FieldKind, Failure> {
     let finite = |name: &str, number: f64| {
         let problem = || format!("is {number}, which is no finite number");
-        Finite::new(number).ok_or_else(|| invalid::field(&format!("{path}.{name}"), problem()))
+        Finite::new(number).ok_or_else(|| invalid::field(format!("{path}.{name}"), problem()))
     };
     let tolerance = finite("tolerance", message.tolerance)?;
     if tolerance.get() < 0.0 {
         let problem = format!("is {tolerance}, it must be 0 or more");
-        return Err(invalid::field(&format!("{path}.tolerance"), problem));
+        return Err(invalid::field(format!("{path}.tolerance"), problem));
     }
     let least = message.least.map(|least| finite("least", least)).transpose()?;
     let most = message.most.map(|most| finite("most", most)).transpose()?;
@@ -96,7 +96,7 @@ fn number(path: &str, message: &v1::AnswerField) -> Result<FieldKind, Failure> {
         && least.get() > most.get()
     {
         let problem = format!("is {most}, below the field's least, {least}");
-        return Err(invalid::field(&format!("{path}.most"), problem));
+        return Err(invalid::field(format!("{path}.most"), problem));
     }
     Ok(FieldKind::Number { tolerance, least, most })
 }
@@ -110,13 +110,13 @@ fn choices(path: &str, choices: Vec<String>) -> Result<Vec<String>, Failure> {
     for (index, choice) in choices.iter().enumerate() {
         let path = || format!("{path}[{index}]");
         if choice.is_empty() {
-            return Err(invalid::field(&path(), "is empty"));
+            return Err(invalid::field(path(), "is empty"));
         }
         if choice.len() > CHOICE_BYTES_MAX {
-            return Err(invalid::too_large(&path(), choice.len(), CHOICE_BYTES_MAX, "bytes"));
+            return Err(invalid::too_large(path(), choice.len(), CHOICE_BYTES_MAX, "bytes"));
         }
         if !seen.insert(choice.as_str()) {
-            return Err(invalid::field(&path(), format!("is {choice:?}, as is another choice")));
+            return Err(invalid::field(path(), format!("is {choice:?}, as is another choice")));
         }
     }
     Ok(choices)

@@ -32,7 +32,7 @@ pub(crate) fn new_tasks(
         if let Some(name) = &task.name {
             if let Some(first) = first_with.get(name) {
                 let problem = format!("is {name}, as is that of tasks[{first}]");
-                return Err(invalid::field(&format!("{path}.task_id"), problem));
+                return Err(invalid::field(format!("{path}.task_id"), problem));
             }
             first_with.insert(name.clone(), index);
         }
@@ -72,16 +72,16 @@ fn new_task(path: &str, message: v1::NewTask, now: WallTime) -> Result<NewTask, 
     let at = |name: &str| format!("{path}.{name}");
     let payload = message.payload.to_vec();
     if payload.is_empty() {
-        return Err(invalid::field(&at("payload"), "is empty, a worker needs something to see"));
+        return Err(invalid::field(at("payload"), "is empty, a worker needs something to see"));
     }
     let bytes = payload.len();
-    field::count(&at("payload"), bytes, limits::PAYLOAD_BYTES_MAX, "bytes")?;
+    field::count(at("payload"), bytes, limits::PAYLOAD_BYTES_MAX, "bytes")?;
     let deadline = |time| field::future(&at("deadline"), time, now);
     let expected = |time| field::positive(&at("expected_duration"), time, limits::LEASE_MAX);
     let mut task = NewTask {
         name: names::new_id(&at("task_id"), &message.task_id)?,
         payload,
-        content_type: field::content_type(&at("content_type"), message.content_type, ANY_BYTES)?,
+        content_type: field::content_type(at("content_type"), message.content_type, ANY_BYTES)?,
         priority: field::priority(&at("priority"), message.priority)?,
         deadline: message.deadline.map(deadline).transpose()?,
         overlap: field::optional_overlap(&at("overlap"), message.overlap)?,

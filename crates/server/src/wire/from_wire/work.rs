@@ -35,7 +35,7 @@ pub(crate) fn hello(message: pb::Hello) -> Result<Vec<Presence>, Failure> {
         let at = |name: &str| format!("hello.workers[{index}].{name}");
         let worker = names::worker(&at("worker"), &message.worker)?;
         if !named.insert(worker.clone()) {
-            return Err(invalid::field(&at("worker"), "is named twice"));
+            return Err(invalid::field(at("worker"), "is named twice"));
         }
         let capacity = capacity(&at("capacity"), message.capacity)?;
         let wishes = wishes::read(&at(""), &message)?;
@@ -55,7 +55,7 @@ pub(crate) fn capacity(path: &str, capacity: u32) -> Result<u32, Failure> {
 /// The leases of a frame, each once. `path`: the field that holds them.
 pub(crate) fn leases(path: &str, list: &[String]) -> Result<BTreeSet<LeaseId>, Failure> {
     field::count(path, list.len(), limits::ITEMS_PER_CALL_MAX, "entries")?;
-    let read = |(index, name): (usize, &String)| names::lease(&format!("{path}[{index}]"), name);
+    let read = |(index, name): (usize, &String)| names::lease(format!("{path}[{index}]"), name);
     list.iter().enumerate().map(read).collect()
 }
 
