@@ -78,6 +78,9 @@ impl Lane {
     }
 }
 
+/// Requests for which a turn is begun although a group is on its way to the disk.
+const ENOUGH: usize = 16;
+
 /// One request on its way.
 pub(crate) struct Waiting {
     pub(crate) request: Request,
@@ -140,6 +143,8 @@ pub(crate) struct Lanes {
     nudged: bool,
     /// The writer waits for something to do.
     asleep: bool,
+    /// Groups on their way to the disk.
+    unsynced: usize,
 }
 
 #[derive(Default)]
@@ -246,9 +251,22 @@ impl Inbox {
         Ok(())
     }
 
-    /// Wakes the writer if it sleeps: each wake-up is a system call.
+    /// A group is on its way to the disk.
+    pub(crate) fn syncing(&self) {
+        self.lock().unsynced += 1;
+    }
+
+    /// The oldest group that was on its way is durable.
+    pub(crate) fn synced(&self) {
+        let mut lanes = self.lock();
+        lanes.unsynced = lanes.unsynced.saturating_sub(1);
+        self.wake(lanes);
+    }
+
+    /// Wakes the writer if it sleeps and has reason not to: each wake-up is a system call.
     fn wake(&self, mut lanes: MutexGuard<'_, Lanes>) {
-        if std::mem::take(&mut lanes.asleep) {
+        if lanes.asleep && lanes.is_worth_a_turn() {
+            lanes.asleep = false;
             drop(lanes);
             self.shared.arrived.notify_one();
         }
@@ -262,7 +280,7 @@ impl Inbox {
     }
 
     /// Moves at most `max` requests, in the order of the lanes, into `into`;
-    /// of intake at most `intake`. Waits up to `patience` for the first.
+    /// of intake at most `intake`. Waits up to `patience` until a turn is worth it.
     pub(crate) fn take(
         &self,
         into: &mut Vec<Waiting>,
@@ -274,7 +292,7 @@ impl Inbox {
         if !patience.is_zero() {
             // Asked for anew after each wake-up that was for nothing.
             let idle = |lanes: &mut Lanes| {
-                lanes.asleep = lanes.is_empty() && !lanes.nudged;
+                lanes.asleep = !lanes.is_worth_a_turn();
                 lanes.asleep
             };
             let waited = self.shared.arrived.wait_timeout_while(lanes, patience, idle);
@@ -393,8 +411,12 @@ impl Lanes {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.submit.items.is_empty() && self.lease.items.is_empty() && self.intake.items.is_empty()
+    /// A group costs a sync and two wake-ups, whatever it holds; and the disk takes one
+    /// after the other.
+    fn is_worth_a_turn(&self) -> bool {
+        let waiting = self.submit.items.len() + self.lease.items.len() + self.intake.items.len();
+        let enough = if self.unsynced == 0 { 1 } else { ENOUGH };
+        self.nudged || waiting >= enough
     }
 
     fn refuses(&self, lane: Lane) -> bool {

@@ -77,6 +77,7 @@ impl Releases {
             let body = std::mem::take(&mut release.body);
             self.store.publish(&body, release.last, release.now).expect("only when planted");
         }
+        self.inbox.syncing();
         lock(&self.queue).push_back(release);
     }
 
@@ -126,6 +127,8 @@ impl Releases {
             metrics::histogram!(crate::metrics::COMMIT_SECONDS).record(release.begun.elapsed());
             self.say(release.said);
         }
+        drop(queue);
+        self.inbox.synced();
     }
 
     /// Why nothing more may be said, if something failed.
