@@ -23,18 +23,50 @@ pub(super) fn digamma(x: f64) -> f64 {
     sum + libm::log(x) - 0.5 / x - series
 }
 
-/// ln of Γ(a + n) / Γ(a): `n` counts that fell where the prior held `a`.
-#[must_use]
-pub(super) fn ln_rising(a: f64, n: f64) -> f64 {
-    if n <= 0.0 { 0.0 } else { libm::lgamma(a + n) - libm::lgamma(a) }
+/// ln of Γ(a + n) / Γ(a): `n` counts that fell where the prior held `a`. Made once for
+/// all that share an `a`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rising {
+    a: f64,
+    ln_gamma: f64,
 }
 
-/// ln likelihood of `hits` among `all` under a beta prior of mean `mean` and
-/// strength `strength` (the beta-binomial distribution, without the choice of order).
-#[must_use]
-pub(super) fn ln_beta_binomial(hits: f64, all: f64, mean: f64, strength: f64) -> f64 {
-    ln_rising(strength * mean, hits) + ln_rising(strength * (1.0 - mean), all - hits)
-        - ln_rising(strength, all)
+impl Rising {
+    /// From `a` on, which is over 0.
+    pub(super) fn from(a: f64) -> Rising {
+        Rising { a, ln_gamma: libm::lgamma(a) }
+    }
+
+    /// By `n`; 0 where that is none.
+    #[must_use]
+    pub(super) fn ln(&self, n: f64) -> f64 {
+        if n <= 0.0 { 0.0 } else { libm::lgamma(self.a + n) - self.ln_gamma }
+    }
+}
+
+/// The beta-binomial distribution, without the choice of order: hits under a beta prior.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BetaBinomial {
+    hits: Rising,
+    misses: Rising,
+    all: Rising,
+}
+
+impl BetaBinomial {
+    /// Under a prior of this mean and this strength.
+    pub(super) fn new(mean: f64, strength: f64) -> BetaBinomial {
+        BetaBinomial {
+            hits: Rising::from(strength * mean),
+            misses: Rising::from(strength * (1.0 - mean)),
+            all: Rising::from(strength),
+        }
+    }
+
+    /// ln likelihood of `hits` among `all`.
+    #[must_use]
+    pub(super) fn ln(&self, hits: f64, all: f64) -> f64 {
+        self.hits.ln(hits) + self.misses.ln(all - hits) - self.all.ln(all)
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +83,8 @@ mod tests {
 
     #[test]
     fn one_count_has_the_likelihood_of_the_prior_mean() {
-        assert!((ln_beta_binomial(1.0, 1.0, 0.8, 5.0) - libm::log(0.8)).abs() < 1e-12);
-        assert!((ln_beta_binomial(0.0, 1.0, 0.8, 5.0) - libm::log(0.2)).abs() < 1e-12);
+        let prior = BetaBinomial::new(0.8, 5.0);
+        assert!((prior.ln(1.0, 1.0) - libm::log(0.8)).abs() < 1e-12);
+        assert!((prior.ln(0.0, 1.0) - libm::log(0.2)).abs() < 1e-12);
     }
 }

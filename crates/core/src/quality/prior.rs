@@ -24,7 +24,7 @@
 //!
 //! Not here: how strong the priors are (`strength.rs`), going through votes.
 
-use super::gamma::{digamma, ln_beta_binomial, ln_rising};
+use super::gamma::{BetaBinomial, Rising, digamma};
 
 /// Imagined answers of the whole crowd, and how many of them are right.
 const CROWD_ANSWERS: f64 = 10.0;
@@ -269,27 +269,31 @@ impl CrowdPrior {
         self.confusions[given * self.classes + truth] * habits.leaning[given] / habits.scale[truth]
     }
 
-    /// ln likelihood of a worker's overall accuracy, were `between` this strong.
-    pub(super) fn ln_between(&self, habits: &Habits, strength: f64) -> f64 {
-        ln_beta_binomial(habits.right, habits.all, self.accuracy, strength)
+    /// ln likelihood of these workers' overall accuracies, were `between` this strong.
+    pub(super) fn ln_between(&self, all: &[Habits], strength: f64) -> f64 {
+        let prior = BetaBinomial::new(self.accuracy, strength);
+        all.iter().map(|habits| prior.ln(habits.right, habits.all)).sum()
     }
 
-    /// The same for its accuracies by class and `within`.
-    pub(super) fn ln_within(&self, habits: &Habits, strength: f64) -> f64 {
+    /// The same for a worker's accuracies by class and `within`.
+    pub(super) fn ln_within(habits: &Habits, strength: f64) -> f64 {
+        let prior = BetaBinomial::new(habits.accuracy, strength);
         let by_class = habits.by_truth.iter().zip(&habits.missed);
-        by_class
-            .map(|(all, missed)| ln_beta_binomial(all - missed, *all, habits.accuracy, strength))
-            .sum()
+        by_class.map(|(all, missed)| prior.ln(all - missed, *all)).sum()
     }
 
     /// The same for its wrong answers and `wrong`.
     pub(super) fn ln_wrong(&self, habits: &Habits, counts: &[f64], strength: f64) -> f64 {
         let mut sum = 0.0;
+        let missed = Rising::from(strength);
         for truth in 0..self.classes {
-            sum -= ln_rising(strength, habits.missed[truth]);
+            sum -= missed.ln(habits.missed[truth]);
             for given in (0..self.classes).filter(|g| *g != truth) {
-                let mean = self.wrong_mean(habits, given, truth);
-                sum += ln_rising(strength * mean, counts[given * self.classes + truth]);
+                let times = counts[given * self.classes + truth];
+                if times > 0.0 {
+                    let mean = self.wrong_mean(habits, given, truth);
+                    sum += Rising::from(strength * mean).ln(times);
+                }
             }
         }
         sum

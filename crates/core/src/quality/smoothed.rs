@@ -117,12 +117,12 @@ impl Smoothed {
         };
         let all = habits(&self.prior);
         let (prior, counts) = (&self.prior, &self.counts);
-        self.between.step(|s| all.iter().map(|h| prior.ln_between(h, s)).sum());
+        self.between.step(|s| prior.ln_between(&all, s));
         self.prior.between = self.between.answers();
         // The mean of the next depends on the last.
         let all = habits(&self.prior);
         let prior = &self.prior;
-        self.within.step(|s| all.iter().map(|h| prior.ln_within(h, s)).sum());
+        self.within.step(|s| all.iter().map(|h| CrowdPrior::ln_within(h, s)).sum());
         if classes > 2 {
             let of = |s| {
                 let each = sample.iter().zip(&all);
