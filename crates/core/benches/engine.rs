@@ -24,7 +24,7 @@ use gungraun::prelude::*;
 use piecework_core::command::ExtendLeases;
 use piecework_core::{Command, Request, Step, TenantId};
 
-use ground::{Ground, WORKERS, lease_tasks, tasks, worker_id};
+use ground::{Ground, WORKERS, lease_tasks, tasks, tidied, worker_id};
 
 /// An engine, and what will be asked of it.
 struct Asked {
@@ -95,7 +95,7 @@ fn asked(count: u32, mut command: impl FnMut(&mut Ground, usize) -> Command) -> 
     let commands = (0..workers).map(|worker| command(&mut ground, worker));
     let request = |command| Request { tenant: TenantId::DEFAULT, command };
     let requests = commands.map(request).collect();
-    Asked { ground, requests }
+    tidied(Asked { ground, requests })
 }
 
 /// None was refused, and each changed something.

@@ -22,7 +22,7 @@ use piecework_server::testing::{LeaseReplies, submit_command};
 use piecework_storage::{CommandHeader, GroupBody, Store, StoreSettings};
 use prost::Message as _;
 
-use ground::{Ground, WORKERS, worker_id};
+use ground::{Ground, WORKERS, tidied, worker_id};
 
 /// Grants of some calls, of one worker each, and what their replies are written from.
 struct Granted {
@@ -32,15 +32,15 @@ struct Granted {
 }
 
 #[library_benchmark(teardown = are_submits)]
-#[bench::one(requests(1))]
-#[bench::hundred(requests(100))]
+#[bench::one(tidied(requests(1)))]
+#[bench::hundred(tidied(requests(100)))]
 fn submit(requests: Vec<Bytes>) -> Vec<Command> {
     requests.into_iter().map(|request| submit_command(black_box(request))).collect()
 }
 
 #[library_benchmark]
-#[bench::one(granted(1))]
-#[bench::hundred(granted(100))]
+#[bench::one(tidied(granted(1)))]
+#[bench::hundred(tidied(granted(100)))]
 fn lease(granted: Granted) -> (Granted, Vec<Vec<u8>>) {
     let encoded = encode(black_box(&granted));
     (granted, encoded)

@@ -23,7 +23,7 @@ use piecework_storage::{
     Store, StoreSettings, Ticket, View,
 };
 
-use ground::{Decided, Ground};
+use ground::{Decided, Ground, tidied};
 
 /// Workers that answer and lease in one group: twice as many commands.
 const PAIRS: usize = 32;
@@ -41,35 +41,35 @@ struct Encoded {
 }
 
 #[library_benchmark]
-#[bench::group(group_of_commands())]
+#[bench::group(tidied(group_of_commands()))]
 fn encode(group: Vec<Decided>) -> (Vec<Decided>, Vec<u8>) {
     let body = body_of(black_box(&group));
     (group, body)
 }
 
 #[library_benchmark]
-#[bench::group(journal_and_group())]
+#[bench::group(tidied(journal_and_group()))]
 fn append((mut journal, group): (MemoryJournal, Group)) -> (MemoryJournal, Ticket) {
     let ticket = journal.append(black_box(group)).expect("memory is there");
     (journal, ticket)
 }
 
 #[library_benchmark(teardown = is_published)]
-#[bench::group(store_and_group())]
+#[bench::group(tidied(store_and_group()))]
 fn publish((store, group): (Store, Encoded)) -> (Store, Encoded) {
     store.publish_own(black_box(&group.body), group.last, group.now).expect("rows of our own");
     (store, group)
 }
 
 #[library_benchmark(teardown = is_working)]
-#[bench::batch(checkpoint_begun())]
+#[bench::batch(tidied(checkpoint_begun()))]
 fn checkpoint(store: Store) -> (Store, Progress) {
     let progress = store.checkpoint_step().expect("memory is there");
     (store, progress)
 }
 
 #[library_benchmark(teardown = are_found)]
-#[bench::specs(view_and_tasks())]
+#[bench::specs(tidied(view_and_tasks()))]
 fn read((view, tasks): (View, Vec<TaskId>)) -> (View, Vec<Option<TaskSpec>>) {
     let read = |task: &TaskId| view.spec(black_box(*task)).expect("rows of our own");
     let specs = tasks.iter().map(read).collect();

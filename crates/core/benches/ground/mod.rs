@@ -35,6 +35,15 @@ const CALLS: usize = 10;
 /// One answer in so many is another than the rest.
 const OTHER_EVERY: usize = 8;
 const PAYLOAD_BYTES: usize = 256;
+/// A piece for which glibc tidies up.
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// What was made, on a heap that is tidy: glibc puts freed pieces together when the next
+/// large one is asked for, which is to be here and not where instructions are counted.
+pub(crate) fn tidied<T>(made: T) -> T {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
+    made
+}
 
 /// What was asked, and what it changed.
 pub(crate) struct Decided {
