@@ -85,12 +85,12 @@ fn main() -> ExitCode {
         ["planted"] => Workspace::find().and_then(|workspace| proof::planted(&workspace)),
         ["powercut"] => Workspace::find().and_then(|workspace| proof::powercut(&workspace)),
         ["compare", "steady", options @ ..] => match compare::Steady::parse(options) {
-            Some(steady) => Workspace::find().and_then(|w| compare::steady(&w, &steady)),
-            None => return misused(),
+            Ok(steady) => Workspace::find().and_then(|w| compare::steady(&w, &steady)),
+            Err(why) => return refused(&why),
         },
         ["compare", options @ ..] => match compare::Options::parse(options) {
-            Some(options) => Workspace::find().and_then(|w| compare::run(&w, &options)),
-            None => return misused(),
+            Ok(options) => Workspace::find().and_then(|w| compare::run(&w, &options)),
+            Err(why) => return refused(&why),
         },
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
@@ -109,6 +109,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn refused(why: &str) -> ExitCode {
+    eprintln!("error: {why}\n  try: cargo xtask help");
+    ExitCode::from(2)
 }
 
 fn misused() -> ExitCode {

@@ -51,27 +51,30 @@ impl Options {
         Self { rounds: 3, seconds: 4, tasks: 1_000_000, ..Self::long() }
     }
 
-    /// Reads them, in any order; `None` for anything else.
-    pub(crate) fn parse(options: &[&str]) -> Option<Self> {
+    /// Reads them, in any order.
+    ///
+    /// # Errors
+    /// What is wrong with which.
+    pub(crate) fn parse(options: &[&str]) -> Result<Self, String> {
         let is_short = options.contains(&"--short");
         let mut read = if is_short { Self::short() } else { Self::long() };
         let mut words = options.iter().filter(|word| **word != "--short");
         while let Some(name) = words.next() {
-            let value = words.next()?;
+            let value = value_of(name, words.next())?;
             match *name {
-                "--rounds" => read.rounds = at_least_one(value)?,
-                "--seconds" => read.seconds = at_least_one(value)?,
-                "--tasks" => read.tasks = at_least_one(value)?,
-                "--finished" => read.finished = Some(at_least_one(value)?),
+                "--rounds" => read.rounds = at_least_one(name, value)?,
+                "--seconds" => read.seconds = at_least_one(name, value)?,
+                "--tasks" => read.tasks = at_least_one(name, value)?,
+                "--finished" => read.finished = Some(at_least_one(name, value)?),
                 "--only" => read.only = rows(value)?,
-                "--dir" => read.dir = PathBuf::from(value),
-                "--piecework" => read.piecework = Some((*value).to_owned()),
-                "--peers" => read.peers = Some((*value).to_owned()),
+                "--dir" => read.dir = directory(value)?,
+                "--piecework" => read.piecework = Some(value.to_owned()),
+                "--peers" => read.peers = Some(value.to_owned()),
                 "-o" | "--output" => read.format = Format::parse(value)?,
-                _ => return None,
+                other => return Err(format!("compare has no option {other}")),
             }
         }
-        Some(read)
+        Ok(read)
     }
 
     /// Whether the row of this name is asked for.
@@ -97,14 +100,14 @@ impl Options {
 }
 
 /// Names of rows that there are.
-fn rows(words: &str) -> Option<Vec<String>> {
+fn rows(words: &str) -> Result<Vec<String>, String> {
     let known = |name: &&str| row_names().any(|row| row == *name);
     let unknown = words.split(',').find(|name| !known(name));
     if let Some(name) = unknown {
-        eprintln!("no row is called {name}; rows: {}", row_names().collect::<Vec<_>>().join(", "));
-        return None;
+        let rows = row_names().collect::<Vec<_>>().join(", ");
+        return Err(format!("no row is called {name}; rows: {rows}"));
     }
-    Some(words.split(',').map(str::to_owned).collect())
+    Ok(words.split(',').map(str::to_owned).collect())
 }
 
 fn row_names() -> impl Iterator<Item = &'static str> {
@@ -112,17 +115,29 @@ fn row_names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Format {
-    fn parse(word: &str) -> Option<Self> {
+    fn parse(word: &str) -> Result<Self, String> {
         match word {
-            "table" => Some(Self::Table),
-            "json" => Some(Self::Json),
-            _ => None,
+            "table" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            other => Err(format!("-o {other}: it is table or json")),
         }
     }
 }
 
-pub(crate) fn at_least_one(word: &str) -> Option<u32> {
-    word.parse().ok().filter(|number| *number > 0)
+/// What follows an option.
+pub(crate) fn value_of<'a>(name: &str, value: Option<&&'a str>) -> Result<&'a str, String> {
+    value.copied().ok_or_else(|| format!("{name} needs a value"))
+}
+
+pub(crate) fn at_least_one(name: &str, word: &str) -> Result<u32, String> {
+    let number = word.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{name} {word}: it is a whole number, at least 1"))
+}
+
+/// One that is there, before anything is built for it.
+pub(crate) fn directory(word: &str) -> Result<PathBuf, String> {
+    let dir = PathBuf::from(word);
+    if dir.is_dir() { Ok(dir) } else { Err(format!("--dir {word}: there is no such directory")) }
 }
 
 #[cfg(test)]
@@ -131,13 +146,13 @@ mod tests {
 
     #[test]
     fn options_come_in_any_order() {
-        assert_eq!(Options::parse(&[]), Some(Options::long()));
-        assert_eq!(Options::parse(&["--short"]), Some(Options::short()));
+        assert_eq!(Options::parse(&[]), Ok(Options::long()));
+        assert_eq!(Options::parse(&["--short"]), Ok(Options::short()));
         let both = Options { rounds: 1, format: Format::Json, ..Options::short() };
         for words in
             [["--short", "-o", "json", "--rounds", "1"], ["--rounds", "1", "-o", "json", "--short"]]
         {
-            assert_eq!(Options::parse(&words).as_ref(), Some(&both));
+            assert_eq!(Options::parse(&words).as_ref(), Ok(&both));
         }
     }
 
@@ -160,17 +175,20 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_misuse() {
-        for words in [
-            &["--long"][..],
-            &["--rounds"],
-            &["--rounds", "0"],
-            &["--seconds", "x"],
-            &["-o", "csv"],
-            &["--only", "redis-64,no-such-row"],
-            &["--finished", "0"],
+    fn what_is_wrong_is_said() {
+        for (words, says) in [
+            (&["--long"][..], "--long needs a value"),
+            (&["--long", "1"], "compare has no option --long"),
+            (&["--rounds"], "--rounds needs a value"),
+            (&["--rounds", "0"], "--rounds 0: it is a whole number, at least 1"),
+            (&["--seconds", "x"], "--seconds x: it is a whole number, at least 1"),
+            (&["--finished", "0"], "--finished 0: it is a whole number, at least 1"),
+            (&["-o", "csv"], "-o csv: it is table or json"),
+            (&["--dir", "/no/such"], "--dir /no/such: there is no such directory"),
         ] {
-            assert_eq!(Options::parse(words), None, "{words:?}");
+            assert_eq!(Options::parse(words).unwrap_err(), says);
         }
+        let row = Options::parse(&["--only", "redis-64,no-such-row"]).unwrap_err();
+        assert!(row.starts_with("no row is called no-such-row; rows: redis-64, "), "{row}");
     }
 }

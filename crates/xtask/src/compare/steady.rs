@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
 use crate::compare::interrupt::Interrupt;
-use crate::compare::options::{DIR, at_least_one};
+use crate::compare::options::{DIR, at_least_one, directory, value_of};
 use crate::compare::program::Program;
 use crate::compare::servers::fresh_directory;
 use crate::step::Done;
@@ -63,22 +63,25 @@ struct Sample {
 }
 
 impl Steady {
-    /// Reads them, in any order; `None` for anything else.
-    pub(crate) fn parse(options: &[&str]) -> Option<Self> {
+    /// Reads them, in any order.
+    ///
+    /// # Errors
+    /// What is wrong with which.
+    pub(crate) fn parse(options: &[&str]) -> Result<Self, String> {
         let dir = PathBuf::from(DIR);
         let mut read = Self { minutes: 10, rate: 1_000, dir, piecework: None };
         let mut words = options.iter();
         while let Some(name) = words.next() {
-            let value = words.next()?;
+            let value = value_of(name, words.next())?;
             match *name {
-                "--minutes" => read.minutes = at_least_one(value)?,
-                "--rate" => read.rate = at_least_one(value)?,
-                "--dir" => read.dir = PathBuf::from(value),
-                "--piecework" => read.piecework = Some((*value).to_owned()),
-                _ => return None,
+                "--minutes" => read.minutes = at_least_one(name, value)?,
+                "--rate" => read.rate = at_least_one(name, value)?,
+                "--dir" => read.dir = directory(value)?,
+                "--piecework" => read.piecework = Some(value.to_owned()),
+                other => return Err(format!("compare steady has no option {other}")),
             }
         }
-        Some(read)
+        Ok(read)
     }
 }
 
@@ -228,8 +231,9 @@ mod tests {
     fn options_come_in_any_order() {
         let read = Steady::parse(&["--rate", "5", "--minutes", "1"]).expect("are options");
         assert_eq!((read.minutes, read.rate), (1, 5));
-        assert_eq!(Steady::parse(&["--minutes", "0"]), None);
-        assert_eq!(Steady::parse(&["--only", "open"]), None);
+        let wrong = |words: &[&str]| Steady::parse(words).unwrap_err();
+        assert_eq!(wrong(&["--minutes", "0"]), "--minutes 0: it is a whole number, at least 1");
+        assert_eq!(wrong(&["--only", "open"]), "compare steady has no option --only");
     }
 
     #[test]
