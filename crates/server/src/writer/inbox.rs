@@ -13,6 +13,7 @@ use std::time::Duration;
 use piecework_core::{Command, Now, Outcome, Position, Refusal, Request};
 use tokio::sync::oneshot;
 
+use super::gates::{Gate, Gates};
 use super::slot::{MailSlot, ReplySlot};
 
 /// What the engine said, once it is durable.
@@ -78,6 +79,8 @@ impl Lane {
     }
 }
 
+/// How soon it is looked again whether requests that are held can be taken.
+const HELD_LOOK: Duration = Duration::from_millis(5);
 /// Requests for which a turn is begun although a group is on its way to the disk.
 const ENOUGH: usize = 16;
 
@@ -138,8 +141,7 @@ pub(crate) struct Lanes {
     intake: Queue,
     draining: bool,
     closed: Option<Unanswered>,
-    intake_refused: bool,
-    lease_refused: bool,
+    gates: Gates,
     nudged: bool,
     /// The writer waits for something to do.
     asleep: bool,
@@ -290,6 +292,7 @@ impl Inbox {
     ) {
         let mut lanes = self.lock();
         if !patience.is_zero() {
+            let patience = if lanes.is_holding() { patience.min(HELD_LOOK) } else { patience };
             // Asked for anew after each wake-up that was for nothing.
             let idle = |lanes: &mut Lanes| {
                 lanes.asleep = !lanes.is_worth_a_turn();
@@ -301,6 +304,9 @@ impl Inbox {
         }
         lanes.nudged = false;
         for (lane, most) in [(Lane::Submit, max), (Lane::Lease, max), (Lane::Intake, intake)] {
+            if lanes.gate(lane) != Gate::Open {
+                continue;
+            }
             let queue = lanes.of(lane);
             while into.len() < max && most > 0 {
                 if lane == Lane::Intake && intake_taken(into) >= most {
@@ -320,11 +326,18 @@ impl Inbox {
         self.wake(lanes);
     }
 
-    /// From now on refuses intake, or intake and leases, or nothing.
-    pub(crate) fn refuse(&self, intake: bool, lease: bool) {
+    /// From now on takes, holds or refuses what lies in these lanes, and what comes.
+    pub(super) fn set_gates(&self, gates: Gates) {
         let mut lanes = self.lock();
-        lanes.intake_refused = intake;
-        lanes.lease_refused = lease;
+        lanes.gates = gates;
+        for lane in [Lane::Lease, Lane::Intake] {
+            if lanes.gate(lane) == Gate::Refused {
+                for waiting in lanes.of(lane).take_where(|_| true) {
+                    // The caller may have gone.
+                    let _ = waiting.reply.send(Err(Unanswered::StorageFull));
+                }
+            }
+        }
     }
 
     /// From now on only finished work and its like is taken. What waits is still
@@ -388,7 +401,7 @@ impl Lanes {
         if self.draining && lane != Lane::Submit {
             return Err(Unanswered::Draining);
         }
-        if self.refuses(lane) {
+        if self.gate(lane) == Gate::Refused {
             return Err(Unanswered::StorageFull);
         }
         let queue = self.of(lane);
@@ -414,17 +427,28 @@ impl Lanes {
     /// A group costs a sync and two wake-ups, whatever it holds; and the disk takes one
     /// after the other.
     fn is_worth_a_turn(&self) -> bool {
-        let waiting = self.submit.items.len() + self.lease.items.len() + self.intake.items.len();
+        let ready = |lane, queue: &Queue| match self.gate(lane) {
+            Gate::Open => queue.items.len(),
+            Gate::Held | Gate::Refused => 0,
+        };
+        let [submit, lease, intake] = [&self.submit, &self.lease, &self.intake];
+        let waiting = submit.items.len() + ready(Lane::Lease, lease) + ready(Lane::Intake, intake);
         let enough = if self.unsynced == 0 { 1 } else { ENOUGH };
         self.nudged || waiting >= enough
     }
 
-    fn refuses(&self, lane: Lane) -> bool {
+    /// While the daemon drains, what waits is still answered.
+    fn gate(&self, lane: Lane) -> Gate {
         match lane {
-            Lane::Submit => false,
-            Lane::Lease => self.lease_refused,
-            Lane::Intake => self.intake_refused,
+            _ if self.draining => Gate::Open,
+            Lane::Submit => Gate::Open,
+            Lane::Lease => self.gates.lease,
+            Lane::Intake => self.gates.intake,
         }
+    }
+
+    fn is_holding(&self) -> bool {
+        [Lane::Lease, Lane::Intake].iter().any(|lane| self.gate(*lane) == Gate::Held)
     }
 }
 
@@ -438,3 +462,6 @@ fn size_of(command: &Command) -> usize {
     };
     512 + content
 }
+
+#[cfg(test)]
+mod tests;

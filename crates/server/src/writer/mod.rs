@@ -3,6 +3,7 @@
 mod clock;
 mod cold;
 mod ended;
+mod gates;
 mod inbox;
 mod meter;
 mod parked;

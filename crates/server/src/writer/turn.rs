@@ -29,12 +29,13 @@ use piecework_core::{
     WorkerId,
 };
 use piecework_storage::{
-    Bounds, CommandHeader, Group, GroupBody, Journal, JournalError, Room, SnapshotError, Store,
+    Bounds, CommandHeader, Group, GroupBody, Journal, JournalError, SnapshotError, Store,
     StoreError,
 };
 
 use super::cold::{Cold, ColdReader, Warmed};
 use super::ended;
+use super::gates::{Gates, Lag};
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::meter::Meter;
 use super::parked::Lot;
@@ -119,6 +120,8 @@ pub(crate) struct Writer<J> {
     now: Now,
     /// A group that the journal had no space for. Nothing is decided before it is taken.
     stalled: Option<Group>,
+    lag: Lag,
+    gates: Gates,
     meter: Meter,
     /// Sees every command as it was applied.
     #[cfg(feature = "testing")]
@@ -183,6 +186,8 @@ impl<J: Journal> Writer<J> {
             last,
             now,
             stalled: None,
+            lag: Lag::default(),
+            gates: Gates::default(),
             meter: Meter::new(),
             #[cfg(feature = "testing")]
             tap: None,
@@ -227,7 +232,7 @@ impl<J: Journal> Writer<J> {
         self.commit(turn, begun)?;
         self.engine.forget(self.store.published());
         self.trim()?;
-        self.refuse_when_full();
+        self.set_gates();
         Ok(())
     }
 
@@ -420,13 +425,16 @@ impl<J: Journal> Writer<J> {
         trimmed.map(drop).map_err(|source| CommitError::Trim { source })
     }
 
-    /// Intake is refused first, then leases; answers never.
-    fn refuse_when_full(&mut self) {
-        let room = self.store.room();
+    /// Says which lanes give way to what the disk has still to take.
+    fn set_gates(&mut self) {
         let bounds = self.journal.bounds();
         self.meter.journal(bounds.written);
         let space_low = bounds.space_low || self.store.space_low();
-        self.inbox.refuse(room != Room::Free || space_low, room == Room::Full);
+        let gates = self.lag.gates(self.store.room(), space_low, self.now.engine);
+        if gates != self.gates {
+            self.gates = gates;
+            self.inbox.set_gates(gates);
+        }
     }
 
     /// The first turn of a run: nothing expires for one heartbeat, if there is

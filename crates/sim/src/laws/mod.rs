@@ -48,6 +48,9 @@ struct Known {
     record: Option<TaskRecord>,
     /// Its newest result.
     told: Option<Told>,
+    /// Confidence of the final result that ended it, where this command tells one: a
+    /// later one of the same command may have become less sure.
+    ended_ppm: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +110,10 @@ impl Laws {
         let (task, revision) = (result.task, result.revision);
         let known = self.task(task);
         known.held.voted(result)?;
+        let is_final = matches!(result.state, ResultState::Final { .. });
+        if is_final && known.record.as_ref().is_none_or(|record| record.state.is_open()) {
+            known.ended_ppm.get_or_insert(result.confidence_ppm);
+        }
         let resolved = known.record.as_ref().is_some_and(|record| record.resolved);
         if resolved && result.method != Method::Requester {
             return Err(Broken::Overruled { task, revision });
@@ -114,7 +121,7 @@ impl Laws {
         known.told = Some(Told {
             sequence,
             revision,
-            is_final: matches!(result.state, ResultState::Final { .. }),
+            is_final,
             is_provisional: result.state == ResultState::Provisional,
             confidence_ppm: result.confidence_ppm,
             said: None,
@@ -133,6 +140,7 @@ impl Laws {
             return Err(Broken::Miscounted { task, counted, kept: record.last_answer });
         }
         let was = known.record.replace(record.clone());
+        let ended_ppm = known.ended_ppm.take();
         arrow(was.as_ref(), record)?;
         // What a flag on the project ended waits for its sweep.
         let Some(rule) = rule.filter(|rule| !rule.cancelled) else { return Ok(()) };
@@ -143,7 +151,7 @@ impl Laws {
                 told_now.map_or(Ok(()), |told| told.is_unsure(record, rule.target_ppm))
             }
             TaskState::Done { incomplete: false } if was_open && !record.resolved => {
-                known.ends_when_sure(record, rule.target_ppm)
+                known.ends_when_sure(record, rule.target_ppm, ended_ppm)
             }
             _ => Ok(()),
         }
@@ -204,12 +212,17 @@ impl Known {
 
     /// A task that buys while it is unsure ends when it is sure or has its most, and then
     /// wants no more than it has and what is out.
-    fn ends_when_sure(&self, record: &TaskRecord, target: Option<u32>) -> Result<(), Broken> {
+    fn ends_when_sure(
+        &self,
+        record: &TaskRecord,
+        target: Option<u32>,
+        ended_ppm: Option<u32>,
+    ) -> Result<(), Broken> {
         let (task, most, wanted) =
             (record.id, usize::from(record.order.most), usize::from(record.order.wanted));
         let Some(target) = target.filter(|_| most > 0) else { return Ok(()) };
         let (answers, taken) = (self.held.counted(), self.held.counted() + self.held.live());
-        let confidence = self.told.map_or(0, |told| told.confidence_ppm);
+        let confidence = ended_ppm.unwrap_or_default();
         if answers < most && confidence < target {
             return Err(Broken::Unsure { task, answers, confidence, target });
         }
