@@ -8,6 +8,7 @@ use crate::journal::Disk;
 use super::delta::Delta;
 use super::error::SnapshotError;
 use super::merge::{bounds, ranges};
+use super::page::Look;
 use super::snapshots::Snapshots;
 use super::snapshotter::{ReadJournal, take_group};
 
@@ -48,7 +49,7 @@ pub fn fold_digest<D: Disk>(
     }
     for page in pages {
         if delta.takes_sources(page) {
-            for (key, value) in snapshots.read_page(start, page, false)? {
+            for (key, value) in snapshots.read_page(start, page, Look::Names)? {
                 delta.forget_derived(&key, &value)?;
             }
         }
@@ -62,7 +63,7 @@ pub fn fold_digest<D: Disk>(
                 rows += page.rows;
             }
             _ => {
-                let older = page.map(|page| snapshots.read_page(start, page, false));
+                let older = page.map(|page| snapshots.read_page(start, page, Look::Names));
                 let merged = delta.merge(range, older.transpose()?.unwrap_or_default())?;
                 merged.iter().for_each(|(key, value)| digest.add(key.as_bytes(), value));
                 rows += merged.len() as u64;

@@ -20,6 +20,7 @@ use crate::journal::{Disk, FileJournal, JournalId, RealDisk};
 use super::error::SnapshotError;
 use super::files;
 use super::manifest::{Manifest, file_of};
+use super::page::Look;
 use super::snapshots::{SnapshotInfo, SnapshotSettings, Snapshots};
 
 /// The root of a fresh volume may have it; it is nobody's data.
@@ -81,7 +82,7 @@ fn copy<D: Disk>(source: &RealDisk, to: &D, manifest: &Manifest) -> Result<(), S
         let name = page.hash.file();
         let bytes = files::read_page(source, manifest.position, page)?;
         let file = source.path(&name);
-        page.read_all(&bytes).map_err(|source| SnapshotError::Page { file, source })?;
+        page.read_as(&bytes, Look::All).map_err(|source| SnapshotError::Page { file, source })?;
         files::put(to, &name, &bytes)?;
     }
     files::sync_names(to)?;

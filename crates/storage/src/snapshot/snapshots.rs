@@ -17,7 +17,7 @@ use crate::journal::{Disk, JournalId};
 use super::error::{ManifestFault, SnapshotError};
 use super::files;
 use super::manifest::{Manifest, file_of, position_of};
-use super::page::{PageEntry, SnapshotRow};
+use super::page::{Look, PageEntry, SnapshotRow};
 
 const PAGE_ENDING: &str = ".rows";
 
@@ -252,10 +252,10 @@ impl<D: Disk> Snapshots<D> {
         &self,
         position: Position,
         page: &PageEntry,
-        all: bool,
+        look: Look,
     ) -> Result<Vec<SnapshotRow>, SnapshotError> {
         let read = files::read_page(self.disk(), position, page).and_then(|bytes| {
-            let rows = if all { page.read_all(&bytes) } else { page.read(&bytes) };
+            let rows = page.read_as(&bytes, look);
             let file = self.disk().path(&page.hash.file());
             rows.map_err(|source| SnapshotError::Page { file, source })
         });

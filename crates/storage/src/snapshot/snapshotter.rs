@@ -29,7 +29,7 @@ use super::error::SnapshotError;
 use super::files;
 use super::manifest::{Manifest, digest_of};
 use super::merge::Merge;
-use super::page::{PageEntry, PageHash, SnapshotRow, encode};
+use super::page::{Look, PageEntry, PageHash, SnapshotRow, encode};
 use super::snapshots::{Pin, SnapshotInfo, Snapshots};
 
 /// Groups read in one step, at most.
@@ -204,7 +204,7 @@ impl<D: Disk> Snapshotter<D> {
         let Some(page) = self.pages.iter().find(is_next).cloned() else {
             return Ok(Stage::Merge(self.begin_merge()));
         };
-        for (key, value) in self.snapshots.read_page(self.base, &page, false)? {
+        for (key, value) in self.snapshots.read_page(self.base, &page, Look::Names)? {
             self.delta.forget_derived(&key, &value)?;
         }
         if self.delta.derived_bytes() < self.snapshots.settings().delta_bytes {
@@ -243,7 +243,7 @@ impl<D: Disk> Snapshotter<D> {
 
     fn merge_page(&self, merge: &mut Merge, delta: &Delta) -> Result<bool, SnapshotError> {
         let (snapshots, base, pin) = (&self.snapshots, self.base, &self.pin);
-        let read = |page: &PageEntry| snapshots.read_page(base, page, false);
+        let read = |page: &PageEntry| snapshots.read_page(base, page, Look::Names);
         let write = |rows: &[SnapshotRow]| {
             let (page, bytes) = encode(rows);
             pin.add(&page);
@@ -276,7 +276,7 @@ impl<D: Disk> Snapshotter<D> {
         match next.filter(|_| !planted::is(Mistake::SnapshotUnchecked)) {
             None => Ok(Stage::Publish),
             Some(next) => {
-                self.snapshots.read_page(self.to, &self.pages[next], true)?;
+                self.snapshots.read_page(self.to, &self.pages[next], Look::Values)?;
                 Ok(Stage::Check(next + 1))
             }
         }

@@ -12,7 +12,7 @@ use crate::tables::Key;
 
 use super::error::SnapshotError;
 use super::manifest::Manifest;
-use super::page::{PageEntry, SnapshotRow};
+use super::page::{Look, PageEntry, SnapshotRow};
 use super::snapshots::{Pin, SnapshotInfo, Snapshots};
 
 impl<D: Disk> Snapshots<D> {
@@ -26,7 +26,7 @@ impl<D: Disk> Snapshots<D> {
         let manifest = self.read_manifest(position)?;
         let _pin = self.pin(&manifest.pages);
         for page in &manifest.pages {
-            self.read_page(position, page, true)?;
+            self.read_page(position, page, Look::All)?;
         }
         Ok(self.info(&manifest))
     }
@@ -73,7 +73,7 @@ impl<D: Disk> Iterator for SnapshotRows<D> {
                 return Some(Ok(row));
             }
             let page = self.pages.pop_front()?;
-            match self.snapshots.read_page(self.position, &page, true) {
+            match self.snapshots.read_page(self.position, &page, Look::All) {
                 Ok(rows) => self.rows = rows.into_iter(),
                 Err(error) => {
                     self.pages.clear();

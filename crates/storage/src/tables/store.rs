@@ -368,6 +368,10 @@ impl Store {
             // Before the rows that say better leave the overlay.
             self.shared.tables.recent.forget();
             self.shared.tables.overlay.thaw();
+            // What came in meanwhile rang for nothing, and may keep everybody out by now.
+            if self.shared.tables.overlay.is_half_full() {
+                self.shared.bell.ring();
+            }
         }
         self.feed();
         Ok(progress)

@@ -168,6 +168,22 @@ fn a_half_full_overlay_wakes_the_thread() {
 }
 
 #[test]
+fn what_fills_the_overlay_during_a_checkpoint_is_written_next_though_nothing_more_comes() {
+    let (_, store, _) = on_a_disk(100);
+    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let mut position = 0;
+    for _ in 0..200 {
+        while store.room() != Room::Full {
+            position += 1;
+            publish(&store, position);
+        }
+        wait_until(|| store.room() == Room::Free);
+    }
+    checkpointer.finish().unwrap();
+    assert_eq!(store.applied(), Position(position));
+}
+
+#[test]
 fn time_wakes_the_thread_and_finishing_writes_the_rest() {
     let (store, _, synced) = observed(1 << 20);
     let often = Duration::from_millis(1);

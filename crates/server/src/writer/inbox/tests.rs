@@ -1,3 +1,5 @@
+//! Lanes that are held, refused and opened again.
+
 use std::thread;
 
 use piecework_core::command::{CreateTasks, SubmitAnswers};
