@@ -117,6 +117,19 @@ async fn the_step_that_is_in_force_is_counted() {
 }
 
 #[tokio::test]
+async fn checkpoints_are_timed() {
+    let daemon = Daemon::with(&[("PIECEWORK_CHECKPOINT_EVERY_MS", "1")]).await;
+    daemon.platform().project("p").await;
+    wait_until("a checkpoint was written", async || {
+        let page = scrape(&daemon).await;
+        // Nothing before the first one.
+        let count = page.body.lines().find(|l| l.starts_with("piecework_checkpoint_seconds_count"));
+        count.is_some_and(|count| !count.ends_with(" 0")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_id_is_ever_a_label() {
     let daemon = Daemon::start().await;
     let platform = daemon.platform();

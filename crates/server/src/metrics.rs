@@ -74,6 +74,8 @@ pub(crate) const REFINEMENT_SECONDS: &str = "piecework_refinement_seconds";
 pub(crate) const RESULTS_REVISED: &str = "piecework_results_revised_total";
 /// Starts that found empty tables and filled them; label `from`: snapshot or journal.
 pub(crate) const TABLES_REBUILT: &str = "piecework_tables_rebuilt_total";
+/// How long checkpoints of the tables take.
+pub(crate) const CHECKPOINT_SECONDS: &str = "piecework_checkpoint_seconds";
 /// Position of the newest snapshot.
 pub(crate) const SNAPSHOT_POSITION: &str = "piecework_snapshot_position";
 /// The logged wall time of the newest snapshot, in seconds since 1970.
@@ -136,6 +138,7 @@ fn describe() {
     describe_counter!(JOURNAL_WRITTEN, Unit::Bytes, "Bytes that the journal wrote.");
     describe_counter!(JOURNAL_SYNCS, "Syncs of the journal.");
     describe_gauge!(JOURNAL_POSITION, "Newest durable position.");
+    describe_histogram!(CHECKPOINT_SECONDS, Unit::Seconds, "How long a checkpoint took.");
     describe_counter!(REFINEMENTS, "Refinements of a project that came to an end.");
     describe_histogram!(REFINEMENT_SECONDS, Unit::Seconds, "How long a refinement took.");
     describe_counter!(RESULTS_REVISED, "Results that refinements changed.");
@@ -194,6 +197,11 @@ pub(crate) fn relaxed(projects: &[u64; RELAXATION_STEPS_MAX]) {
         let step: u32 = step;
         ::metrics::gauge!(PROJECTS_RELAXED, "step" => step.to_string()).set(*count as f64);
     }
+}
+
+/// A checkpoint was written.
+pub(crate) fn checkpoint(took: Duration) {
+    ::metrics::histogram!(CHECKPOINT_SECONDS).record(took);
 }
 
 /// A project was refined.

@@ -22,6 +22,7 @@ use super::snapshotter::{Means, Schedule, SnapshotDesk, SnapshotThread};
 use super::thread;
 use super::turn::{CommitError, Own, Writer, WriterFacts};
 use crate::config::Config;
+use crate::metrics;
 
 /// How a writer ended.
 #[derive(Debug)]
@@ -76,7 +77,8 @@ fn run(
     let cold = ColdReader::start(store.clone(), inbox.clone()).map_err(RecoverError::Thread)?;
     let failing = Arc::clone(&releases);
     let on_error = move |source: StoreError| failing.fail(CommitError::Checkpoint { source });
-    let checkpointer = Checkpointer::start(store.clone(), config.checkpoint_every(), on_error)
+    let every = config.checkpoint_every();
+    let checkpointer = Checkpointer::start(store.clone(), every, metrics::checkpoint, on_error)
         .map_err(RecoverError::Thread)?;
     let maker = Maker::new(snapshots.clone(), store.clone());
     let covered = maker.covered();

@@ -89,7 +89,7 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Starts it; one for a store. `every`: how often a checkpoint is written when the
-    /// overlay does not fill before. `on_error` hears of the first failure, which
+    /// overlay does not fill before. `on_written` hears how long each took. `on_error` hears of the first failure, which
     /// is fatal: nothing more is written, the overlay will fill up. Where it means
     /// damage the tables are condemned already, so that the next open sets them aside.
     ///
@@ -98,11 +98,12 @@ impl Checkpointer {
     pub fn start(
         store: Store,
         every: Duration,
+        on_written: impl Fn(Duration) + Send + 'static,
         on_error: impl FnOnce(StoreError) + Send + 'static,
     ) -> io::Result<Checkpointer> {
         let working = store.clone();
         let run = move || {
-            if let Err(error) = work(&working, every) {
+            if let Err(error) = work(&working, every, &on_written) {
                 if error.is_damage()
                     && let Err(error) = working.condemn()
                 {
@@ -124,7 +125,11 @@ impl Checkpointer {
     pub fn finish(self) -> Result<(), StoreError> {
         let store = self.store.clone();
         drop(self);
-        while store.applied() < store.published() && write_one(&store, || false)? {}
+        while store.applied() < store.published() {
+            if write_one(&store, || false)? == Wrote::NoRoom {
+                break;
+            }
+        }
         Ok(())
     }
 }
@@ -139,7 +144,7 @@ impl Drop for Checkpointer {
     }
 }
 
-fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
+fn work(store: &Store, every: Duration, on_written: &impl Fn(Duration)) -> Result<(), StoreError> {
     let mut written = Instant::now();
     loop {
         store.shared.reserve.look();
@@ -151,8 +156,11 @@ fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
             return Ok(());
         }
         if woken == Woken::Rung || written.elapsed() >= every {
-            if !write_one(store, || store.shared.bell.pause(SPACE_RETRY))? {
-                return Ok(());
+            let begun = Instant::now();
+            match write_one(store, || store.shared.bell.pause(SPACE_RETRY))? {
+                Wrote::NoRoom => return Ok(()),
+                Wrote::Checkpoint => on_written(begun.elapsed()),
+                Wrote::Nothing => {}
             }
             written = Instant::now();
         }
@@ -163,17 +171,29 @@ fn work(store: &Store, every: Duration) -> Result<(), StoreError> {
     }
 }
 
+/// What came of a checkpoint.
+#[derive(Debug, PartialEq, Eq)]
+enum Wrote {
+    Checkpoint,
+    /// All that is published was durable.
+    Nothing,
+    /// The disk is nearly full, and whoever waited for room gave up.
+    NoRoom,
+}
+
 /// Writes a checkpoint, if there is anything to write. `wait`: called while the
-/// disk is nearly full; says whether to look again. False: it said no.
-fn write_one(store: &Store, wait: impl Fn() -> bool) -> Result<bool, StoreError> {
+/// disk is nearly full; says whether to look again.
+fn write_one(store: &Store, wait: impl Fn() -> bool) -> Result<Wrote, StoreError> {
     loop {
         while !store.shared.reserve.look() {
             if !wait() {
-                return Ok(false);
+                return Ok(Wrote::NoRoom);
             }
         }
-        if store.checkpoint_step()? != Progress::Working {
-            return Ok(true);
+        match store.checkpoint_step()? {
+            Progress::Working => {}
+            Progress::Idle => return Ok(Wrote::Nothing),
+            Progress::Done(_) => return Ok(Wrote::Checkpoint),
         }
     }
 }

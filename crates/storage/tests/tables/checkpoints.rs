@@ -82,7 +82,8 @@ fn wait_until(done: impl Fn() -> bool) {
 #[test]
 fn on_a_disk_that_is_nearly_full_nothing_is_written_until_there_is_room_again() {
     let (kv, store, room) = on_a_disk(99);
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
     let mut position = 0;
     let mut rooms = vec![store.room()];
     while store.room() != Room::Full {
@@ -102,7 +103,8 @@ fn on_a_disk_that_is_nearly_full_nothing_is_written_until_there_is_room_again() 
     publish(&store, position + 1);
     checkpointer.finish().unwrap();
     assert_eq!(store.applied(), Position(position));
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
     room.store(100, Ordering::Relaxed);
     checkpointer.finish().unwrap();
     assert_eq!(store.applied(), Position(position + 1));
@@ -132,13 +134,15 @@ fn a_checkpoint_stops_in_its_middle_when_the_disk_fills() {
     store.checkpoint_step().unwrap();
     store.checkpoint_step().unwrap();
     room.store(0, Ordering::Relaxed);
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
     let keys = kv.keys();
     (2..=60).for_each(|position| publish(&store, position));
     checkpointer.finish().unwrap();
     assert_eq!((store.applied(), kv.keys()), (Position(0), keys));
     room.store(100, Ordering::Relaxed);
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
     checkpointer.finish().unwrap();
     assert_eq!(store.applied(), Position(60));
 }
@@ -159,7 +163,8 @@ fn publish(store: &Store, position: u64) {
 #[test]
 fn a_half_full_overlay_wakes_the_thread() {
     let (store, _, synced) = observed(10);
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
     publish(&store, 1);
     synced.recv().unwrap();
     synced.recv().unwrap();
@@ -170,7 +175,8 @@ fn a_half_full_overlay_wakes_the_thread() {
 #[test]
 fn what_fills_the_overlay_during_a_checkpoint_is_written_next_though_nothing_more_comes() {
     let (_, store, _) = on_a_disk(100);
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
     let mut position = 0;
     for _ in 0..200 {
         while store.room() != Room::Full {
@@ -187,9 +193,13 @@ fn what_fills_the_overlay_during_a_checkpoint_is_written_next_though_nothing_mor
 fn time_wakes_the_thread_and_finishing_writes_the_rest() {
     let (store, _, synced) = observed(1 << 20);
     let often = Duration::from_millis(1);
-    let checkpointer = Checkpointer::start(store.clone(), often, |e| panic!("{e}")).unwrap();
+    let (took, written) = mpsc::channel();
+    let on_written = move |taken| took.send(taken).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), often, on_written, |e| panic!("{e}")).unwrap();
     publish(&store, 1);
     synced.recv().unwrap();
+    assert!(written.recv().unwrap() > Duration::ZERO, "it is told how long it took");
     publish(&store, 2);
     checkpointer.finish().unwrap();
     assert_eq!(store.applied(), Position(2));
@@ -201,7 +211,7 @@ fn a_failed_sync_is_reported_once_and_nothing_is_written_after_it() {
     let (store, fails, _synced) = observed(10);
     let (failed, heard) = mpsc::channel();
     let on_error = move |error| failed.send(error).unwrap();
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, on_error).unwrap();
+    let checkpointer = Checkpointer::start(store.clone(), NEVER, |_| (), on_error).unwrap();
     fails.store(true, Ordering::Relaxed);
     publish(&store, 1);
     assert!(matches!(heard.recv().unwrap(), StoreError::KeyValue(_)));

@@ -166,7 +166,7 @@ fn large_tables_that_lost_a_page_are_condemned_while_they_are_used() {
     assert!(store.is_scrub_due());
     let (failed, heard) = mpsc::channel();
     let on_error = move |error| failed.send(error).unwrap();
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, on_error).unwrap();
+    let checkpointer = Checkpointer::start(store.clone(), NEVER, |_| (), on_error).unwrap();
     let error = heard.recv().unwrap();
     assert!(matches!(error, StoreError::DigestDiffers { .. }), "{error:?}");
     drop((checkpointer, store));
@@ -185,7 +185,8 @@ fn large_tables_that_are_whole_are_got_through() {
     let store = Store::open(directory.path(), &settings(0)).unwrap();
     store.opened().unwrap();
     assert!(store.is_scrub_due());
-    let checkpointer = Checkpointer::start(store.clone(), NEVER, |e| panic!("{e}")).unwrap();
+    let checkpointer =
+        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
     while store.is_scrub_due() {
         std::thread::yield_now();
     }
