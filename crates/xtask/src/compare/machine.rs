@@ -38,7 +38,7 @@ impl Machine {
             cores: available_parallelism().map_or(0, usize::from),
             memory_mib: memory_mib(&read("/proc/meminfo")).unwrap_or_default(),
             kernel: say(&["uname", "-sr"]),
-            file_system: say(&["stat", "--file-system", "--format=%T", &data]),
+            file_system: say(&["findmnt", "--noheadings", "--output", "FSTYPE", "--target", &data]),
             commit: say(&["git", "describe", "--always", "--dirty"]),
             peers,
         }
