@@ -35,7 +35,7 @@ use piecework_storage::{
 
 use super::cold::{Cold, ColdReader, Warmed};
 use super::ended;
-use super::gates::{Gates, Lag};
+use super::gates::Lag;
 use super::inbox::{Answer, Inbox, Unanswered, Waiting};
 use super::meter::Meter;
 use super::parked::Lot;
@@ -121,7 +121,6 @@ pub(crate) struct Writer<J> {
     /// A group that the journal had no space for. Nothing is decided before it is taken.
     stalled: Option<Group>,
     lag: Lag,
-    gates: Gates,
     meter: Meter,
     /// Sees every command as it was applied.
     #[cfg(feature = "testing")]
@@ -187,7 +186,6 @@ impl<J: Journal> Writer<J> {
             now,
             stalled: None,
             lag: Lag::default(),
-            gates: Gates::default(),
             meter: Meter::new(),
             #[cfg(feature = "testing")]
             tap: None,
@@ -430,11 +428,7 @@ impl<J: Journal> Writer<J> {
         let bounds = self.journal.bounds();
         self.meter.journal(bounds.written);
         let space_low = bounds.space_low || self.store.space_low();
-        let gates = self.lag.gates(self.store.room(), space_low, self.now.engine);
-        if gates != self.gates {
-            self.gates = gates;
-            self.inbox.set_gates(gates);
-        }
+        self.inbox.set_gates(self.lag.gates(self.store.room(), space_low, self.now.engine));
     }
 
     /// The first turn of a run: nothing expires for one heartbeat, if there is

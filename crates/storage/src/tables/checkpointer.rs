@@ -89,9 +89,10 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Starts it; one for a store. `every`: how often a checkpoint is written when the
-    /// overlay does not fill before. `on_written` hears how long each took. `on_error` hears of the first failure, which
-    /// is fatal: nothing more is written, the overlay will fill up. Where it means
-    /// damage the tables are condemned already, so that the next open sets them aside.
+    /// overlay does not fill before. `on_written` hears how long each took. `on_error`
+    /// hears of the first failure, which is fatal: nothing more is written, the overlay
+    /// will fill up. Where it means damage the tables are condemned already, so that the
+    /// next open sets them aside.
     ///
     /// # Errors
     /// No thread can be had.

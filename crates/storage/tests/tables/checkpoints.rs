@@ -73,6 +73,11 @@ fn on_a_disk(free: u64) -> (MemoryKeyValue, Store, Arc<AtomicU64>) {
     (kv, store, room)
 }
 
+/// A thread that writes when it is rung for, and does not fail.
+fn started(store: &Store) -> Checkpointer {
+    Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap()
+}
+
 fn wait_until(done: impl Fn() -> bool) {
     while !done() {
         std::thread::yield_now();
@@ -82,8 +87,7 @@ fn wait_until(done: impl Fn() -> bool) {
 #[test]
 fn on_a_disk_that_is_nearly_full_nothing_is_written_until_there_is_room_again() {
     let (kv, store, room) = on_a_disk(99);
-    let checkpointer =
-        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
+    let checkpointer = started(&store);
     let mut position = 0;
     let mut rooms = vec![store.room()];
     while store.room() != Room::Full {
@@ -103,8 +107,7 @@ fn on_a_disk_that_is_nearly_full_nothing_is_written_until_there_is_room_again() 
     publish(&store, position + 1);
     checkpointer.finish().unwrap();
     assert_eq!(store.applied(), Position(position));
-    let checkpointer =
-        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
+    let checkpointer = started(&store);
     room.store(100, Ordering::Relaxed);
     checkpointer.finish().unwrap();
     assert_eq!(store.applied(), Position(position + 1));
@@ -134,15 +137,13 @@ fn a_checkpoint_stops_in_its_middle_when_the_disk_fills() {
     store.checkpoint_step().unwrap();
     store.checkpoint_step().unwrap();
     room.store(0, Ordering::Relaxed);
-    let checkpointer =
-        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
+    let checkpointer = started(&store);
     let keys = kv.keys();
     (2..=60).for_each(|position| publish(&store, position));
     checkpointer.finish().unwrap();
     assert_eq!((store.applied(), kv.keys()), (Position(0), keys));
     room.store(100, Ordering::Relaxed);
-    let checkpointer =
-        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
+    let checkpointer = started(&store);
     checkpointer.finish().unwrap();
     assert_eq!(store.applied(), Position(60));
 }
@@ -163,8 +164,7 @@ fn publish(store: &Store, position: u64) {
 #[test]
 fn a_half_full_overlay_wakes_the_thread() {
     let (store, _, synced) = observed(10);
-    let checkpointer =
-        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
+    let checkpointer = started(&store);
     publish(&store, 1);
     synced.recv().unwrap();
     synced.recv().unwrap();
@@ -175,8 +175,7 @@ fn a_half_full_overlay_wakes_the_thread() {
 #[test]
 fn what_fills_the_overlay_during_a_checkpoint_is_written_next_though_nothing_more_comes() {
     let (_, store, _) = on_a_disk(100);
-    let checkpointer =
-        Checkpointer::start(store.clone(), NEVER, |_| (), |e| panic!("{e}")).unwrap();
+    let checkpointer = started(&store);
     let mut position = 0;
     for _ in 0..200 {
         while store.room() != Room::Full {

@@ -120,24 +120,15 @@ fn publish(state: &mut State, changes: &mut Changes, worker: WorkerId) {
     let is_due = |rating: &Rating| {
         rating.record.judged() >= rating.published.judged.saturating_add(RATING_BATCH)
     };
-    // Areas in which all of a worker's answers count have one record, and its interval is dear.
-    let mut last: Option<(Record, Published)> = None;
-    let mut publish = |rating: &mut Rating| {
-        let known = last.filter(|(record, _)| *record == rating.record);
-        let (_, published) =
-            known.unwrap_or_else(|| (rating.record, Published::of(&rating.record)));
-        rating.published = published;
-        last = Some((rating.record, published));
-    };
     for (skill, rating) in room.areas.iter_mut().filter(|(_, rating)| is_due(rating)) {
-        publish(rating);
+        rating.published = Published::of(&rating.record);
         changes.area(worker, skill);
     }
     let rating = &mut room.record.rating;
     if !is_due(rating) {
         return;
     }
-    publish(rating);
+    rating.published = Published::of(&rating.record);
     let (judged, bulletin) = (rating.published.judged, rating.published.bulletin());
     let what = WorkerEvent::RatingPublished { rating_milli: bulletin.overall_milli, judged };
     let tenant = room.worker.tenant;

@@ -26,6 +26,15 @@ fn submit() -> Waiting {
     waiting(Command::Submit(SubmitAnswers { worker, items: Vec::new() })).0
 }
 
+/// With a call to create tasks that is held.
+fn holding() -> (Inbox, Answers) {
+    let inbox = Inbox::new(LIMITS);
+    inbox.set_gates(HELD);
+    let (create, created) = intake();
+    inbox.put(create).unwrap();
+    (inbox, created)
+}
+
 /// Kinds of what a turn is given without waiting.
 fn taken(inbox: &Inbox) -> Vec<&'static str> {
     let mut into = Vec::new();
@@ -35,10 +44,7 @@ fn taken(inbox: &Inbox) -> Vec<&'static str> {
 
 #[test]
 fn what_is_held_waits_in_its_lane_while_answers_go_by() {
-    let inbox = Inbox::new(LIMITS);
-    inbox.set_gates(HELD);
-    let (create, mut created) = intake();
-    inbox.put(create).unwrap();
+    let (inbox, mut created) = holding();
     inbox.put(submit()).unwrap();
     assert_eq!(taken(&inbox), ["submit"]);
     assert!(created.try_recv().is_err(), "nobody answers it yet");
@@ -51,10 +57,7 @@ fn what_is_held_waits_in_its_lane_while_answers_go_by() {
 
 #[test]
 fn what_was_held_is_refused_when_nothing_makes_room() {
-    let inbox = Inbox::new(LIMITS);
-    inbox.set_gates(HELD);
-    let (create, mut created) = intake();
-    inbox.put(create).unwrap();
+    let (inbox, mut created) = holding();
     inbox.set_gates(Gates { intake: Gate::Refused, lease: Gate::Open });
     assert_eq!(created.try_recv().unwrap().unwrap_err(), Unanswered::StorageFull);
     assert_eq!(inbox.put(intake().0).unwrap_err(), Unanswered::StorageFull);
@@ -62,18 +65,14 @@ fn what_was_held_is_refused_when_nothing_makes_room() {
 
 #[test]
 fn what_is_held_is_answered_when_the_daemon_drains() {
-    let inbox = Inbox::new(LIMITS);
-    inbox.set_gates(HELD);
-    inbox.put(intake().0).unwrap();
+    let (inbox, _created) = holding();
     inbox.drain();
     assert_eq!(taken(&inbox), ["create_tasks"]);
 }
 
 #[test]
 fn the_writer_looks_again_soon_while_something_is_held() {
-    let inbox = Inbox::new(LIMITS);
-    inbox.set_gates(HELD);
-    inbox.put(intake().0).unwrap();
+    let (inbox, _created) = holding();
     let hour = Duration::from_secs(3_600);
     let looked = thread::spawn(move || inbox.take(&mut Vec::new(), 16, 16, hour));
     looked.join().unwrap();
