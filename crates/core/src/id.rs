@@ -8,10 +8,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        #[derive(Serialize, Deserialize)]
         pub struct $name(pub $int);
 
         impl fmt::Display for $name {
@@ -87,7 +90,9 @@ impl Sequence {
 }
 
 /// One task of one project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct TaskId {
     /// The project it belongs to.
     pub project: ProjectId,
@@ -102,7 +107,9 @@ impl fmt::Display for TaskId {
 }
 
 /// One worker's hold on one place of one task. Never reused: it is the fence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct LeaseId {
     /// The leased task.
     pub task: TaskId,
@@ -150,7 +157,9 @@ impl fmt::Display for ClientId {
 ///
 /// Two different contents share one with a probability below 10⁻²⁰ at ten
 /// billion entries; blake3 keeps that true against people who try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Fingerprint(pub u128);
 
 impl Fingerprint {

@@ -4,13 +4,15 @@
 //! true now. Not here: who may have it (`matching`), what time does to it
 //! (`engine/apply`).
 
+use serde::{Deserialize, Serialize};
+
 use crate::quality::Weighed;
 use crate::schema::Values;
 use crate::submission::Verdict;
 use crate::{EngineTime, Fingerprint, LeaseId, Millis, Revision, WallTime, WorkerId};
 
 /// One worker's hold on one place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// Its name.
     pub id: LeaseId,
@@ -45,7 +47,7 @@ pub struct Draft {
 }
 
 /// What is true of a lease.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeaseState {
     /// The worker holds the place.
     Live,
@@ -76,7 +78,7 @@ pub enum LeaseState {
 }
 
 /// The facts of an answer that decisions need; its bytes are in the submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submitted {
     /// What became of it.
     pub verdict: Verdict,
@@ -99,7 +101,7 @@ pub struct Submitted {
 }
 
 /// What the others' answers say of one, as it went into its worker's rating.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
     /// How right it is, and of what weight.
     pub says: Weighed,
@@ -108,7 +110,7 @@ pub struct Judged {
 }
 
 /// Why a worker gave a lease back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReturnReason {
     /// Soon after the grant, without a draft: free.
     Declined,
@@ -123,7 +125,7 @@ pub enum ReturnReason {
 }
 
 /// Why a lease was taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Revocation {
     /// The worker was suspended.
     WorkerSuspended,

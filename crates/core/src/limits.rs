@@ -144,6 +144,9 @@ pub struct Limits {
     pub service_gap: Millis,
     /// After so long evidence about a worker counts half; zero: it never fades.
     pub rating_half_life: Millis,
+    /// Tasks that were touched and wait again: so many, the newest, stay ready for use in
+    /// memory; the others are packed. Decides nothing but speed and memory.
+    pub unpacked_max: usize,
 }
 
 impl Default for Limits {
@@ -159,6 +162,7 @@ impl Default for Limits {
             create_keys_max: 1_000_000,
             service_gap: Millis::from_mins(15),
             rating_half_life: Millis::from_mins(90 * 24 * 60),
+            unpacked_max: 16_384,
         }
     }
 }

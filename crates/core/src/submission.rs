@@ -1,5 +1,7 @@
 //! A submission: one answer under one lease, with three independent facts.
 
+use serde::{Deserialize, Serialize};
+
 use crate::schema::Answer;
 use crate::{LeaseId, Millis, Money, Revision, WallTime, WorkerId};
 
@@ -33,7 +35,7 @@ pub struct Submission {
 }
 
 /// What became of an answer that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// In time; part of the result.
     Counted,

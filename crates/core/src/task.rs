@@ -3,6 +3,8 @@
 //! A task that nobody touched has a spec and no record; its places stand in a
 //! run (`matching/order.rs`). Its leases are records of their own.
 
+use serde::{Deserialize, Serialize};
+
 use crate::requester::Labels;
 use crate::{ClientId, EngineTime, Fingerprint, Millis, Sequence, TaskId, WallTime, WorkerId};
 
@@ -30,7 +32,7 @@ pub struct TaskSpec {
 }
 
 /// What decides a task's place in its project's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskOrder {
     /// −100 to 100; higher goes first.
     pub priority: i8,
@@ -73,7 +75,7 @@ fn bits(number: u64) -> u8 {
 }
 
 /// What became of a task that somebody touched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRecord {
     /// Which task.
     pub id: TaskId,
@@ -105,7 +107,7 @@ pub struct TaskRecord {
 
 /// What a task's newest result says, as far as it takes to see that another says
 /// something else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// Of the answer.
     pub answer: Fingerprint,
@@ -116,7 +118,7 @@ pub struct Said {
 }
 
 /// What is true of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskState {
     /// Wants answers.
     Open,
@@ -143,7 +145,7 @@ impl TaskState {
 }
 
 /// Why a task has no result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureCause {
     /// Too many workers in a row let it go.
     AttemptsExhausted,

@@ -69,7 +69,7 @@ impl State {
     ///
     /// The task must be in memory or untouched.
     pub(crate) fn open(&mut self, id: TaskId) -> Edit {
-        if let Some(task) = self.tasks.remove(&id) {
+        if let Some(task) = self.tasks.take(&id) {
             let before = Some(task.record.clone());
             let due_before = due(&task.record);
             let places_before = task.places();
@@ -139,7 +139,7 @@ impl State {
         if task.is_settled(now) {
             self.settled.push_back((changes.position, id));
         }
-        self.tasks.insert(id, task);
+        self.put(task, now);
         self.turn(id.project, changes);
     }
 
@@ -267,9 +267,15 @@ impl State {
 
     /// A task of a project that is being deleted. Nothing waits for its leases any more:
     /// a draft, for one, had a timer until its window ends.
-    pub(crate) fn drop_task(&mut self, id: TaskId) {
-        let Some(task) = self.tasks.remove(&id) else { return };
+    pub(crate) fn drop_task(&mut self, id: TaskId) -> Option<Box<Task>> {
+        let task = self.tasks.take(&id)?;
         task.leases.iter().for_each(|lease| self.unindex(lease));
+        Some(task)
+    }
+
+    /// Puts a task where it is found, whose indexes agree with it.
+    pub(crate) fn put(&mut self, task: Box<Task>, now: EngineTime) {
+        self.tasks.put(task, self.limits.unpacked_max, now);
     }
 
     fn index_deadline(&mut self, id: TaskId, was: Option<WallTime>, is: Option<WallTime>) {

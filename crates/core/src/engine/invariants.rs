@@ -75,8 +75,8 @@ pub enum Broken {
 }
 
 pub(crate) fn check(state: &State, now: Now) -> Result<(), Broken> {
-    for task in state.tasks.values() {
-        check_task(state, task, now)?;
+    for task in state.tasks.iter() {
+        check_task(state, &task, now)?;
     }
     check_projects(state, now)?;
     check_workers(state, now)?;
@@ -111,20 +111,20 @@ fn check_task(state: &State, task: &Task, now: Now) -> Result<(), Broken> {
 
 fn check_projects(state: &State, now: Now) -> Result<(), Broken> {
     for (id, room) in state.projects.iter() {
-        let tasks = || state.tasks.range(first_of(id)..).take_while(|(t, _)| t.project == id);
+        let tasks = || state.tasks.of(id);
         let broken = |index| Err(Broken::Project { project: id, index });
-        if room.order != room.order.rebuilt(tasks().map(|(_, t)| t.spot)) {
+        if room.order != room.order.rebuilt(tasks().map(|t| t.spot)) {
             return broken("order");
         }
-        let open = tasks().filter(|(_, t)| t.record.state.is_open()).count() as u64;
+        let open = tasks().filter(|t| t.record.state.is_open()).count() as u64;
         if room.tally.open != open + room.order.untouched_tasks() {
             return broken("count of open tasks");
         }
-        let live: u64 = tasks().map(|(_, t)| u64::from(t.live())).sum();
+        let live: u64 = tasks().map(|t| u64::from(t.live())).sum();
         if room.tally.live != live {
             return broken("count of live leases");
         }
-        let places: u64 = tasks().map(|(_, t)| t.places()).sum();
+        let places: u64 = tasks().map(|t| t.places()).sum();
         if room.flow.places != places + room.order.untouched_places() {
             return broken("count of open places");
         }
@@ -195,7 +195,7 @@ fn check_accounts(state: &State, now: Now) -> Result<(), Broken> {
 /// an area knows no more than all areas together, and the cached bound is right.
 fn check_ratings(state: &State) -> Result<(), Broken> {
     let mut judged: BTreeMap<WorkerId, u32> = BTreeMap::new();
-    for lease in state.tasks.values().flat_map(|task| &task.leases) {
+    for lease in state.tasks.iter().flat_map(|task| task.leases.clone()) {
         let counts = lease.counted().is_some_and(|submitted| submitted.judged.is_some());
         *judged.entry(lease.worker).or_default() += u32::from(counts);
     }
@@ -219,14 +219,10 @@ fn check_ratings(state: &State) -> Result<(), Broken> {
     Ok(())
 }
 
-fn first_of(project: ProjectId) -> TaskId {
-    TaskId { project, ..TaskId::default() }
-}
-
 fn check_workers(state: &State, now: Now) -> Result<(), Broken> {
     let mut live: BTreeMap<WorkerId, BTreeSet<LeaseId>> = BTreeMap::new();
     let mut lapsed: BTreeMap<WorkerId, usize> = BTreeMap::new();
-    for lease in state.tasks.values().flat_map(|t| &t.leases) {
+    for lease in state.tasks.iter().flat_map(|t| t.leases.clone()) {
         match lease.state {
             LeaseState::Live => {
                 live.entry(lease.worker).or_default().insert(lease.id);
@@ -267,7 +263,7 @@ fn check_workers(state: &State, now: Now) -> Result<(), Broken> {
 
 fn check_timers(state: &State, now: Now) -> Result<(), Broken> {
     let mut timers = Timers::default();
-    for task in state.tasks.values() {
+    for task in state.tasks.iter() {
         for lease in &task.leases {
             match lease.state {
                 LeaseState::Live => {

@@ -13,12 +13,14 @@ mod dense;
 mod edit;
 mod invariants;
 mod own_ids;
+mod pages;
 mod parked;
 mod presence;
 mod restore;
 mod rooms;
 mod standing;
 mod state;
+mod tasks;
 mod throttle;
 mod timers;
 
@@ -171,7 +173,7 @@ impl Engine {
             });
             let free = task.changed <= published && !self.state.pins.contains_key(&id);
             if !task.record.state.is_open() && !open_window && free {
-                self.state.tasks.remove(&id);
+                self.state.tasks.take(&id);
             }
         }
     }

@@ -160,7 +160,7 @@ pub(crate) fn warm(state: &mut State, now: Now, cold: ColdTask) {
 /// yet to take its drafts away.
 fn take_in(state: &mut State, now: Now, cold: ColdTask) {
     let id = cold.record.id;
-    if state.tasks.contains_key(&id) {
+    if state.tasks.contains(&id) {
         return;
     }
     let ColdTask { record, mut leases } = cold;
@@ -175,7 +175,7 @@ fn take_in(state: &mut State, now: Now, cold: ColdTask) {
     task.spot = state.spot(&task, now.engine);
     state.move_task(id, Spot::Nowhere, task.spot);
     state.project_room_mut(id.project).flow.places += task.places();
-    state.tasks.insert(id, task);
+    state.put(task, now.engine);
 }
 
 /// A project without tasks. `now`: its forecast learns from then on.

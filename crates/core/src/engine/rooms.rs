@@ -168,6 +168,13 @@ impl Task {
         u64::from(self.record.order.wanted.saturating_sub(self.counted()))
     }
 
+    /// Open, and nothing but its deadline will happen to it by itself.
+    pub(crate) fn waits(&self, now: EngineTime) -> bool {
+        self.record.state.is_open()
+            && !matches!(self.spot, Spot::Resting(_))
+            && !self.leases.iter().any(|l| l.takes_capacity(now) || l.draft)
+    }
+
     /// Nothing will happen to it by itself any more.
     pub(crate) fn is_settled(&self, now: EngineTime) -> bool {
         let waits = |l: &Lease| l.takes_capacity(now) || l.draft;

@@ -12,7 +12,8 @@ use crate::command::{TaskKey, TaskRef};
 use crate::engine::Stop;
 use crate::engine::dense::Rooms;
 use crate::engine::parked::Stir;
-use crate::engine::rooms::{ProjectRoom, Task, TenantRoom, WorkerRoom};
+use crate::engine::rooms::{ProjectRoom, TenantRoom, WorkerRoom};
+use crate::engine::tasks::{Found, Tasks};
 use crate::engine::timers::{Timer, Timers};
 use crate::lease::Lease;
 use crate::limits::TIER_DEFAULT;
@@ -36,7 +37,7 @@ pub(crate) struct State {
     pub(crate) projects: Rooms<ProjectId, ProjectRoom>,
     pub(crate) workers: Rooms<WorkerId, WorkerRoom>,
     /// Touched tasks that are not settled, or not yet forgotten.
-    pub(crate) tasks: BTreeMap<TaskId, Box<Task>>,
+    pub(crate) tasks: Tasks,
     pub(crate) create_keys: BTreeMap<CreateKeyId, CreateKeyRow>,
     pub(crate) sweeps: BTreeMap<ProjectId, Sweep>,
     pub(crate) timers: Timers,
@@ -148,7 +149,7 @@ impl State {
     ///
     /// # Errors
     /// `Stop::Cold` when it is settled and only storage knows it.
-    pub(crate) fn task(&self, id: TaskId) -> Result<Option<&Task>, Stop> {
+    pub(crate) fn task(&self, id: TaskId) -> Result<Option<Found<'_>>, Stop> {
         if let Some(task) = self.tasks.get(&id) {
             return Ok(Some(task));
         }
@@ -251,18 +252,32 @@ impl State {
         tenant: TenantId,
         worker: &ClientId,
         id: LeaseId,
-    ) -> Result<(&WorkerRoom, &Task, &Lease), Refusal> {
+    ) -> Result<Held<'_>, Refusal> {
         let room = self.worker(tenant, worker)?;
         let task = self.leased_task(tenant, id).and_then(|task| self.tasks.get(&task));
-        let lease = task.and_then(|task| Some((task, task.lease(id.number)?)));
-        match lease {
-            Some((task, lease)) if lease.worker == room.worker.id => Ok((room, task, lease)),
-            _ => Err(Refusal::LeaseNotFound { worker: worker.clone(), lease: id }),
-        }
+        let of =
+            |task: &Found<'_>| task.lease(id.number).is_some_and(|l| l.worker == room.worker.id);
+        let task = task.filter(of);
+        let unknown = || Refusal::LeaseNotFound { worker: worker.clone(), lease: id };
+        task.map(|task| Held { worker: room, task, number: id.number }).ok_or_else(unknown)
     }
 
     pub(crate) fn tenant_mut(&mut self, tenant: TenantId) -> &mut TenantRoom {
         self.tenants.entry(tenant).or_default()
+    }
+}
+
+/// A lease that its worker named, with its task.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) worker: &'a WorkerRoom,
+    pub(crate) task: Found<'a>,
+    number: u32,
+}
+
+impl Held<'_> {
+    pub(crate) fn lease(&self) -> &Lease {
+        self.task.lease(self.number).expect("it was found in its task")
     }
 }
 

@@ -29,7 +29,7 @@ const DEADLINE_BUCKET_BITS: u32 = 16;
 pub(crate) struct PlaceKey {
     not_lapsed: bool,
     descent: i16,
-    deadline_bucket: u64,
+    deadline_bucket: u32,
     ready_at: EngineTime,
     pub(crate) task: TaskNumber,
     pub(crate) class: Class,
@@ -54,7 +54,7 @@ impl PlaceKey {
         PlaceKey {
             not_lapsed: !lapsed,
             descent: -i16::from(order.priority),
-            deadline_bucket: order.deadline.map_or(u64::MAX, bucket),
+            deadline_bucket: order.deadline.map_or(u32::MAX, bucket),
             ready_at: order.ready_at,
             task,
             class: Class::of(order),
@@ -78,8 +78,9 @@ impl PlaceKey {
     }
 }
 
-fn bucket(deadline: WallTime) -> u64 {
-    deadline.0 >> DEADLINE_BUCKET_BITS
+fn bucket(deadline: WallTime) -> u32 {
+    // Enough for the next eight thousand years.
+    u32::try_from(deadline.0 >> DEADLINE_BUCKET_BITS).unwrap_or(u32::MAX)
 }
 
 /// Neighbouring untouched tasks with the same order.

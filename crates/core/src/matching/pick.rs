@@ -343,7 +343,7 @@ fn first(
 
 fn may(state: &State, project: &ProjectRoom, ask: Ask<'_>, key: PlaceKey) -> Result<(), Been> {
     match state.tasks.get(&project.task(key.task)) {
-        Some(task) => eligibility::been(state, ask.worker, task, ask.now.engine),
+        Some(task) => eligibility::been(state, ask.worker, &task, ask.now.engine),
         None => Ok(()),
     }
 }

@@ -9,6 +9,8 @@
 //!
 //! Not here: adding it up (`record.rs`), the others' opinion (`online.rs`).
 
+use serde::{Deserialize, Serialize};
+
 use super::opinion::Opinion;
 
 /// Fewer others than this judge nobody.
@@ -41,7 +43,7 @@ pub struct Judgement {
 
 /// A judgement in thousandths, as it is applied and kept: so it can be taken back as it
 /// was, and written down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Weighed {
     /// See `Judgement::right`; between -2,000 and 3,000.
     pub right: i16,

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Fingerprint;
 
 /// Per schema field what the answer says; `None` where the field is absent or free.
@@ -12,7 +14,7 @@ use crate::Fingerprint;
 pub type Values = Vec<Option<Value>>;
 
 /// What one answer says in one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// The index of the choice.
     Choice(u16),
@@ -40,7 +42,7 @@ impl Value {
 }
 
 /// A finite 64-bit float, never −0, so that equal numbers have equal bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Finite {
     bits: u64,
 }

@@ -26,6 +26,7 @@ pub(crate) fn tiny_limits() -> Limits {
         create_keys_max: 5,
         service_gap: Millis(4_000),
         rating_half_life: Millis(60_000),
+        unpacked_max: 1,
     }
 }
 

@@ -57,7 +57,8 @@ pub(crate) struct Story {
 /// The first line that went otherwise, with what came instead.
 pub(crate) fn tell(text: &str) -> Result<(), String> {
     let mut story = Story {
-        world: World::new(Limits::default()),
+        // Whatever waits is packed.
+        world: World::new(Limits { unpacked_max: 0, ..Limits::default() }),
         now: Now::default(),
         tenant: TenantId::DEFAULT,
         auto: false,

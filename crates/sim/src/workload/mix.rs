@@ -185,17 +185,20 @@ fn limits(random: &mut Random) -> Limits {
     let (decline_within, decline_cooldown) = (ms(500, 3_000), ms(1_000, 8_000));
     let (create_keys_kept, service_gap) = (ms(5_000, 60_000), ms(500, 20_000));
     let claim_within = ms(500, 6_000);
+    let declines_in_a_row = u32::try_from(random.between(2, 4)).expect("a few");
+    let create_keys_max = random.index(30) + 6;
     Limits {
         restart_grace,
         expiry_bar,
         decline_within,
-        declines_in_a_row: u32::try_from(random.between(2, 4)).expect("a few"),
+        declines_in_a_row,
         decline_cooldown,
         create_keys_kept,
-        create_keys_max: random.index(30) + 6,
+        create_keys_max,
         service_gap,
         claim_within,
         rating_half_life: Millis(service_gap.0 * 30),
+        unpacked_max: create_keys_max % 4,
     }
 }
 

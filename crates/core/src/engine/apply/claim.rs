@@ -27,6 +27,6 @@ pub(super) fn claim(
 }
 
 fn decide(state: &State, tenant: TenantId, cmd: &ClaimLeases, id: LeaseId) -> Result<(), Refusal> {
-    let (_, _, lease) = state.lease_of(tenant, &cmd.worker, id)?;
-    ended(lease).map_or(Ok(()), Err)
+    let held = state.lease_of(tenant, &cmd.worker, id)?;
+    ended(held.lease()).map_or(Ok(()), Err)
 }

@@ -45,7 +45,8 @@ fn decide(
     tenant: TenantId,
     cmd: &SaveDraft,
 ) -> Result<(), Refusal> {
-    let (_, _, lease) = state.lease_of(tenant, &cmd.worker, cmd.lease)?;
+    let held = state.lease_of(tenant, &cmd.worker, cmd.lease)?;
+    let lease = held.lease();
     let open = match lease.state {
         LeaseState::Expired { released, .. } => {
             !released && lease.awaits_answer(changes.now.engine)

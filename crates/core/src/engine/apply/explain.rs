@@ -63,14 +63,14 @@ fn why_waits(
     let only = only.map(|name| state.worker(tenant, name)).transpose()?;
     let task = state.task(id)?;
     let name = text(&reference.task);
-    let mut told = standing(state, now, id, task, &name);
+    let mut told = standing(state, now, id, task.as_deref(), &name);
     if told.blocked.is_some() {
         return Ok(told);
     }
     let mut reasons = Reasons::default();
     let mut look = |worker: &WorkerRoom| {
         told.workers += 1;
-        match explain::hinders(state, worker, (id, task, &name), now) {
+        match explain::hinders(state, worker, (id, task.as_deref(), &name), now) {
             Ok(()) => told.could_lease += 1,
             Err(refusal) => reasons.add(refusal, 0),
         }
@@ -249,7 +249,7 @@ fn first_class(
             let Some(key) = places.head() else { break };
             *looks = looks.checked_sub(1)?;
             let task = state.tasks.get(&room.task(key.task));
-            let been = task.map(|task| eligibility::been(state, worker, task, now.engine));
+            let been = task.map(|task| eligibility::been(state, worker, &task, now.engine));
             if now.engine - key.ready_at() >= age && been.is_none_or(|been| been.is_ok()) {
                 return Some(key.class);
             }

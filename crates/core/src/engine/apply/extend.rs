@@ -21,8 +21,8 @@ pub(super) fn extend(
     state.worker(tenant, &cmd.worker)?;
     state.warm(cmd.leases.iter().filter_map(|l| state.leased_task(tenant, *l)))?;
     let items = cmd.leases.iter().map(|lease| {
-        let (_, _, found) = state.lease_of(tenant, &cmd.worker, *lease)?;
-        let deadline = decide(state, changes, found, cmd.by)?;
+        let held = state.lease_of(tenant, &cmd.worker, *lease)?;
+        let deadline = decide(state, changes, held.lease(), cmd.by)?;
         Ok(prolong(state, changes, *lease, deadline, true))
     });
     Ok(Outcome::Extended(items.collect()))
@@ -59,7 +59,7 @@ fn holder(
     id: LeaseId,
 ) -> Result<LeaseId, Refusal> {
     let task = state.leased_task(tenant, id).and_then(|task| state.tasks.get(&task));
-    let worker = task.and_then(|task| task.lease(id.number)).map(|lease| lease.worker);
+    let worker = task.and_then(|task| Some(task.lease(id.number)?.worker));
     let name = worker.map(|worker| &state.worker_room(worker).worker.name);
     match name.filter(|name| cmd.of.contains(*name)) {
         Some(_) => Ok(id),
@@ -73,7 +73,8 @@ fn revive(
     id: LeaseId,
     claims: bool,
 ) -> Result<Grant, Refusal> {
-    let lease = state.tasks.get(&id.task).and_then(|task| task.lease(id.number));
+    let task = state.tasks.get(&id.task);
+    let lease = task.as_ref().and_then(|task| task.lease(id.number));
     let lease = lease.ok_or(Refusal::NoSuchLease { lease: id })?;
     let deadline = match decide(state, changes, lease, None) {
         Err(Refusal::HoldExceeded { .. }) => lease.deadline,

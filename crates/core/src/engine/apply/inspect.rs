@@ -43,8 +43,7 @@ pub(super) fn view(state: &State, now: Now, id: WorkerId) -> WorkerView {
     let mut leases: Vec<_> = room
         .live
         .iter()
-        .filter_map(|id| state.tasks.get(&id.task)?.lease(id.number))
-        .map(|lease| grant_view(state, lease, now))
+        .filter_map(|id| Some(grant_view(state, state.tasks.get(&id.task)?.lease(id.number)?, now)))
         .collect();
     leases.sort_by_key(|g| (g.lease.granted, g.lease.id));
     let requester = room.worker.spec.requester.and_then(|id| state.requesters.get(&id));

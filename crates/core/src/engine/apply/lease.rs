@@ -102,8 +102,7 @@ fn again(
     let known = || request.leases.iter().filter(|l| state.leased_task(tenant, **l).is_some());
     state.warm(known().map(|l| l.task))?;
     let grants = known()
-        .filter_map(|id| state.tasks.get(&id.task)?.lease(id.number))
-        .map(|lease| grant_view(state, lease, now))
+        .filter_map(|id| Some(grant_view(state, state.tasks.get(&id.task)?.lease(id.number)?, now)))
         .collect();
     Ok(Some(Outcome::Leased(Leased { grants, ..Leased::default() })))
 }
@@ -123,7 +122,7 @@ fn named(
         return Err(Refusal::ServerPicks { project: name() }.into());
     }
     let task = state.task(id)?;
-    explain::hinders(state, worker, (id, task, &text(&reference.task)), now)?;
+    explain::hinders(state, worker, (id, task.as_deref(), &text(&reference.task)), now)?;
     Ok(id)
 }
 

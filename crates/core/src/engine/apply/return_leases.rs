@@ -38,7 +38,8 @@ fn decide(
     cmd: &ReturnLeases,
     item: &ReturnItem,
 ) -> Result<bool, Refusal> {
-    let (_, _, lease) = state.lease_of(tenant, &cmd.worker, item.lease)?;
+    let held = state.lease_of(tenant, &cmd.worker, item.lease)?;
+    let lease = held.lease();
     let ended = |how| Err(Refusal::LeaseEnded { lease: lease.id, how });
     match lease.state {
         LeaseState::Live | LeaseState::Expired { released: false, .. } => Ok(true),

@@ -52,7 +52,8 @@ fn decide(
     cmd: &SubmitAnswers,
     item: &SubmitItem,
 ) -> Result<Decision, Refusal> {
-    let (worker, task, lease) = state.lease_of(tenant, &cmd.worker, item.lease)?;
+    let held = state.lease_of(tenant, &cmd.worker, item.lease)?;
+    let (worker, task, lease) = (held.worker, &held.task, held.lease());
     let id = task.record.id;
     let room = state.project_room(id.project);
     let ended = |how| Err(Refusal::LeaseEnded { lease: lease.id, how });

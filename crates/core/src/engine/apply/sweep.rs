@@ -46,7 +46,7 @@ fn cancel(
 ) -> Option<TaskNumber> {
     let mut at = TaskId { project: sweep.project, number: sweep.next };
     for _ in 0..TIMERS_PER_TURN_MAX {
-        let touched = state.tasks.range(at..).next().map(|(id, _)| *id);
+        let touched = state.tasks.next_from(at);
         let touched = touched.filter(|id| id.project == sweep.project).map(|id| id.number);
         let untouched = state.project_room(sweep.project).order.untouched_from(at.number);
         let number = match (touched, untouched) {
@@ -81,11 +81,11 @@ fn delete(state: &mut State, changes: &mut Changes, sweep: Sweep) -> Option<Task
         let last = TaskNumber(sweep.next.0.saturating_add(step - 1)).min(last_task);
         for number in sweep.next.0..=last.0 {
             let task = TaskId { project: id, number: TaskNumber(number) };
-            let leases = state.tasks.get(&task).into_iter().flat_map(|task| &task.leases);
+            let dropped = state.drop_task(task);
+            let leases = dropped.iter().flat_map(|task| &task.leases);
             for lease in leases.filter(|lease| lease.draft) {
                 changes.push(tenant, Change::DraftGone(lease.id));
             }
-            state.drop_task(task);
         }
         changes.push(tenant, Change::TasksGone { project: id, first: sweep.next, last });
         return Some(TaskNumber(last.0 + 1));

@@ -45,7 +45,8 @@ pub(super) fn tick(state: &mut State, changes: &mut Changes) -> Result<Outcome, 
 /// `live → returned`, unstarted: nobody has shown that the push arrived.
 fn unclaimed(state: &mut State, changes: &mut Changes, id: LeaseId) {
     let now = changes.now.engine;
-    let lease = state.tasks.get(&id.task).and_then(|t| t.lease(id.number));
+    let task = state.tasks.get(&id.task);
+    let lease = task.as_ref().and_then(|t| t.lease(id.number));
     let waits = |l: &&Lease| {
         !planted::is(Mistake::ClaimIgnored) && l.is_live() && l.claim_by.is_some_and(|at| at <= now)
     };
@@ -57,7 +58,8 @@ fn unclaimed(state: &mut State, changes: &mut Changes, id: LeaseId) {
 /// `live → expired`: the place opens again, after a rest.
 fn expire(state: &mut State, changes: &mut Changes, id: LeaseId) -> bool {
     let now = changes.now.engine;
-    let lease = state.tasks.get(&id.task).and_then(|t| t.lease(id.number));
+    let task = state.tasks.get(&id.task);
+    let lease = task.as_ref().and_then(|t| t.lease(id.number));
     let finished = |l: &Lease| {
         planted::is(Mistake::ExpireFinished) && matches!(l.state, LeaseState::Submitted(_))
     };
@@ -100,12 +102,11 @@ pub(super) fn late_window(policy: &LeasePolicy) -> Millis {
 
 /// A place is offered to everybody again. Its rows already say so.
 fn rested(state: &mut State, changes: &mut Changes, id: TaskId) {
-    let Some(task) = state.tasks.get(&id) else { return };
-    let (from, to) = (task.spot, state.spot(task, changes.now.engine));
+    let Some(mut task) = state.tasks.take(&id) else { return };
+    let (from, to) = (task.spot, state.spot(&task, changes.now.engine));
+    task.spot = to;
+    state.put(task, changes.now.engine);
     state.move_task(id, from, to);
-    if let Some(task) = state.tasks.get_mut(&id) {
-        task.spot = to;
-    }
     state.turn(id.project, changes);
 }
 
@@ -138,6 +139,10 @@ fn window_ends(state: &mut State, changes: &mut Changes, id: LeaseId) {
             edit.lease(id.number);
             return state.close(edit, changes);
         }
+    }
+    // Perhaps it waits from now on.
+    if let Some(task) = state.tasks.take(&id.task) {
+        state.put(task, changes.now.engine);
     }
     if !open {
         state.settled.push_front((changed, id.task));
