@@ -28,7 +28,7 @@ pub use group_body::GroupBody;
 pub use journal::{
     Bounds, Cut, Damage, Disk, DiskFile, Durable, Epoch, FileJournal, FrameFault, FrameHash, Group,
     GroupReader, Inspection, Journal, JournalError, JournalId, JournalReader, JournalSettings,
-    MemoryJournal, MemoryStore, OnDurable, RealDisk, Ticket, Written, inspect,
+    MemoryJournal, MemoryStore, OnDurable, RealDisk, RealFile, Ticket, Written, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use journal::{

@@ -25,7 +25,8 @@ use piecework_core::{Now, Position};
 
 pub use error::{Damage, JournalError};
 pub use file::{
-    Cut, Disk, DiskFile, FileJournal, Inspection, JournalReader, JournalSettings, RealDisk, inspect,
+    Cut, Disk, DiskFile, FileJournal, Inspection, JournalReader, JournalSettings, RealDisk,
+    RealFile, inspect,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use file::{

@@ -16,8 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::disk::{Disk, DiskFile};
 use super::recording::Operation;
-
-const SECTOR: usize = 512;
+use super::sectors::{Part, next_random, overlay, write_all, write_some};
 
 /// The disk. Clones are the same disk.
 #[derive(Debug, Clone)]
@@ -396,6 +395,17 @@ impl DiskFile for LyingFile {
         self.disk.change()?.write(self.node, index(offset), bytes)
     }
 
+    fn write_durably(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        // What else was written is not durable by that.
+        let mut others = std::mem::take(&mut self.disk.lock().nodes[self.node].unsynced);
+        let done = self.write_at(bytes, offset).and_then(|()| self.sync_data());
+        if done.is_ok() {
+            others.iter_mut().for_each(|(at, other)| overlay(other, *at, bytes, index(offset)));
+        }
+        self.disk.lock().nodes[self.node].unsynced.splice(0..0, others);
+        done
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.disk.change()?;
         let state = &mut *state;
@@ -428,58 +438,6 @@ fn apply(names: &mut BTreeMap<String, usize>, change: NameChange) {
     }
 }
 
-fn write_all(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if file.len() < end {
-        file.resize(end, 0);
-    }
-    file[at..end].copy_from_slice(bytes);
-}
-
-/// How much of a write came through.
-enum Part {
-    All,
-    None,
-    Some,
-}
-
-/// Writes all of it, none of it, a first part, or any sectors of it.
-fn write_some(file: &mut Vec<u8>, at: usize, bytes: &[u8], random: &mut u64) -> Part {
-    let fate = next_random(random) % 4;
-    let sectors = bytes.len().div_ceil(SECTOR) as u64;
-    let cut = if sectors == 0 { 0 } else { next_random(random) % sectors };
-    let (mut done, mut written) = (0, 0);
-    // Sectors are of the disk, not of the write.
-    while done < bytes.len() {
-        let piece = (SECTOR - (at + done) % SECTOR).min(bytes.len() - done);
-        let keep = match fate {
-            0 => true,
-            1 => false,
-            2 => ((done / SECTOR) as u64) < cut,
-            _ => next_random(random).is_multiple_of(2),
-        };
-        if keep {
-            write_all(file, at + done, &bytes[done..done + piece]);
-            written += piece;
-        }
-        done += piece;
-    }
-    match written {
-        all if all == bytes.len() => Part::All,
-        0 => Part::None,
-        _ => Part::Some,
-    }
-}
-
 fn index(offset: u64) -> usize {
     usize::try_from(offset).expect("a disk in memory is small")
-}
-
-/// Splitmix64: enough chance for a disk, and the same everywhere.
-fn next_random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

@@ -34,6 +34,8 @@ mod lying;
 #[cfg(any(test, feature = "testing"))]
 mod recording;
 #[cfg(any(test, feature = "testing"))]
+mod sectors;
+#[cfg(any(test, feature = "testing"))]
 mod stepped;
 
 #[cfg(test)]
@@ -52,7 +54,7 @@ use std::time::Duration;
 use super::JournalId;
 use super::frame::BLOCK_BYTES;
 
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Disk, DiskFile, RealDisk, RealFile};
 pub use inspect::{Cut, Inspection, inspect};
 #[cfg(any(test, feature = "testing"))]
 pub use lying::{LyingDisk, LyingFile, PowerCut};

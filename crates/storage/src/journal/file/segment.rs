@@ -117,8 +117,7 @@ pub(super) fn write_zeros<F: DiskFile>(file: &F, from: u64, to: u64) -> io::Resu
     let mut at = from;
     while at < to {
         let piece = zeros.len().min(usize::try_from(to - at).unwrap_or(ZEROS));
-        file.write_at(&zeros[..piece], at)?;
-        file.sync_data()?;
+        file.write_durably(&zeros[..piece], at)?;
         at += piece as u64;
     }
     Ok(())
