@@ -13,7 +13,7 @@ mod project;
 mod round;
 pub(crate) mod says;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +31,7 @@ use project::Votes;
 
 /// How often it is looked whether a refinement is due.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// News of projects that are not young is gathered for so long: a look at a log costs more
-/// than what one group adds to it.
+/// News is gathered for so long: every group in the journal brings some.
 const GATHER: Duration = Duration::from_millis(10);
 /// How far the thread gives way to all others, of 19.
 const NICE: i32 = 10;
@@ -71,15 +70,18 @@ impl Refinements {
     }
 }
 
+/// Projects, and how many records came.
+type Heard = Vec<(ProjectId, u32)>;
+
 /// Where news of answers comes in. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct News {
-    to: Sender<Vec<ProjectId>>,
+    to: Sender<Heard>,
 }
 
 impl News {
-    /// These projects have new answers, results or terms, which readers can see.
-    pub(crate) fn tell(&self, projects: Vec<ProjectId>) {
+    /// These projects have so many new answers, results or terms, which readers can see.
+    pub(crate) fn tell(&self, projects: Heard) {
         // The refiner may have ended.
         let _ = self.to.send(projects);
     }
@@ -151,7 +153,7 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self, news: &Receiver<Vec<ProjectId>>) -> Result<(), StoreError> {
+    fn run(mut self, news: &Receiver<Heard>) -> Result<(), StoreError> {
         let mut after = ProjectId(0);
         loop {
             let page = self.store.view(self.tenant).projects(after, PROJECTS_PAGE)?;
@@ -165,12 +167,9 @@ impl Work {
             self.refine_what_is_due()?;
             match news.recv_timeout(LOOK_EVERY) {
                 Ok(first) => {
-                    self.gather(&first);
+                    std::thread::sleep(GATHER);
                     let all = first.into_iter().chain(news.try_iter().flatten());
-                    let all: std::collections::BTreeSet<ProjectId> = all.collect();
-                    for project in all {
-                        self.follow(project)?;
-                    }
+                    self.hear(all)?;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -179,12 +178,17 @@ impl Work {
         Ok(())
     }
 
-    /// Waits for more news, unless it is of a project where every answer still tells much.
-    fn gather(&self, news: &[ProjectId]) {
-        let is_young = |id| self.of.get(id).is_some_and(Votes::is_young);
-        if !news.iter().any(is_young) {
-            std::thread::sleep(GATHER);
+    /// A project that is followed is read when that is worth it; any other may be one that
+    /// is to be followed.
+    fn hear(&mut self, news: impl Iterator<Item = (ProjectId, u32)>) -> Result<(), StoreError> {
+        let (now, mut others) = (Instant::now(), BTreeSet::new());
+        for (id, records) in news {
+            match self.of.get_mut(&id) {
+                Some(votes) => votes.hear(records, now),
+                None => _ = others.insert(id),
+            }
         }
+        others.into_iter().try_for_each(|id| self.follow(id))
     }
 
     /// Reads what is new in a project's log.
@@ -207,6 +211,9 @@ impl Work {
 
     fn refine_what_is_due(&mut self) -> Result<(), StoreError> {
         let now = Instant::now();
+        let unread = self.of.iter().filter(|(_, votes)| votes.wants_reading(now));
+        let unread: Vec<ProjectId> = unread.map(|(id, _)| *id).collect();
+        unread.into_iter().try_for_each(|id| self.follow(id))?;
         let due = self.of.iter().filter(|(_, votes)| votes.is_due(now)).map(|(id, _)| *id);
         let due: Vec<ProjectId> = due.collect();
         for id in due {

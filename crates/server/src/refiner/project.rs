@@ -77,6 +77,8 @@ pub(super) struct Votes {
     cursor: Sequence,
     answers: u64,
     fresh: u64,
+    /// Records of the log that it was told of and has not read.
+    unread: u64,
     heard: Instant,
 }
 
@@ -106,6 +108,7 @@ impl Votes {
             cursor: Sequence(0),
             answers: 0,
             fresh: 0,
+            unread: 0,
             heard: Instant::now(),
         };
         votes.take_terms(project);
@@ -141,17 +144,32 @@ impl Votes {
         self.answers
     }
 
-    /// Whether every answer still tells much.
-    pub(super) fn is_young(&self) -> bool {
-        self.answers < YOUNG_ANSWERS
+    /// The log has so many more records. Nothing is read: a look at a log costs more than
+    /// what a few records add to it.
+    pub(super) fn hear(&mut self, records: u32, now: Instant) {
+        self.unread += u64::from(records);
+        self.heard = now;
+    }
+
+    /// Whether what it was told of may make a refinement due.
+    pub(super) fn wants_reading(&self, now: Instant) -> bool {
+        let enough = self.enough().saturating_sub(self.fresh).min(EVENTS_PAGE as u64);
+        self.unread > 0 && (self.unread >= enough || self.is_quiet(now))
     }
 
     /// Whether enough is new, or nothing more seems to come.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let share = if self.is_young() { YOUNG_SHARE } else { ANSWERS_SHARE };
-        let enough = ANSWERS_MIN.max(self.answers / share);
-        let quiet = now.saturating_duration_since(self.heard) >= QUIET;
-        self.fresh > 0 && (self.fresh >= enough || quiet)
+        self.fresh > 0 && (self.fresh >= self.enough() || self.is_quiet(now))
+    }
+
+    /// New answers that are worth a refinement.
+    fn enough(&self) -> u64 {
+        let is_young = self.answers < YOUNG_ANSWERS;
+        ANSWERS_MIN.max(self.answers / if is_young { YOUNG_SHARE } else { ANSWERS_SHARE })
+    }
+
+    fn is_quiet(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard) >= QUIET
     }
 
     /// What was new is being gone through.
@@ -184,6 +202,7 @@ impl Votes {
         stop: &AtomicBool,
     ) -> Result<(), StoreError> {
         self.take_terms(project);
+        self.unread = 0;
         while !stop.load(Ordering::Acquire) {
             let mut all = |_: &_| true;
             let log = Log::Project(self.project);
@@ -218,7 +237,6 @@ impl Votes {
         self.through = self.through.max(lease.granted + submitted.took);
         self.answers += 1;
         self.fresh += 1;
-        self.heard = Instant::now();
         Ok(())
     }
 

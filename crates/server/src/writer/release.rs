@@ -34,8 +34,8 @@ pub(crate) struct Said {
     pub(crate) replies: Vec<Reply>,
     /// Leases that the group ended; only while somebody listens.
     pub(crate) ended: Vec<Ended>,
-    /// Projects with new records in their logs; only while somebody listens.
-    pub(crate) told: Vec<ProjectId>,
+    /// Projects with new records in their logs, and how many.
+    pub(crate) told: Vec<(ProjectId, u32)>,
 }
 
 /// What becomes true when a group is durable.
@@ -169,7 +169,7 @@ pub(crate) async fn fire(
     mut groups: mpsc::UnboundedReceiver<Said>,
     ended: impl Fn(Vec<Ended>),
     unheard: impl Fn(Answer),
-    told: impl Fn(Vec<ProjectId>),
+    told: impl Fn(Vec<(ProjectId, u32)>),
 ) {
     while let Some(said) = groups.recv().await {
         for reply in said.replies {

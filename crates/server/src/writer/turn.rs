@@ -354,8 +354,9 @@ impl<J: Journal> Writer<J> {
                 Change::Project(project) => project.id,
                 _ => continue,
             };
-            if turn.said.told.last() != Some(&project) {
-                turn.said.told.push(project);
+            match turn.said.told.last_mut() {
+                Some((last, records)) if *last == project => *records += 1,
+                _ => turn.said.told.push((project, 1)),
             }
         }
         let header = CommandHeader {
