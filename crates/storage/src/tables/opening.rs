@@ -24,6 +24,10 @@ use super::error::StoreError;
 /// The process ends with this when opening hangs; the unit starts it again.
 pub const EXIT_START_AGAIN: i32 = 75;
 
+const GIB: u64 = 1024 * 1024 * 1024;
+/// Four times what 26 GiB took on a machine of two cores.
+const PATIENCE_MS_PER_GIB: u64 = 10_000;
+
 const MARKER: &str = "OPENING";
 const PAGES: &str = "pages";
 const ASIDE: &str = "aside-";
@@ -42,6 +46,20 @@ impl Place {
     /// Where the store of keys and values lies.
     pub(super) fn pages(&self) -> PathBuf {
         self.directory.join(PAGES)
+    }
+
+    /// How much longer large tables may take: the store of keys and values tells nothing of
+    /// its progress, and looks at every part of its file.
+    pub(super) fn patience_for_size(&self) -> Result<Duration, StoreError> {
+        let pages = self.pages();
+        let mut bytes = 0;
+        if pages.try_exists().map_err(|e| failed("look for", &pages, e))? {
+            for entry in fs::read_dir(&pages).map_err(|e| failed("list", &pages, e))? {
+                let meta = entry.and_then(|entry| entry.metadata());
+                bytes += meta.map_err(|e| failed("look at", &pages, e))?.len();
+            }
+        }
+        Ok(Duration::from_millis(bytes / (GIB / PATIENCE_MS_PER_GIB)))
     }
 
     /// Sets doubtful tables aside and leaves the marker for the next one.

@@ -112,8 +112,11 @@ impl Store {
     ) -> Result<Store, StoreError> {
         let place = Place::new(directory);
         place.enter()?;
-        let watchdog = Watchdog::start(settings.open_patience, bark).map_err(|source| {
-            StoreError::Io { doing: "watch the opening of", path: directory.to_owned(), source }
+        let patience = settings.open_patience + place.patience_for_size()?;
+        let watchdog = Watchdog::start(patience, bark).map_err(|source| StoreError::Io {
+            doing: "watch the opening of",
+            path: directory.to_owned(),
+            source,
         })?;
         let open = || -> Result<(Arc<dyn KeyValue>, Standing, bool), StoreError> {
             let kv: Arc<dyn KeyValue> =
