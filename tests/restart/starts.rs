@@ -52,6 +52,16 @@ async fn a_wrong_key_or_value_is_named_with_its_place() {
         std::fs::write(&file, text).expect("written");
         serve(&data, &["--config", path]).await.ended(2).says(&[named, path]);
     }
+    for (key, value, rule) in [
+        ("segment_bytes", "100", "100 is not a multiple of 4096"),
+        ("segment_bytes", "0", "at least 4096"),
+        ("cache_bytes", "0", "at least 1048576"),
+        ("overlay_bytes", "0", "at least 4096"),
+        ("open_tables_within_ms", "0", "at least 1"),
+    ] {
+        std::fs::write(&file, format!("{key} = {value}\n")).expect("written");
+        serve(&data, &["--config", path]).await.ended(2).says(&[key, rule, path]);
+    }
     serve(&data, &["--config", "/nowhere.toml"]).await.ended(2).says(&["/nowhere.toml"]);
     serve(&data, &["--colour"]).await.ended(2).says(&["--colour"]);
     assert!(!data.exists(), "nothing was touched");

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use piecework_core::{Limits, Millis, limits};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::services::WorkTerms;
 
@@ -27,10 +28,13 @@ pub struct Config {
     /// Reflection on other addresses than loopback.
     pub reflection: bool,
     /// Memory of the table store's cache.
+    #[serde(deserialize_with = "cache_bytes")]
     pub cache_bytes: u64,
     /// Size of a journal segment; a multiple of 4096.
+    #[serde(deserialize_with = "segment_bytes")]
     pub segment_bytes: u64,
     /// Changes in memory that wait for the checkpoint, each of two maps.
+    #[serde(deserialize_with = "overlay_bytes")]
     pub overlay_bytes: u64,
     /// How often a checkpoint is written when those changes do not call for one before.
     pub checkpoint_every_ms: u64,
@@ -42,7 +46,9 @@ pub struct Config {
     pub snapshot_journal_bytes: u64,
     /// Snapshots that stay when a new one is made, that one included.
     pub snapshots_kept: usize,
-    /// How long the tables may take to open before they are set aside.
+    /// How long opening the tables may stand still before they are set aside: so long, and ten
+    /// seconds more for each GiB of them.
+    #[serde(deserialize_with = "patience_ms")]
     pub open_tables_within_ms: u64,
     /// A shutdown ends after this, whatever is still open.
     pub shutdown_within_ms: u64,
@@ -165,4 +171,33 @@ impl Config {
     pub fn shutdown_within(&self) -> Duration {
         Duration::from_millis(self.shutdown_within_ms)
     }
+}
+
+// What does not fit is told by whoever brings the sources together, with the key and where
+// it stands.
+
+fn segment_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let fits = |bytes: u64| bytes.is_multiple_of(4096) && (4096..=1 << 40).contains(&bytes);
+    fitting(from, fits, "a multiple of 4096, at least 4096 and at most 2^40")
+}
+
+fn cache_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    fitting(from, |bytes| bytes >= 1 << 20, "at least 1048576 (1 MiB)")
+}
+
+fn overlay_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    fitting(from, |bytes| bytes >= 4096, "at least 4096: without room for it nothing comes in")
+}
+
+fn patience_ms<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    fitting(from, |ms| ms > 0, "at least 1: tables do not open in no time")
+}
+
+fn fitting<'de, D: Deserializer<'de>>(
+    from: D,
+    fits: impl Fn(u64) -> bool,
+    rule: &str,
+) -> Result<u64, D::Error> {
+    let value = u64::deserialize(from)?;
+    if fits(value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is not {rule}"))) }
 }
