@@ -144,8 +144,8 @@ pub struct Limits {
     pub service_gap: Millis,
     /// After so long evidence about a worker counts half; zero: it never fades.
     pub rating_half_life: Millis,
-    /// Tasks that were touched and wait again: so many, the newest, stay ready for use in
-    /// memory; the others are packed. Decides nothing but speed and memory.
+    /// A touched task that waits again is packed after so many others have begun to wait.
+    /// Decides nothing but speed and memory.
     pub unpacked_max: usize,
 }
 

@@ -30,6 +30,9 @@ use crate::{
     Sequence, TaskId, TaskNumber, WorkerId,
 };
 
+/// A task with more leases than that is never packed.
+const PACKED_LEASES_MAX: usize = 16;
+
 /// Names and accounts of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct TenantRoom {
@@ -168,9 +171,11 @@ impl Task {
         u64::from(self.record.order.wanted.saturating_sub(self.counted()))
     }
 
-    /// Open, and nothing but its deadline will happen to it by itself.
+    /// Open, and until its deadline time changes nothing of it. A task of many leases never
+    /// waits in this sense: looking at them all would be dear.
     pub(crate) fn waits(&self, now: EngineTime) -> bool {
         self.record.state.is_open()
+            && self.leases.len() <= PACKED_LEASES_MAX
             && !matches!(self.spot, Spot::Resting(_))
             && !self.leases.iter().any(|l| l.takes_capacity(now) || l.draft)
     }

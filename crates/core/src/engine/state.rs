@@ -164,7 +164,9 @@ impl State {
     /// # Errors
     /// `Stop::Cold` with all of them: a bulk command asks once.
     pub(crate) fn warm(&self, tasks: impl Iterator<Item = TaskId>) -> Result<(), Stop> {
-        let cold: Vec<TaskId> = tasks.filter(|id| self.task(*id).is_err()).collect();
+        let untouched = |id: &TaskId| self.project_room(id.project).order.untouched(id.number);
+        let known = |id: &TaskId| self.tasks.contains(id) || untouched(id).is_some();
+        let cold: Vec<TaskId> = tasks.filter(|id| !known(id)).collect();
         if cold.is_empty() { Ok(()) } else { Err(Stop::Cold(cold)) }
     }
 

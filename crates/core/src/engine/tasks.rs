@@ -2,8 +2,8 @@
 //! while they wait.
 //!
 //! A task that was touched and waits again (answered by one of three, given back) may wait
-//! for weeks, and takes a tenth of the room as bytes. The newest that wait stay unpacked:
-//! most often they are next. Whoever reads a packed task gets it unpacked for the moment,
+//! for weeks, and takes a fifth of the room as bytes. One that has just begun to wait stays
+//! unpacked: most often it is next. Whoever reads a packed task gets it unpacked for the moment,
 //! whoever changes it takes it out.
 //!
 //! Invariant: a task is in one of both forms; what is packed waits (`Task::waits`), and
@@ -26,7 +26,7 @@ pub(crate) struct Tasks {
     /// Neighbours in number, by the first number of their page.
     packed: BTreeMap<TaskId, Page>,
     packed_tasks: usize,
-    /// Those that began to wait, oldest first; some may have ceased to.
+    /// Who began to wait, the earliest first; some have ceased to, or begun anew since.
     waiting: VecDeque<TaskId>,
 }
 
@@ -86,9 +86,8 @@ impl Tasks {
         Some(Box::new(task))
     }
 
-    /// Puts a task in that is not there. If it waits, as far as anyone can tell, and more
-    /// than `unpacked_max` do, the one that has waited longest is packed, unless it waits
-    /// no more.
+    /// Puts a task in that is not there. If it begins to wait, the one that did so
+    /// `unpacked_max` beginnings ago is packed, unless it waits no more.
     pub(crate) fn put(&mut self, task: Box<Task>, unpacked_max: usize, now: EngineTime) {
         let (id, waits) = (task.record.id, task.waits(now));
         self.unpacked.insert(id, task);

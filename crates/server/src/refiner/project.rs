@@ -27,6 +27,8 @@ const ANSWERS_SHARE: u64 = 8;
 const YOUNG_ANSWERS: u64 = 20_000;
 /// After so long without an answer what is left is refined, too.
 const QUIET: Duration = Duration::from_millis(300);
+/// What it was told of is read after so long, whatever else it is told.
+const UNREAD_MAX: Duration = Duration::from_secs(1);
 
 /// What a task's newest result says, and what it rests on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,8 +79,12 @@ pub(super) struct Votes {
     cursor: Sequence,
     answers: u64,
     fresh: u64,
-    /// Records of the log that it was told of and has not read.
+    /// Changes that it was told of and has not read: how many, since when, and when the
+    /// last one came.
     unread: u64,
+    unread_since: Instant,
+    told: Instant,
+    /// When the newest answer came that was read.
     heard: Instant,
 }
 
@@ -109,6 +115,8 @@ impl Votes {
             answers: 0,
             fresh: 0,
             unread: 0,
+            unread_since: Instant::now(),
+            told: Instant::now(),
             heard: Instant::now(),
         };
         votes.take_terms(project);
@@ -144,32 +152,34 @@ impl Votes {
         self.answers
     }
 
-    /// The log has so many more records. Nothing is read: a look at a log costs more than
-    /// what a few records add to it.
-    pub(super) fn hear(&mut self, records: u32, now: Instant) {
-        self.unread += u64::from(records);
-        self.heard = now;
+    /// So many changes came. Nothing is read: a look at a log costs more than what a few
+    /// records add to it.
+    pub(super) fn hear(&mut self, changes: u32, now: Instant) {
+        if self.unread == 0 {
+            self.unread_since = now;
+        }
+        self.unread += u64::from(changes);
+        self.told = now;
     }
 
     /// Whether what it was told of may make a refinement due.
     pub(super) fn wants_reading(&self, now: Instant) -> bool {
         let enough = self.enough().saturating_sub(self.fresh).min(EVENTS_PAGE as u64);
-        self.unread > 0 && (self.unread >= enough || self.is_quiet(now))
+        let passed = |since, most| now.saturating_duration_since(since) >= most;
+        let is_time = passed(self.told, QUIET) || passed(self.unread_since, UNREAD_MAX);
+        self.unread > 0 && (self.unread >= enough || is_time)
     }
 
     /// Whether enough is new, or nothing more seems to come.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.fresh > 0 && (self.fresh >= self.enough() || self.is_quiet(now))
+        let is_quiet = now.saturating_duration_since(self.heard) >= QUIET;
+        self.fresh > 0 && (self.fresh >= self.enough() || is_quiet)
     }
 
     /// New answers that are worth a refinement.
     fn enough(&self) -> u64 {
         let is_young = self.answers < YOUNG_ANSWERS;
         ANSWERS_MIN.max(self.answers / if is_young { YOUNG_SHARE } else { ANSWERS_SHARE })
-    }
-
-    fn is_quiet(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.heard) >= QUIET
     }
 
     /// What was new is being gone through.
@@ -202,13 +212,14 @@ impl Votes {
         stop: &AtomicBool,
     ) -> Result<(), StoreError> {
         self.take_terms(project);
+        let had = self.answers;
         self.unread = 0;
         while !stop.load(Ordering::Acquire) {
             let mut all = |_: &_| true;
             let log = Log::Project(self.project);
             let found = view.events(log, self.cursor, EVENTS_PAGE, &mut all)?;
             if found.through == self.cursor {
-                return Ok(());
+                break;
             }
             for event in found.events {
                 match event.what {
@@ -218,6 +229,9 @@ impl Votes {
                 }
             }
             self.cursor = found.through;
+        }
+        if self.answers > had {
+            self.heard = self.told;
         }
         Ok(())
     }

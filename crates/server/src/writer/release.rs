@@ -34,7 +34,7 @@ pub(crate) struct Said {
     pub(crate) replies: Vec<Reply>,
     /// Leases that the group ended; only while somebody listens.
     pub(crate) ended: Vec<Ended>,
-    /// Projects with new records in their logs, and how many.
+    /// Projects that changed or have new records in their logs, and how many of both.
     pub(crate) told: Vec<(ProjectId, u32)>,
 }
 

@@ -7,14 +7,19 @@ use std::cell::RefCell;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{FallocateFlags, OFlags};
 
 use crate::directory::DirectoryLock;
 use crate::journal::frame::{BLOCK, BLOCK_BYTES};
+
+/// Room for larger writes is given back after each.
+const ROOM_KEPT_MAX: usize = 4 * 1024 * 1024;
 
 /// A directory of plain files.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
@@ -157,17 +162,13 @@ impl Disk for RealDisk {
         let path = self.path.join(name);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(true).open(&path)?;
-        Ok(RealFile::new(file, &path))
+        Ok(RealFile::new(file))
     }
 
     fn open(&self, name: &str) -> io::Result<RealFile> {
         let path = self.path.join(name);
         let file = OpenOptions::new().read(true).write(!self.is_read_only).open(&path)?;
-        Ok(if self.is_read_only {
-            RealFile { file, direct: None }
-        } else {
-            RealFile::new(file, &path)
-        })
+        Ok(RealFile::new(file))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -192,36 +193,61 @@ impl Disk for RealDisk {
 pub struct RealFile {
     file: File,
     /// The same file past the page cache, each write durable when it returns: one wait for
-    /// the disk where a write and its fdatasync are two. `None`: the file system cannot.
-    direct: Option<File>,
+    /// the disk where a write and its fdatasync are two. Opened when it is first of use;
+    /// `None`: the file system cannot.
+    direct: OnceLock<Option<File>>,
+    /// The file system takes no such writes after all.
+    refused: AtomicBool,
 }
 
 impl RealFile {
-    fn new(file: File, path: &Path) -> RealFile {
+    fn new(file: File) -> RealFile {
+        RealFile { file, direct: OnceLock::new(), refused: AtomicBool::new(false) }
+    }
+
+    fn open_direct(&self) -> Option<File> {
         let past_the_cache = OFlags::DIRECT | OFlags::DSYNC;
         let flags = i32::try_from(past_the_cache.bits()).expect("flags of open(2) are an int");
-        let direct = OpenOptions::new().write(true).custom_flags(flags).open(path).ok();
-        RealFile { file, direct }
+        // Whatever its name is by now.
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let opened = OpenOptions::new().write(true).custom_flags(flags).open(path);
+        if let Err(error) = &opened
+            && !is_refusal(error)
+        {
+            tracing::warn!(%error, "the journal goes through the page cache");
+        }
+        opened.ok()
     }
 
     /// Whether the bytes could go past the cache and did. Not when they are no whole blocks,
     /// or when the file system wants larger ones.
     fn write_directly(&self, bytes: &[u8], offset: u64) -> io::Result<bool> {
-        let Some(direct) = &self.direct else { return Ok(false) };
-        if !bytes.len().is_multiple_of(BLOCK) || !offset.is_multiple_of(BLOCK_BYTES) {
+        let are_blocks = bytes.len().is_multiple_of(BLOCK) && offset.is_multiple_of(BLOCK_BYTES);
+        if !are_blocks || self.refused.load(Ordering::Relaxed) {
             return Ok(false);
         }
+        let Some(direct) = self.direct.get_or_init(|| self.open_direct()) else {
+            return Ok(false);
+        };
         match with_aligned(bytes, |bytes| direct.write_all_at(bytes, offset)) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(false),
+            Err(error) if is_refusal(&error) => {
+                self.refused.store(true, Ordering::Relaxed);
+                Ok(false)
+            }
             done => done.map(|()| true),
         }
     }
 }
 
+/// Whether the file system said that it does not do this.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
 /// The same bytes, at an address that a disk can read from.
 fn with_aligned<T>(bytes: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
     thread_local! {
-        // Two threads of a journal write, each always about as much.
+        // Few threads of a journal write, each again and again.
         static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
     ROOM.with_borrow_mut(|room| {
@@ -231,7 +257,11 @@ fn with_aligned<T>(bytes: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
         let start = room.as_ptr().align_offset(BLOCK);
         let aligned = &mut room[start..start + bytes.len()];
         aligned.copy_from_slice(bytes);
-        then(aligned)
+        let done = then(aligned);
+        if room.len() > ROOM_KEPT_MAX {
+            *room = Vec::new();
+        }
+        done
     })
 }
 

@@ -1,7 +1,7 @@
-//! The journal in files: prepared segments, one fdatasync a group.
+//! The journal in files: prepared segments, one durable write a group.
 //!
 //! ```text
-//! append → desk (places the frame) → sync thread: write + fdatasync → completion
+//! append → desk (places the frame) → sync thread: durable write → completion
 //!          desk ← keeper thread: prepares segments, writes the claim, frees trimmed ones
 //! open:  claim → scan → recover
 //! ```

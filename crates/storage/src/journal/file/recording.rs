@@ -258,6 +258,15 @@ impl<D: Disk> DiskFile for RecordingFile<D> {
         self.file.write_at(bytes, offset)
     }
 
+    fn write_durably(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let (file, at) = (self.node, offset);
+        self.begin_write(Operation::Write { file, at, bytes: bytes.to_vec() });
+        let writes = self.disk.lock().writes[self.node];
+        self.file.write_durably(bytes, offset)?;
+        self.disk.lock().push(Operation::Sync { file: self.node, writes });
+        Ok(())
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         let writes = self.disk.lock().writes[self.node];
         self.file.sync_data()?;
