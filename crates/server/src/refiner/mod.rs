@@ -12,6 +12,7 @@
 mod project;
 mod round;
 pub(crate) mod says;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -211,13 +212,16 @@ impl Work {
 
     fn refine_what_is_due(&mut self) -> Result<(), StoreError> {
         let now = Instant::now();
-        let unread = self.of.iter().filter(|(_, votes)| votes.wants_reading(now));
-        let unread: Vec<ProjectId> = unread.map(|(id, _)| *id).collect();
-        unread.into_iter().try_for_each(|id| self.follow(id))?;
-        let due = self.of.iter().filter(|(_, votes)| votes.is_due(now)).map(|(id, _)| *id);
-        let due: Vec<ProjectId> = due.collect();
-        for id in due {
-            let Some(votes) = self.of.get_mut(&id) else { continue };
+        let ripe = |votes: &Votes| votes.wants_reading(now) || votes.is_due(now);
+        let ripe = self.of.iter().filter(|(_, votes)| ripe(votes)).map(|(id, _)| *id);
+        let ripe: Vec<ProjectId> = ripe.collect();
+        for id in ripe {
+            if self.of.get(&id).is_some_and(|votes| votes.wants_reading(now)) {
+                self.follow(id)?;
+            }
+            let Some(votes) = self.of.get_mut(&id).filter(|votes| votes.is_due(now)) else {
+                continue;
+            };
             let begun = Instant::now();
             let answers = votes.answers();
             let asker = round::Asker { inbox: &self.inbox, tenant: self.tenant, stop: &self.stop };

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use piecework_core::command::{FieldOpinion, RefinedTask};
 use piecework_core::event::{Log, ResultAnswer, ResultState, TaskResult, What};
@@ -15,6 +15,7 @@ use piecework_core::{EngineTime, LeaseId, ProjectId, Sequence, TaskNumber};
 use piecework_storage::{StoreError, View};
 
 use super::says;
+use super::unread::{QUIET, Unread};
 
 /// Records of the log read at a time.
 const EVENTS_PAGE: usize = 1_024;
@@ -25,10 +26,6 @@ const YOUNG_SHARE: u64 = 16;
 const ANSWERS_SHARE: u64 = 8;
 /// A project with fewer answers is young.
 const YOUNG_ANSWERS: u64 = 20_000;
-/// After so long without an answer what is left is refined, too.
-const QUIET: Duration = Duration::from_millis(300);
-/// What it was told of is read after so long, whatever else it is told.
-const UNREAD_MAX: Duration = Duration::from_secs(1);
 
 /// What a task's newest result says, and what it rests on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,11 +76,7 @@ pub(super) struct Votes {
     cursor: Sequence,
     answers: u64,
     fresh: u64,
-    /// Changes that it was told of and has not read: how many, since when, and when the
-    /// last one came.
-    unread: u64,
-    unread_since: Instant,
-    told: Instant,
+    unread: Unread,
     /// When the newest answer came that was read.
     heard: Instant,
 }
@@ -114,9 +107,7 @@ impl Votes {
             cursor: Sequence(0),
             answers: 0,
             fresh: 0,
-            unread: 0,
-            unread_since: Instant::now(),
-            told: Instant::now(),
+            unread: Unread::new(Instant::now()),
             heard: Instant::now(),
         };
         votes.take_terms(project);
@@ -152,25 +143,18 @@ impl Votes {
         self.answers
     }
 
-    /// So many changes came. Nothing is read: a look at a log costs more than what a few
-    /// records add to it.
+    /// So many changes came. Nothing is read yet.
     pub(super) fn hear(&mut self, changes: u32, now: Instant) {
-        if self.unread == 0 {
-            self.unread_since = now;
-        }
-        self.unread += u64::from(changes);
-        self.told = now;
+        self.unread.hear(changes, now);
     }
 
     /// Whether what it was told of may make a refinement due.
     pub(super) fn wants_reading(&self, now: Instant) -> bool {
         let enough = self.enough().saturating_sub(self.fresh).min(EVENTS_PAGE as u64);
-        let passed = |since, most| now.saturating_duration_since(since) >= most;
-        let is_time = passed(self.told, QUIET) || passed(self.unread_since, UNREAD_MAX);
-        self.unread > 0 && (self.unread >= enough || is_time)
+        self.unread.is_worth_reading(enough, now)
     }
 
-    /// Whether enough is new, or nothing more seems to come.
+    /// Whether enough is new, or no more answers seem to come.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let is_quiet = now.saturating_duration_since(self.heard) >= QUIET;
         self.fresh > 0 && (self.fresh >= self.enough() || is_quiet)
@@ -212,8 +196,7 @@ impl Votes {
         stop: &AtomicBool,
     ) -> Result<(), StoreError> {
         self.take_terms(project);
-        let had = self.answers;
-        self.unread = 0;
+        let (had, told) = (self.answers, self.unread.read());
         while !stop.load(Ordering::Acquire) {
             let mut all = |_: &_| true;
             let log = Log::Project(self.project);
@@ -231,7 +214,7 @@ impl Votes {
             self.cursor = found.through;
         }
         if self.answers > had {
-            self.heard = self.told;
+            self.heard = told;
         }
         Ok(())
     }
