@@ -229,6 +229,18 @@ mod tests {
     }
 
     #[test]
+    fn large_tables_have_ten_seconds_more_a_gib() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(&directory.path().join("tables"));
+        assert_eq!(place.patience_for_size().unwrap(), Duration::ZERO, "there are none yet");
+        fs::create_dir_all(place.pages()).unwrap();
+        // Takes no room on the disk.
+        File::create(place.pages().join("db")).unwrap().set_len(26 * GIB).unwrap();
+        let more = place.patience_for_size().unwrap();
+        assert!((Duration::from_secs(260)..Duration::from_secs(261)).contains(&more), "{more:?}");
+    }
+
+    #[test]
     fn a_marker_that_is_found_sets_the_store_aside_and_one_aside_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place::new(&directory.path().join("tables"));

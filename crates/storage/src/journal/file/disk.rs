@@ -335,6 +335,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_system_that_takes_no_direct_writes_gets_others() {
+        let home = tempfile::tempdir().expect("a directory");
+        let open = |name: &str| {
+            let mut options = OpenOptions::new();
+            let path = home.path().join(name);
+            options.read(true).write(true).create(true).truncate(true).open(path).expect("open")
+        };
+        let mut cannot_open = RealFile::new(open("a"));
+        cannot_open.direct = OnceLock::from(None);
+        let mut refuses = RealFile::new(open("b"));
+        refuses.refused = AtomicBool::new(true);
+        for file in [cannot_open, refuses] {
+            assert!(!file.write_directly(&[5; BLOCK], 0).expect("no error"));
+            file.write_durably(&[5; BLOCK], BLOCK_BYTES).expect("written");
+            let mut read = [0; 2 * BLOCK];
+            assert_eq!(file.read_at(&mut read, 0).expect("read"), 2 * BLOCK);
+            assert!(read[..BLOCK] == [0; BLOCK] && read[BLOCK..] == [5; BLOCK]);
+        }
+    }
+
+    #[test]
     fn a_power_cut_takes_other_writes_and_never_brings_back_what_they_said() {
         let mut lost = 0;
         for seed in 0..64 {
