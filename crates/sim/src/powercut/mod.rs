@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use piecework_core::planted::{self, Mistake};
-use piecework_storage::{JournalSettings, LyingDisk, Operation, Recording};
+use piecework_storage::{JournalSettings, LyingDisk, Recording};
 
 use history::{History, Phase};
 pub use report::Report;
@@ -120,11 +120,8 @@ fn choose_cuts(recording: &Recording, count: usize, random: &mut Random) -> Vec<
 /// at which something was written or renamed and is not yet synced.
 fn choose_kills(recording: &Recording, count: usize, random: &mut Random) -> Vec<usize> {
     let operations = recording.operations();
-    let is_sync = |operation: &Operation| {
-        matches!(operation, Operation::Sync { .. } | Operation::SyncDirectory { .. })
-    };
     let syncs: Vec<usize> =
-        (0..operations.len()).filter(|at| is_sync(&operations[*at].operation)).collect();
+        (0..operations.len()).filter(|at| operations[*at].operation.is_sync()).collect();
     let mut kills: Vec<usize> = (0..count)
         .map(|_| match random.index(4) {
             0 => random.index(operations.len()),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use piecework_core::planted::Mistake;
-use piecework_storage::{Operation, PowerCut, Recording};
+use piecework_storage::{PowerCut, Recording};
 
 use super::history::Phase;
 
@@ -50,10 +50,7 @@ impl Report {
 
     pub(super) fn recorded(&mut self, recording: &Recording) {
         self.runs += 1;
-        let is_sync = |operation: &Operation| {
-            matches!(operation, Operation::Sync { .. } | Operation::SyncDirectory { .. })
-        };
-        self.syncs += recording.operations().iter().filter(|r| is_sync(&r.operation)).count();
+        self.syncs += recording.operations().iter().filter(|r| r.operation.is_sync()).count();
     }
 
     pub(super) fn state(&mut self, phase: Phase, cut: PowerCut) {

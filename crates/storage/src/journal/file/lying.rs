@@ -1,8 +1,8 @@
 //! A disk in memory that forgets, tears and refuses as real ones do.
 //!
-//! Every write is remembered until its file is synced. A power cut keeps,
-//! drops or tears each remembered write on its own, at 512 bytes, and keeps
-//! some first part of the renamed, created and removed names. A killed process
+//! Every write is remembered until its file is synced, or it was a durable one. A
+//! power cut keeps, drops or tears each remembered write on its own, at 512 bytes,
+//! and keeps some first part of the renamed, created and removed names. A killed process
 //! loses nothing here, yet what it had not synced stays at risk. After a failed
 //! sync the cache shows bytes that the disk does not have and never will, as
 //! Linux does: a later sync of the same file succeeds without them.
@@ -15,8 +15,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::disk::{Disk, DiskFile};
+use super::lying_node::{Node, PowerCut};
 use super::recording::Operation;
-use super::sectors::{Part, next_random, overlay, write_all, write_some};
+use super::sectors::next_random;
 
 /// The disk. Clones are the same disk.
 #[derive(Debug, Clone)]
@@ -51,29 +52,6 @@ enum NameChange {
     Put { name: String, node: usize },
     Move { from: String, to: String },
     Remove { name: String },
-}
-
-/// A file's bytes, whatever its name.
-#[derive(Debug, Clone, Default)]
-struct Node {
-    cached: Vec<u8>,
-    on_disk: Vec<u8>,
-    unsynced: Vec<(usize, Vec<u8>)>,
-    /// Writes that were synced or lost, each in its turn.
-    settled: usize,
-}
-
-/// What a power cut left of the writes that were not synced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PowerCut {
-    /// Writes that are wholly there.
-    pub kept: usize,
-    /// Writes of which nothing is there.
-    pub lost: usize,
-    /// Writes of which some sectors are there.
-    pub torn: usize,
-    /// Created, renamed and removed names that are as before.
-    pub names_lost: usize,
 }
 
 impl LyingDisk {
@@ -192,6 +170,7 @@ impl LyingDisk {
                 state.nodes[*file].write(index(*at), bytes.clone());
             }
             Operation::Sync { file, writes } => state.nodes[*file].sync(*writes),
+            Operation::Durable { file, write } => state.nodes[*file].keep(*write),
             Operation::Rename { from, to } => {
                 state.rename(NameChange::Move { from: from.clone(), to: to.clone() });
             }
@@ -206,6 +185,13 @@ impl LyingDisk {
         let mut state = self.lock();
         let state = &mut *state;
         state.nodes[file].lose_some(&mut state.random, &mut PowerCut::default());
+    }
+
+    /// A durable write to this file has just failed.
+    pub(super) fn fail_write_of(&self, file: usize, write: usize) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.nodes[file].lose(write, &mut state.random);
     }
 
     /// The names there are.
@@ -227,9 +213,7 @@ impl LyingDisk {
         match content {
             Some(bytes) => {
                 let node = state.names[name];
-                let settled = state.nodes[node].settled + state.nodes[node].unsynced.len();
-                let (cached, on_disk) = (bytes.clone(), bytes);
-                state.nodes[node] = Node { cached, on_disk, unsynced: Vec::new(), settled };
+                state.nodes[node].replace(bytes);
             }
             None => {
                 state.names.remove(name);
@@ -284,45 +268,6 @@ impl State {
         self.synced_names += count;
         for change in self.unsynced_names.drain(..count) {
             apply(&mut self.names_on_disk, change);
-        }
-    }
-}
-
-impl Node {
-    fn write(&mut self, at: usize, bytes: Vec<u8>) {
-        write_all(&mut self.cached, at, &bytes);
-        self.unsynced.push((at, bytes));
-    }
-
-    /// Writes to this file so far.
-    fn writes(&self) -> usize {
-        self.settled + self.unsynced.len()
-    }
-
-    /// The first `count` writes, ever, are durable.
-    fn sync(&mut self, count: usize) {
-        let count = count.saturating_sub(self.settled).min(self.unsynced.len());
-        self.settled += count;
-        for (at, bytes) in self.unsynced.drain(..count) {
-            write_all(&mut self.on_disk, at, &bytes);
-        }
-    }
-
-    /// Of the writes that are not durable some come through, and some in parts.
-    fn lose_some(&mut self, random: &mut u64, cut: &mut PowerCut) {
-        self.settled += self.unsynced.len();
-        let unsynced = std::mem::take(&mut self.unsynced);
-        for (at, bytes) in &unsynced {
-            match write_some(&mut self.on_disk, *at, bytes, random) {
-                Part::All => cut.kept += 1,
-                Part::None => cut.lost += 1,
-                Part::Some => cut.torn += 1,
-            }
-        }
-        // The length may have come through where the bytes have not.
-        if !unsynced.is_empty() && next_random(random).is_multiple_of(4) {
-            let bytes = self.cached.len().max(self.on_disk.len());
-            self.on_disk.resize(bytes, 0);
         }
     }
 }
@@ -396,14 +341,20 @@ impl DiskFile for LyingFile {
     }
 
     fn write_durably(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        // What else was written is not durable by that.
-        let mut others = std::mem::take(&mut self.disk.lock().nodes[self.node].unsynced);
-        let done = self.write_at(bytes, offset).and_then(|()| self.sync_data());
-        if done.is_ok() {
-            others.iter_mut().for_each(|(at, other)| overlay(other, *at, bytes, index(offset)));
+        self.write_at(bytes, offset)?;
+        let mut state = self.disk.change()?;
+        let state = &mut *state;
+        if state.sync_skipped {
+            return Ok(());
         }
-        self.disk.lock().nodes[self.node].unsynced.splice(0..0, others);
-        done
+        let node = &mut state.nodes[self.node];
+        let write = node.writes();
+        if std::mem::take(&mut state.sync_fails) {
+            node.lose(write, &mut state.random);
+            return Err(io::Error::other("the disk did not take it"));
+        }
+        node.keep(write);
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {

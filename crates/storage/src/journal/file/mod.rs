@@ -32,6 +32,8 @@ mod threads;
 #[cfg(any(test, feature = "testing"))]
 mod lying;
 #[cfg(any(test, feature = "testing"))]
+mod lying_node;
+#[cfg(any(test, feature = "testing"))]
 mod recording;
 #[cfg(any(test, feature = "testing"))]
 mod sectors;
@@ -57,7 +59,9 @@ use super::frame::BLOCK_BYTES;
 pub use disk::{Disk, DiskFile, RealDisk, RealFile};
 pub use inspect::{Cut, Inspection, inspect};
 #[cfg(any(test, feature = "testing"))]
-pub use lying::{LyingDisk, LyingFile, PowerCut};
+pub use lying::{LyingDisk, LyingFile};
+#[cfg(any(test, feature = "testing"))]
+pub use lying_node::PowerCut;
 #[cfg(any(test, feature = "testing"))]
 pub use recording::{Note, Operation, Recorded, Recording, RecordingDisk, RecordingFile, Replay};
 #[cfg(any(test, feature = "testing"))]

@@ -4,7 +4,7 @@
 //! power can fail at every operation of it, many times each, without another
 //! run. A write counts from its beginning on, for it may be on disk before it
 //! has returned; a sync counts from its end on, and for what was written before
-//! it began.
+//! it began; a durable write counts for itself alone.
 //!
 //! Not here: what a power cut does to unsynced writes (`lying.rs`).
 
@@ -90,6 +90,13 @@ pub enum Operation {
         /// So many writes to it, counted from its creation, are durable.
         writes: usize,
     },
+    /// A durable write has ended.
+    Durable {
+        /// Which file.
+        file: usize,
+        /// Which of the writes to it, counted from its creation, from one on.
+        write: usize,
+    },
     /// A name was changed.
     Rename {
         /// The old name.
@@ -109,6 +116,17 @@ pub enum Operation {
     },
     /// The caller's own remark.
     Note(Note),
+}
+
+impl Operation {
+    /// Whether something has become durable by it.
+    #[must_use]
+    pub fn is_sync(&self) -> bool {
+        matches!(
+            self,
+            Operation::Sync { .. } | Operation::Durable { .. } | Operation::SyncDirectory { .. }
+        )
+    }
 }
 
 /// What a caller remarks about the operations around it.
@@ -231,10 +249,12 @@ impl<D: Disk> Disk for RecordingDisk<D> {
 }
 
 impl<D: Disk> RecordingFile<D> {
-    fn begin_write(&self, operation: Operation) {
+    /// Which of the writes to this file it is.
+    fn begin_write(&self, operation: Operation) -> usize {
         let mut state = self.disk.lock();
         state.writes[self.node] += 1;
         state.push(operation);
+        state.writes[self.node]
     }
 }
 
@@ -260,10 +280,9 @@ impl<D: Disk> DiskFile for RecordingFile<D> {
 
     fn write_durably(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let (file, at) = (self.node, offset);
-        self.begin_write(Operation::Write { file, at, bytes: bytes.to_vec() });
-        let writes = self.disk.lock().writes[self.node];
+        let write = self.begin_write(Operation::Write { file, at, bytes: bytes.to_vec() });
         self.file.write_durably(bytes, offset)?;
-        self.disk.lock().push(Operation::Sync { file: self.node, writes });
+        self.disk.lock().push(Operation::Durable { file, write });
         Ok(())
     }
 
@@ -353,16 +372,20 @@ impl Replay<'_> {
     /// everything, and what was not synced is still at risk. `seed`: for the
     /// power cuts to come.
     ///
-    /// With `sync_fails`, and when a sync comes next, that sync fails first:
-    /// what it should have kept is partly lost for good, and the cache does
-    /// not show it.
+    /// With `sync_fails`, and when a sync or the end of a durable write comes
+    /// next, that fails first: what it should have kept is partly lost for good,
+    /// and the cache does not show it.
     #[must_use]
     pub fn killed(&self, seed: u64, sync_fails: bool) -> LyingDisk {
         let disk = self.disk.copy();
         disk.reseed(seed);
         let next = self.recording.operations.get(self.done).map(|recorded| &recorded.operation);
-        if let (true, Some(Operation::Sync { file, .. })) = (sync_fails, next) {
-            disk.fail_sync_of(*file);
+        match next {
+            Some(Operation::Sync { file, .. }) if sync_fails => disk.fail_sync_of(*file),
+            Some(Operation::Durable { file, write }) if sync_fails => {
+                disk.fail_write_of(*file, *write);
+            }
+            _ => {}
         }
         disk
     }
@@ -409,6 +432,28 @@ mod tests {
         names.dedup();
         assert_eq!(lengths, [1024, 1536, 2048]);
         assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_durable_write_keeps_itself_and_no_other() {
+        let disk = RecordingDisk::new(LyingDisk::new(1)).expect("empty");
+        let file = disk.create("a").expect("created");
+        disk.sync_directory().expect("synced");
+        file.write_at(&[1; 1024], 0).expect("written");
+        file.write_durably(&[2; 1024], 512).expect("durable");
+        file.write_at(&[3; 1024], 4096).expect("written");
+        let recording = disk.recording();
+        let end = recording.operations().len();
+        let contents: Vec<_> =
+            (0..32).map(|seed| recording.state(end, seed).content("a")).collect();
+        assert!(contents.iter().all(|content| content[512..1536] == [2; 1024]));
+        assert!(contents.iter().any(|content| content[..512] != [1; 512]));
+        assert!(contents.iter().any(|content| content.get(4096..) != Some(&[3; 1024])));
+        file.sync_data().expect("synced");
+        let recording = disk.recording();
+        let synced = recording.state(recording.operations().len(), 7).content("a");
+        assert_eq!((&synced[..512], &synced[512..1536]), (&[1; 512][..], &[2; 1024][..]));
+        assert_eq!(synced[4096..], [3; 1024]);
     }
 
     #[test]
