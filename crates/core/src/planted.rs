@@ -71,6 +71,7 @@ mistakes! {
     SureBuys "sure-buys" "A task that is sure goes on buying answers.",
     UnsureStops "unsure-stops" "A task that is not sure stops buying answers.",
     RevisionReused "revision-reused" "A revised result has the revision of the one before.",
+    PackedForgets "packed-forgets" "A task that waits in packed form forgets who has tried it.",
     // The writer.
     ReplyBeforeDurable "reply-before-durable" "A reply leaves before its group is durable.",
     ReadBeforeDurable "read-before-durable" "A refusal or read leaves before what it saw is durable.",
@@ -84,6 +85,7 @@ mistakes! {
     DoubleResult "double-result" "Recovery takes a finished task for an open one.",
     // The journal.
     SkipSync "skip-sync" "The journal does not sync.",
+    TrustLastWrite "trust-last-write" "The last write of several is taken to keep those before it.",
     TrustPageCache "trust-page-cache" "Recovery does not rewrite what may be in the page cache only.",
     TornAccepted "torn-accepted" "A frame whose body is torn is taken for whole.",
     // Tables and snapshots.

@@ -182,7 +182,7 @@ fn tell_powercut(states: usize, seed: u64) -> Result<bool> {
     println!("{report}");
     let mut is_good = report.is_as_it_should_be();
     let mut controls = Vec::new();
-    for control in [Mistake::SkipSync, Mistake::TrustPageCache] {
+    for control in [Mistake::SkipSync, Mistake::TrustLastWrite, Mistake::TrustPageCache] {
         let report = powercut::run(states, seed, Some(control))?;
         println!("{report}");
         is_good &= report.is_as_it_should_be();

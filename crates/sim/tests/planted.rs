@@ -50,6 +50,7 @@ fn every_planted_mistake_of_leasing_is_found() {
         Mistake::KeysForgotten,
         Mistake::LeaseRequestsForgotten,
         Mistake::DoubleResult,
+        Mistake::PackedForgets,
     ]);
 }
 

@@ -29,6 +29,12 @@ fn p01_a_journal_that_does_not_sync_is_found_out() {
 }
 
 #[test]
+fn p01_a_journal_that_takes_its_last_write_for_all_is_found_out() {
+    let report = run(100, Some(Mistake::TrustLastWrite));
+    assert!(report.failed > 0, "{report}");
+}
+
+#[test]
 fn p01_a_recovery_that_trusts_the_page_cache_is_found_out() {
     let report = run(100, Some(Mistake::TrustPageCache));
     assert!(report.failed > 0, "{report}");

@@ -33,7 +33,12 @@ fn breaks_under(mistakes: &[Mistake]) {
 
 #[test]
 fn p01_what_was_acknowledged_survives() {
-    breaks_under(&[Mistake::SkipSync, Mistake::TrustPageCache, Mistake::ReplyBeforeDurable]);
+    breaks_under(&[
+        Mistake::SkipSync,
+        Mistake::TrustLastWrite,
+        Mistake::TrustPageCache,
+        Mistake::ReplyBeforeDurable,
+    ]);
 }
 
 #[test]

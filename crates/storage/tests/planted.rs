@@ -19,8 +19,11 @@ use piecework_storage::{
 type Opened = Result<SteppedJournal<LyingDisk>, JournalError>;
 
 fn open(disk: &LyingDisk, heard: &Heard) -> Opened {
-    let settings =
-        JournalSettings { segment_bytes: 64 * 1024, ..JournalSettings::new(JournalId(9)) };
+    let settings = JournalSettings {
+        segment_bytes: 64 * 1024,
+        queued_groups: 3,
+        ..JournalSettings::new(JournalId(9))
+    };
     SteppedJournal::open(disk.clone(), settings, Position(0), heard.callback())
 }
 
@@ -47,6 +50,19 @@ fn completed_groups_are_lost(seed: u64) -> bool {
     let mut journal = open(&disk, &heard).expect("opened");
     for _ in 0..5 {
         append(&mut journal, 5_000);
+        journal.step_sync(false);
+    }
+    drop(journal);
+    disk.power_cut();
+    !has(&disk, heard.last())
+}
+
+/// Groups that were written together survive it, too.
+fn joined_groups_are_lost(seed: u64) -> bool {
+    let (disk, heard) = (LyingDisk::new(seed), Heard::default());
+    let mut journal = open(&disk, &heard).expect("opened");
+    for _ in 0..5 {
+        (0..3).for_each(|_| append(&mut journal, 5_000));
         journal.step_sync(false);
     }
     drop(journal);
@@ -122,8 +138,9 @@ type Broken = fn(u64) -> bool;
 
 #[test]
 fn every_mistake_of_this_crate_is_found_and_none_where_there_is_none() {
-    let checks: [(Mistake, Broken); 5] = [
+    let checks: [(Mistake, Broken); 6] = [
         (Mistake::SkipSync, completed_groups_are_lost),
+        (Mistake::TrustLastWrite, joined_groups_are_lost),
         (Mistake::TrustPageCache, recovered_groups_are_lost),
         (Mistake::TornAccepted, torn_groups_are_served),
         (Mistake::OverlayLost, tables_lose_rows),

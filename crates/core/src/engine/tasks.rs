@@ -17,6 +17,7 @@ use std::ops::{Deref, RangeBounds};
 
 use crate::engine::pages::{self, Page};
 use crate::engine::rooms::Task;
+use crate::planted::{self, Mistake};
 use crate::{EngineTime, ProjectId, TaskId, TaskNumber};
 
 /// Tasks by their ids.
@@ -98,8 +99,11 @@ impl Tasks {
         if self.waiting.len() > unpacked_max
             && let Some(oldest) = self.waiting.pop_front()
             && self.unpacked.get(&oldest).is_some_and(|task| task.waits(now))
-            && let Some(task) = self.unpacked.remove(&oldest)
+            && let Some(mut task) = self.unpacked.remove(&oldest)
         {
+            if planted::is(Mistake::PackedForgets) {
+                task.record.attempts.clear();
+            }
             let (first, slot) = pages::place(oldest);
             self.packed.entry(first).or_default().put(slot, &task);
             self.packed_tasks += 1;
