@@ -48,6 +48,14 @@ pub enum ImageRow {
     Task(Box<ColdTask>),
     /// A touched task that is settled: final, no live lease, no open window, no draft.
     Settled(TaskId),
+    /// The own id of a settled task of which nothing else is loaded: neither `Spec` nor
+    /// `Settled`. Settled tasks without an own id may be left out altogether.
+    SettledName {
+        /// Which task.
+        task: TaskId,
+        /// Fingerprints of its own id and its content.
+        name: (Fingerprint, Fingerprint),
+    },
 }
 
 /// Of a task's spec, what decisions need.

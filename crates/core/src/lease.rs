@@ -173,6 +173,13 @@ impl Lease {
             }
         }
     }
+
+    /// Whether its task is not settled for it, though it may be final: an answer can
+    /// come yet, or a draft lies there.
+    #[must_use]
+    pub fn keeps_task(&self, now: EngineTime) -> bool {
+        self.takes_capacity(now) || self.draft
+    }
 }
 
 /// A lease as its worker sees it.

@@ -91,6 +91,7 @@ mistakes! {
     // Tables and snapshots.
     OverlayLost "overlay-lost" "A checkpoint forgets a row of the overlay.",
     AppliedTooEarly "applied-too-early" "The tables' position moves before their rows are written.",
+    NoteStays "note-stays" "A note that tasks are settled stays when other rows come.",
     TrimTooEarly "trim-too-early" "The journal is trimmed before a snapshot covers it.",
     SnapshotKeepsGone "snapshot-keeps-gone" "A snapshot keeps rows that are gone.",
     SnapshotUnchecked "snapshot-unchecked" "A snapshot is not compared with the tables, nor read back.",

@@ -128,7 +128,12 @@ fn p14_after_a_failed_sync_nothing_is_acknowledged() {
 
 #[test]
 fn p15_damage_is_found() {
-    breaks_under(&[Mistake::OverlayLost, Mistake::AppliedTooEarly, Mistake::SnapshotUnchecked]);
+    breaks_under(&[
+        Mistake::OverlayLost,
+        Mistake::AppliedTooEarly,
+        Mistake::NoteStays,
+        Mistake::SnapshotUnchecked,
+    ]);
 }
 
 #[test]

@@ -27,6 +27,11 @@ impl RowsDigest {
         self.0 = self.0.wrapping_add(other.0);
     }
 
+    /// The rows of another set, all of which are in here, go out.
+    pub(crate) fn leave(&mut self, other: RowsDigest) {
+        self.0 = self.0.wrapping_sub(other.0);
+    }
+
     /// As it lies on disk.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {

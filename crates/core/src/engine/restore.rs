@@ -47,13 +47,7 @@ impl Restore {
                 state.tenant_mut(row.tenant).requesters.insert(row.name.clone(), row.id);
                 state.requesters.insert(row.id, *row);
             }
-            ImageRow::Project(row) => {
-                // A project that is being deleted has lost its name already.
-                if row.state != ProjectState::Deleting {
-                    state.tenant_mut(row.tenant).projects.insert(row.name.clone(), row.id);
-                }
-                state.projects.insert(row.id, project_room(*row, self.now.engine));
-            }
+            ImageRow::Project(row) => project(state, *row, self.now.engine),
             ImageRow::Terms(row) => {
                 let room = state.project_room_mut(row.project);
                 room.terms.insert(row.revision, Arc::new(row.terms));
@@ -97,6 +91,9 @@ impl Restore {
             }
             ImageRow::Settled(_) if planted::is(Mistake::DoubleResult) => {}
             ImageRow::Settled(id) => touch(state, id),
+            ImageRow::SettledName { task, name: (name, content) } => {
+                state.project_room_mut(task.project).names.insert(name, task.number, content);
+            }
         }
     }
 
@@ -118,6 +115,14 @@ impl Restore {
         }
         Engine { state: self.state }
     }
+}
+
+fn project(state: &mut State, row: Project, now: EngineTime) {
+    // A project that is being deleted has lost its name already.
+    if row.state != ProjectState::Deleting {
+        state.tenant_mut(row.tenant).projects.insert(row.name.clone(), row.id);
+    }
+    state.projects.insert(row.id, project_room(row, now));
 }
 
 /// What the task's spec said has been overtaken by its record.

@@ -246,13 +246,18 @@ impl World {
             Step::Sync { idle } => _ = writer.journal().step_sync(*idle),
             Step::Keeper => _ = writer.journal().step_keeper(),
             Step::RetrySpace => writer.journal().retry_space(),
-            Step::Checkpoint => match writer.store().checkpoint_step() {
-                Ok(Progress::Done(_)) => self.events.checkpoints += 1,
-                Ok(Progress::Working | Progress::Idle) => {}
-                Err(error) => {
-                    return Err(Failure::new("tables", format!("no checkpoint: {error}")));
+            Step::Checkpoint => {
+                let progress = writer.store().checkpoint_step();
+                // Between checkpoints there is time to look for settled tasks.
+                let noted = writer.store().note_step();
+                match progress.and_then(|progress| noted.map(|_| progress)) {
+                    Ok(Progress::Done(_)) => self.events.checkpoints += 1,
+                    Ok(Progress::Working | Progress::Idle) => {}
+                    Err(error) => {
+                        return Err(Failure::new("tables", format!("no checkpoint: {error}")));
+                    }
                 }
-            },
+            }
             Step::Snapshot { rots } => self.snapshot(*rots)?,
             Step::Cold => _ = writer.step_cold(),
             Step::Deliver { lost } => return self.deliver(*lost),

@@ -8,10 +8,12 @@
 //! what its rows add up to.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use piecework_core::Position;
 use piecework_core::planted::{self, Mistake};
+use piecework_core::{ProjectId, TenantId};
 
 use super::error::StoreError;
 use super::fold::fold;
@@ -20,6 +22,7 @@ use super::keys::Key;
 use super::merged::Tables;
 use super::overlay::{Map, Slot};
 use super::scrub::{Checked, Scrub, Scrubbed, check_all};
+use super::settled::{Block, Settled};
 use super::standing::{Standing, has_pages, read_standing, write_end, write_rows};
 use super::values::Applied;
 use crate::digest::RowsDigest;
@@ -43,6 +46,7 @@ pub(super) struct Checkpoint {
     stage: Stage,
     /// How far the last checkpoint went, and the digest of the rows that lie in the store.
     standing: Standing,
+    settled: Settled,
     scrub: Option<Scrub>,
 }
 
@@ -60,8 +64,8 @@ enum Stage {
 }
 
 impl Checkpoint {
-    pub(super) fn new(standing: Standing) -> Checkpoint {
-        Checkpoint { stage: Stage::Idle, standing, scrub: None }
+    pub(super) fn new(standing: Standing, settled: Settled) -> Checkpoint {
+        Checkpoint { stage: Stage::Idle, standing, settled, scrub: None }
     }
 
     /// The digest of the rows that lie in the store.
@@ -74,7 +78,10 @@ impl Checkpoint {
         // An error leaves it failed: nothing more is written after one.
         let (next, progress) = match std::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Idle => match tables.overlay.freeze(self.standing.applied.position) {
-                None => (Stage::Idle, Progress::Idle),
+                None => {
+                    self.settled.rest();
+                    (Stage::Idle, Progress::Idle)
+                }
                 Some(map) => {
                     if planted::is(Mistake::AppliedTooEarly) {
                         self.end(tables, self.applied_at(&map))?;
@@ -98,6 +105,7 @@ impl Checkpoint {
             Stage::Synced { map } => {
                 let applied = self.applied_at(&map);
                 self.end(tables, applied)?;
+                self.settled.checkpoint_ended();
                 (Stage::Idle, Progress::Done(applied))
             }
             Stage::Failed => return Err(StoreError::Stopped),
@@ -130,6 +138,7 @@ impl Checkpoint {
             return Err(StoreError::DigestDiffers { found, expected });
         }
         self.end(tables, applied)?;
+        self.settled.rest();
         self.stage = Stage::Idle;
         Ok(())
     }
@@ -144,16 +153,54 @@ impl Checkpoint {
         as_of: Position,
     ) -> Result<Option<Key>, StoreError> {
         let scrubbed = self.scrub.as_ref().map_or(&[][..], Scrub::below);
-        let folded = fold(&*tables.kv, rows, done, as_of, BATCH_BYTES, scrubbed)?;
+        let mut folded = fold(&*tables.kv, rows, done, as_of, BATCH_BYTES, scrubbed)?;
         let mut digest = self.standing.rows;
         digest.join(folded.change);
         let reach = self.standing.reach.max(as_of);
+        if !folded.batch.is_empty() {
+            let written = written(rows, done, folded.done.as_ref()).map(|(key, _)| key);
+            folded.batch.append(&mut self.settled.write(written));
+            folded.batch.push(self.settled.head(digest));
+            folded.batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        }
         write_rows(&*tables.kv, folded.batch, digest, reach)?;
         (self.standing.rows, self.standing.reach) = (digest, reach);
         if let Some(scrub) = &mut self.scrub {
             scrub.join(folded.scrubbed_change);
         }
         Ok(folded.done)
+    }
+
+    /// Blocks of a project whose tasks are noted as settled.
+    pub(super) fn noted(&self, tenant: TenantId, project: ProjectId) -> Vec<Block> {
+        self.settled.of_project(tenant, project)
+    }
+
+    /// These blocks seem to be settled.
+    pub(super) fn look_at(&mut self, blocks: Vec<Block>) {
+        self.settled.look_at(blocks);
+    }
+
+    /// Whether there are blocks to look at, which is done between two checkpoints.
+    pub(super) fn is_note_due(&self) -> bool {
+        matches!(self.stage, Stage::Idle) && self.settled.is_due()
+    }
+
+    /// Looks at some blocks of tasks, and notes which are settled.
+    pub(super) fn note_step(&mut self, tables: &Tables) -> Result<(), StoreError> {
+        if !self.is_note_due() {
+            return Ok(());
+        }
+        let Standing { applied, rows, .. } = self.standing;
+        let mut batch = self.settled.look(&*tables.kv, applied.now.engine)?;
+        if !batch.is_empty() {
+            // Its key is below those of notes.
+            batch.insert(0, self.settled.head(rows));
+            self.stage = Stage::Failed;
+            tables.kv.apply_batch(&batch)?;
+            self.stage = Stage::Idle;
+        }
+        Ok(())
     }
 
     /// Checks the next pages, of about `budget` bytes; begins anew behind the last.
@@ -219,4 +266,15 @@ impl Checkpoint {
         self.standing.applied = applied;
         Ok(())
     }
+}
+
+/// The rows of a batch: behind `done`, up to `last`; `None`: to the end.
+fn written<'r>(
+    rows: &'r BTreeMap<Key, Slot>,
+    done: Option<&Key>,
+    last: Option<&Key>,
+) -> impl Iterator<Item = (&'r Key, &'r Slot)> {
+    let from = done.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_bytes()));
+    let to = last.map_or(Bound::Unbounded, |key| Bound::Included(key.as_bytes()));
+    rows.range::<[u8], _>((from, to))
 }

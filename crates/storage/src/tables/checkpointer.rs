@@ -1,6 +1,6 @@
 //! The thread that writes checkpoints: when the overlay is half full, and every
 //! so often when anything was published. In between it scrubs tables that were
-//! too large to be checked at the open. On a disk that is nearly full it writes
+//! too large to be checked at the open, and notes which tasks are settled. On a disk that is nearly full it writes
 //! nothing and looks again every so often.
 
 use std::io;
@@ -13,10 +13,11 @@ use super::error::StoreError;
 use super::scrub::{Checked, Scrubbed};
 use super::store::Store;
 
-/// A scrub reads this much at a time, and rests this long after each piece: it
-/// takes some percent of one core and of the disk.
+/// A scrub reads this much at a time.
 const SCRUB_BYTES: usize = 1024 * 1024;
-const SCRUB_REST: Duration = Duration::from_millis(20);
+/// How long a scrub, and whoever looks for settled tasks, rests after each piece: either
+/// takes some percent of one core and of the disk.
+const PIECE_REST: Duration = Duration::from_millis(20);
 
 /// How often it is looked whether the disk is nearly full: the writer asks, and
 /// refuses new tasks.
@@ -151,7 +152,9 @@ fn work(store: &Store, every: Duration, on_written: &impl Fn(Duration)) -> Resul
         store.shared.reserve.look();
         let until_due = every.saturating_sub(written.elapsed()).min(SPACE_EVERY);
         let is_scrubbing = store.is_scrub_due();
-        let at_most = if is_scrubbing { until_due.min(SCRUB_REST) } else { until_due };
+        let is_noting = store.is_note_due();
+        let has_pieces = is_scrubbing || is_noting;
+        let at_most = if has_pieces { until_due.min(PIECE_REST) } else { until_due };
         let woken = store.shared.bell.wait(at_most);
         if woken == Woken::Over {
             return Ok(());
@@ -164,6 +167,9 @@ fn work(store: &Store, every: Duration, on_written: &impl Fn(Duration)) -> Resul
                 Wrote::Nothing => {}
             }
             written = Instant::now();
+        }
+        if is_noting && !store.space_low() {
+            store.note_step()?;
         }
         if is_scrubbing && let Scrubbed::Done(checked) = store.scrub_step(SCRUB_BYTES)? {
             let Checked { rows, pages, bytes } = checked;

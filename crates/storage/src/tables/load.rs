@@ -3,10 +3,11 @@
 //! Kinds in order, each over all tenants; then the tasks by project and number,
 //! each spec followed by what became of it. Three cursors run side by side
 //! (specs, records, leases), each read ahead by a thread, so memory stays small and the
-//! engine takes in one row while the next is found.
+//! engine takes in one row while the next is found. Blocks of tasks that are noted as
+//! settled are passed over.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::thread::Scope;
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use super::cursor::Cursor;
 use super::error::StoreError;
 use super::keys::{GROUP_BYTES, Key, KeyError, RowId, above};
 use super::merged::misread;
+use super::settled::{Block, Named, names_of, rows_of};
 use super::store::Store;
 use super::tag::Tag;
 use super::values::{self, Misread, parse};
@@ -46,7 +48,8 @@ impl Store {
     /// Streams the image as published. `at`: the engine time at which open
     /// windows are judged, that of the last published group.
     ///
-    /// Cost: reads every row but submissions, drafts and logs, about a microsecond each.
+    /// Cost: reads every row but submissions, drafts, logs and what is noted as settled,
+    /// about a microsecond each.
     ///
     /// # Errors
     /// The tables are damaged or cannot be read. `take` has seen a part of the
@@ -71,10 +74,15 @@ impl Store {
                 self.projects_with(tenant, kind, &mut projects)?;
             }
         }
+        let mut settled = Vec::new();
         std::thread::scope(|scope| {
-            let load = |(project, tenant)| self.load_tasks(scope, (tenant, project), at, take);
-            projects.into_iter().try_for_each(load)
-        })
+            projects.into_iter().try_for_each(|(project, tenant)| {
+                settled.append(&mut self.load_project(scope, (tenant, project), at, take)?);
+                Ok::<(), StoreError>(())
+            })
+        })?;
+        self.checkpoint().look_at(settled);
+        Ok(())
     }
 
     /// The digest of all rows as published, overlay included, added up anew.
@@ -123,30 +131,77 @@ impl Store {
         Ok(())
     }
 
-    fn load_tasks<'scope, 'env>(
+    /// Returns blocks that are settled and not noted yet.
+    fn load_project<'scope, 'env>(
         &'env self,
         scope: &'scope Scope<'scope, 'env>,
         of: (TenantId, ProjectId),
         at: EngineTime,
         take: &mut dyn FnMut(ImageRow),
+    ) -> Result<Vec<Block>, StoreError> {
+        let mut found = Found::default();
+        let mut next = Some(0);
+        for block in self.noted(of) {
+            let (first, last) = block.numbers().into_inner();
+            if let Some(from) = next.filter(|from| *from < first) {
+                self.load_tasks(scope, of, from..=first - 1, at, &mut found, take)?;
+            }
+            for Named { task, name } in names_of(&*self.shared.tables.kv, block)? {
+                take(ImageRow::SettledName { task, name });
+            }
+            self.feed();
+            next = last.checked_add(1);
+        }
+        if let Some(from) = next {
+            self.load_tasks(scope, of, from..=u32::MAX, at, &mut found, take)?;
+        }
+        Ok(found.settled())
+    }
+
+    /// Blocks of a project that are settled by what is published.
+    fn noted(&self, (tenant, project): (TenantId, ProjectId)) -> Vec<Block> {
+        let mut noted = self.checkpoint().noted(tenant, project);
+        noted.retain(|block| {
+            [Tag::Spec, Tag::Task, Tag::Lease].into_iter().all(|kind| {
+                let (from, below) = block.bounds(kind);
+                self.shared.tables.overlay.collect(&from, &below, 1).0.is_empty()
+            })
+        });
+        noted
+    }
+
+    fn load_tasks<'scope, 'env>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
+        (tenant, project): (TenantId, ProjectId),
+        numbers: RangeInclusive<u32>,
+        at: EngineTime,
+        found: &mut Found,
+        take: &mut dyn FnMut(ImageRow),
     ) -> Result<(), StoreError> {
-        let mut specs = self.cursor(scope, Tag::Spec, of);
-        let mut records = self.cursor(scope, Tag::Task, of);
-        let mut leases = self.cursor(scope, Tag::Lease, of);
+        let cursor = |kind| {
+            let (from, below) = rows_of(tenant, kind, project, numbers.clone());
+            Cursor::new(&self.shared.tables, scope, from, below)
+        };
+        let [mut specs, mut records, mut leases] = [Tag::Spec, Tag::Task, Tag::Lease].map(cursor);
         while let Some((key, value)) = specs.next()? {
             self.feed();
             let task = task_of(&key)?;
             take(ImageRow::Spec(read(&key, &value, |m| values::read_spec_row(task, m))?));
             let belongs = |key: &Key| task_of(key).is_ok_and(|id| id == task);
-            let Some((key, value)) = records.next_if(belongs)? else { continue };
+            let Some((key, value)) = records.next_if(belongs)? else {
+                found.task(Block::of_task(tenant, task), false);
+                continue;
+            };
             let record = read(&key, &value, |m| values::read_record(task, m))?;
             let mut own: Vec<Lease> = Vec::new();
             while let Some((key, value)) = leases.next_if(belongs)? {
                 let id = lease_of(&key)?;
                 own.push(read(&key, &value, |m| values::read_lease(id, m))?);
             }
-            let waits = |lease: &Lease| lease.takes_capacity(at) || lease.draft;
-            let is_settled = !record.state.is_open() && !own.iter().any(waits);
+            let is_settled =
+                !record.state.is_open() && !own.iter().any(|lease| lease.keeps_task(at));
+            found.task(Block::of_task(tenant, task), is_settled);
             take(match is_settled {
                 true => ImageRow::Settled(task),
                 false => ImageRow::Task(Box::new(ColdTask { record, leases: own })),
@@ -158,17 +213,30 @@ impl Store {
             Some((key, _)) => Err(StoreError::Orphan { key }),
         }
     }
+}
 
-    fn cursor<'scope, 'env>(
-        &'env self,
-        scope: &'scope Scope<'scope, 'env>,
-        kind: Tag,
-        (tenant, project): (TenantId, ProjectId),
-    ) -> Cursor<'scope, 'env> {
-        let mut from = Key::prefix(tenant, kind).as_bytes().to_vec();
-        from.extend_from_slice(&project.0.to_be_bytes());
-        let below = above(&from);
-        Cursor::new(&self.shared.tables, scope, from, below)
+/// Blocks that were met, task by task.
+#[derive(Debug, Default)]
+struct Found {
+    settled: Vec<Block>,
+    last: Option<(Block, bool)>,
+}
+
+impl Found {
+    fn task(&mut self, block: Block, is_settled: bool) {
+        match &mut self.last {
+            Some((last, all)) if *last == block => *all &= is_settled,
+            _ => {
+                let done = self.last.replace((block, is_settled));
+                self.settled.extend(done.and_then(|(block, all)| all.then_some(block)));
+            }
+        }
+    }
+
+    fn settled(mut self) -> Vec<Block> {
+        let done = self.last.take();
+        self.settled.extend(done.and_then(|(block, all)| all.then_some(block)));
+        self.settled
     }
 }
 
@@ -181,7 +249,7 @@ pub(super) fn read<M: Message + Default, T>(
     parse(key.as_bytes(), value).and_then(into).map_err(|e| misread(key, e))
 }
 
-fn task_of(key: &Key) -> Result<TaskId, StoreError> {
+pub(super) fn task_of(key: &Key) -> Result<TaskId, StoreError> {
     match key.row().map_err(StoreError::Key)?.1 {
         RowId::Spec(task) | RowId::Task(task) => Ok(task),
         RowId::Lease(lease) | RowId::Submission(lease) => Ok(lease.task),
@@ -189,7 +257,7 @@ fn task_of(key: &Key) -> Result<TaskId, StoreError> {
     }
 }
 
-fn lease_of(key: &Key) -> Result<LeaseId, StoreError> {
+pub(super) fn lease_of(key: &Key) -> Result<LeaseId, StoreError> {
     match key.row().map_err(StoreError::Key)?.1 {
         RowId::Lease(lease) => Ok(lease),
         _ => Err(not_of_its_kind(key)),

@@ -15,6 +15,7 @@
 //! "x" key version u64 BE part u16 BE    a part of a large value
 //! "a"                      how far the tables are complete
 //! "d"                      digest of all rows that lie here now (`standing.rs`)
+//! "s" ...                  notes of settled tasks (`settled.rs`)
 //! ```
 //!
 //! A value over `INLINE_BYTES_MAX` lies in parts beside its page: sled keeps up to

@@ -15,6 +15,7 @@ use ::sled::{Config, Db, Error, IVec, Mode};
 use bytes::Bytes;
 
 use super::key_value::{Batch, KeyValue, KeyValueError, Visit};
+use super::read_ahead::while_read_ahead;
 
 /// Where sled writes everything but its small snapshots.
 const FILE: &str = "db";
@@ -36,17 +37,17 @@ impl SledKeyValue {
     /// # Errors
     /// The directory cannot be used, or sled found it damaged.
     pub fn open(directory: &Path, cache_bytes: u64) -> Result<SledKeyValue, KeyValueError> {
-        wait_until_let_go(&directory.join(FILE))?;
-        let db = Config::new()
+        let path = directory.join(FILE);
+        wait_until_let_go(&path)?;
+        let config = Config::new()
             .path(directory)
             .mode(Mode::HighThroughput)
             .cache_capacity(cache_bytes)
             .flush_every_ms(Some(FLUSH_EVERY_MS))
-            .use_compression(false)
-            .open()
-            .map_err(|e| failed("open", e))?;
+            .use_compression(false);
+        let db = while_read_ahead(&path, || config.open()).map_err(|e| failed("open", e))?;
         let io = |doing| move |source| KeyValueError::Io { doing, source };
-        let file = File::options().read(true).write(true).open(directory.join(FILE));
+        let file = File::options().read(true).write(true).open(path);
         let file = file.map_err(io("open"))?;
         // The file's name must survive a power cut as its content does.
         File::open(directory).and_then(|d| d.sync_all()).map_err(io("sync the directory of"))?;

@@ -26,6 +26,7 @@ use super::recent::Recent;
 use super::reserve::{FreeBytes, Reserve};
 use super::row::Row;
 use super::scrub::{Checked, Scrubbed, check_all};
+use super::settled::Settled;
 use super::sled::SledKeyValue;
 use super::standing::{Standing, has_pages, read_standing};
 use super::values::Applied;
@@ -118,7 +119,7 @@ impl Store {
             path: directory.to_owned(),
             source,
         })?;
-        let open = || -> Result<(Arc<dyn KeyValue>, Standing, bool), StoreError> {
+        let open = || -> Result<(Arc<dyn KeyValue>, Standing, Settled, bool), StoreError> {
             let kv: Arc<dyn KeyValue> =
                 Arc::new(SledKeyValue::open(&place.pages(), settings.cache_bytes)?);
             watchdog.feed();
@@ -127,9 +128,10 @@ impl Store {
             if !scrub_due {
                 check_all(&*kv, standing.rows, &|| watchdog.feed())?;
             }
-            Ok((kv, standing, scrub_due))
+            let settled = Settled::read(&*kv, standing.rows)?;
+            Ok((kv, standing, settled, scrub_due))
         };
-        let (kv, standing, scrub_due) = open().or_else(|error| {
+        let (kv, standing, settled, scrub_due) = open().or_else(|error| {
             if !error.is_damage() {
                 return Err(error);
             }
@@ -139,7 +141,8 @@ impl Store {
         })?;
         let at = directory.to_owned();
         let free: FreeBytes = Box::new(move || free_bytes(&at));
-        let store = Store::new(kv, standing, settings, Some(free), Some((place, watchdog)));
+        let known = (standing, settled);
+        let store = Store::new(kv, known, settings, Some(free), Some((place, watchdog)));
         store.shared.reserve.look();
         store.shared.scrub_due.store(scrub_due, Ordering::Relaxed);
         Ok(store)
@@ -153,8 +156,8 @@ impl Store {
         kv: Arc<dyn KeyValue>,
         settings: &StoreSettings,
     ) -> Result<Store, StoreError> {
-        let standing = read_standing(&*kv)?;
-        Ok(Store::new(kv, standing, settings, None, None))
+        let known = read_known(&*kv)?;
+        Ok(Store::new(kv, known, settings, None, None))
     }
 
     /// The same, on a disk that has as much room as `free` says.
@@ -166,19 +169,19 @@ impl Store {
         settings: &StoreSettings,
         free: FreeBytes,
     ) -> Result<Store, StoreError> {
-        let standing = read_standing(&*kv)?;
-        Ok(Store::new(kv, standing, settings, Some(free), None))
+        let known = read_known(&*kv)?;
+        Ok(Store::new(kv, known, settings, Some(free), None))
     }
 
     /// Empty tables that go with the process.
     #[must_use]
     pub fn in_memory(settings: &StoreSettings) -> Store {
-        Store::new(Arc::new(MemoryKeyValue::new()), Standing::default(), settings, None, None)
+        Store::new(Arc::new(MemoryKeyValue::new()), Default::default(), settings, None, None)
     }
 
     fn new(
         kv: Arc<dyn KeyValue>,
-        standing: Standing,
+        (standing, settled): (Standing, Settled),
         settings: &StoreSettings,
         free: Option<FreeBytes>,
         opening: Option<(Place, Watchdog)>,
@@ -188,7 +191,7 @@ impl Store {
         let (place, watchdog) = opening.unzip();
         let shared = Shared {
             tables: Tables { kv, overlay, recent: Recent::default() },
-            checkpoint: Mutex::new(Checkpoint::new(standing)),
+            checkpoint: Mutex::new(Checkpoint::new(standing, settled)),
             bell: Bell::default(),
             reserve: Reserve::new(settings.reserve_bytes, free),
             scrub_due: AtomicBool::new(false),
@@ -421,6 +424,23 @@ impl Store {
         Ok(scrubbed)
     }
 
+    /// Looks at some blocks of tasks that may be settled, and notes those that are: the
+    /// next start passes over them. Between checkpoints only; true: there are more.
+    ///
+    /// # Errors
+    /// The tables are damaged, or the store failed.
+    pub fn note_step(&self) -> Result<bool, StoreError> {
+        let mut checkpoint = self.checkpoint();
+        checkpoint.note_step(&self.shared.tables)?;
+        Ok(checkpoint.is_note_due())
+    }
+
+    /// Whether [`Store::note_step`] has anything to do.
+    #[must_use]
+    pub fn is_note_due(&self) -> bool {
+        self.checkpoint().is_note_due()
+    }
+
     /// Whether these tables were too large to be checked at the open and the
     /// checkpointer has not got through with it yet.
     #[must_use]
@@ -461,4 +481,9 @@ impl Store {
     fn applied_at(&self) -> Applied {
         *self.shared.applied.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn read_known(kv: &dyn KeyValue) -> Result<(Standing, Settled), StoreError> {
+    let standing = read_standing(kv)?;
+    Ok((standing, Settled::read(kv, standing.rows)?))
 }

@@ -36,7 +36,8 @@ fn a_changed_byte_anywhere_in_a_page_is_seen_by_digest() {
     let kv = tables();
     let digest = reopen(&kv).unwrap().digest().unwrap();
     let mut seen = 0;
-    for key in kv.keys() {
+    // Notes are no rows, and damaged ones are not believed (`settled.rs`).
+    for key in kv.keys().into_iter().filter(|key| key[0] != b's') {
         for place in 0..64_usize {
             let mut undo = None;
             kv.damage(&key, |value| {

@@ -107,7 +107,10 @@ fn kinds_come_in_the_order_of_the_image() {
         ImageRow::WorkTally(_) => 9,
         ImageRow::CreateKey(_) => 10,
         ImageRow::Sweep(_) => 11,
-        ImageRow::Spec(_) | ImageRow::Task(_) | ImageRow::Settled(_) => 12,
+        ImageRow::Spec(_)
+        | ImageRow::Task(_)
+        | ImageRow::Settled(_)
+        | ImageRow::SettledName { .. } => 12,
     };
     let ranks: Vec<u32> = load(&store, 0).iter().map(rank).collect();
     assert!(ranks.is_sorted());

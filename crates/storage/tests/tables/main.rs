@@ -13,4 +13,5 @@ mod opening;
 mod reads;
 mod samples;
 mod scrubs;
+mod settled;
 mod together;

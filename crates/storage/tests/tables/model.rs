@@ -130,6 +130,7 @@ impl World {
             }
             Step::Piece => {
                 self.store.checkpoint_step().unwrap();
+                self.store.note_step().unwrap();
             }
             Step::Checkpoint => {
                 let applied = self.store.checkpoint_now().unwrap();
