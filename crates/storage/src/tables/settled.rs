@@ -72,17 +72,23 @@ impl Block {
         Block { tenant, project: task.project, nth: task.number.0 / BLOCK_TASKS }
     }
 
-    /// The block of which a row tells: that of a spec, a task or a lease.
-    fn of_row(key: &Key) -> Option<Block> {
+    /// The block of which a row tells, that of a spec, a task or a lease; whether it may
+    /// say that something ended, as a spec does not.
+    fn of_row(key: &Key) -> Option<(Block, bool)> {
         let bytes = key.as_bytes();
         let tag = Tag::of(*bytes.get(GROUP_BYTES - 1)?)?;
         let (project, rest) = bytes[GROUP_BYTES..].split_first_chunk()?;
         let (number, _) = rest.split_first_chunk()?;
-        matches!(tag, Tag::Spec | Tag::Task | Tag::Lease).then(|| Block {
-            tenant: TenantId(u32::from_be_bytes(*bytes.first_chunk().expect("it has a tag"))),
+        let block = Block {
+            tenant: TenantId(u32::from_be_bytes(*bytes.first_chunk()?)),
             project: ProjectId(u32::from_be_bytes(*project)),
             nth: u32::from_be_bytes(*number) / BLOCK_TASKS,
-        })
+        };
+        match tag {
+            Tag::Spec => Some((block, false)),
+            Tag::Task | Tag::Lease => Some((block, true)),
+            _ => None,
+        }
     }
 
     /// Numbers of its tasks.
@@ -133,9 +139,9 @@ pub(super) struct Settled {
     /// With the digest of the note.
     noted: BTreeMap<Block, RowsDigest>,
     notes: RowsDigest,
-    /// Written to since the last checkpoint ended.
+    /// Tasks or leases of theirs were written since the last checkpoint ended.
     written: BTreeSet<Block>,
-    /// Written to by the last checkpoint.
+    /// The same, by the last checkpoint.
     resting: BTreeSet<Block>,
     due: BTreeSet<Block>,
 }
@@ -169,11 +175,12 @@ impl Settled {
     pub(super) fn write<'k>(&mut self, keys: impl Iterator<Item = &'k Key>) -> Batch {
         let (mut gone, mut last) = (Vec::new(), None);
         for key in keys {
-            let Some(block) = Block::of_row(key).filter(|block| last != Some(*block)) else {
-                continue;
-            };
-            last = Some(block);
-            self.written.insert(block);
+            let of_row = Block::of_row(key);
+            let Some((block, may_end)) = of_row.filter(|_| of_row != last) else { continue };
+            last = of_row;
+            if may_end {
+                self.written.insert(block);
+            }
             if planted::is(Mistake::NoteStays) {
                 continue;
             }

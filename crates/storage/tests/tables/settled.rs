@@ -172,6 +172,20 @@ fn what_was_settled_before_there_were_notes_is_noted_after_a_start() {
     assert_eq!(start(&open(&kv), 9).1, 651 - 511);
 }
 
+#[test]
+fn new_tasks_alone_are_not_looked_at() {
+    let store = open(&MemoryKeyValue::new());
+    publish(&store, (1..=600).map(|number| spec(task(1, number))).collect());
+    store.checkpoint_now().unwrap();
+    assert_eq!(store.checkpoint_step().unwrap(), Progress::Idle);
+    assert!(!store.is_note_due());
+    publish(&store, vec![Change::Task(Box::new(record(task(1, 1), DONE)))]);
+    store.checkpoint_now().unwrap();
+    assert!(!store.is_note_due(), "it was written a moment before");
+    assert_eq!(store.checkpoint_step().unwrap(), Progress::Idle);
+    assert!(store.is_note_due());
+}
+
 fn notes(kv: &MemoryKeyValue) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     let keys = kv.keys().into_iter().filter(|key| key[0] == b's');
     keys.map(|key| (key.clone(), Some(kv.get(&key).unwrap().unwrap().to_vec()))).collect()
