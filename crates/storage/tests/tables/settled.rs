@@ -149,6 +149,32 @@ fn a_block_is_read_again_once_any_of_its_rows_changed() {
 }
 
 #[test]
+fn a_lease_that_keeps_its_task_keeps_the_block() {
+    let window = |window_ends, released| LeaseState::Expired {
+        rests_until: EngineTime(0),
+        window_ends: EngineTime(window_ends),
+        released,
+    };
+    for (state, draft, is_noted) in [
+        (LeaseState::Live, false, false),
+        (window(100, false), false, false),
+        (window(1, false), false, true),
+        (window(100, true), false, true),
+        (window(1, false), true, false),
+    ] {
+        let (kv, store) = two_projects();
+        let id = LeaseId { task: task(1, 5), number: 1 };
+        let lease = Lease { state: state.clone(), draft, ..Dice(1).lease(id) };
+        publish(&store, vec![Change::Lease(Box::new(lease))]);
+        note_all(&store);
+        let (known, specs) = start(&open(&kv), 9);
+        let expected = if is_noted { 651 - 511 } else { 651 - 256 };
+        assert_eq!(specs, expected, "{state:?}, a draft: {draft}");
+        assert_eq!(known.open.len(), if is_noted { 1 } else { 2 }, "{state:?}, a draft: {draft}");
+    }
+}
+
+#[test]
 fn new_tasks_behind_settled_ones_are_found() {
     let kv = MemoryKeyValue::new();
     let store = open(&kv);
