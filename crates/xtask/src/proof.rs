@@ -116,7 +116,7 @@ fn proofs(form: Form, fresh: u64) -> Vec<Proof> {
     // The same commit gives the same answer in CI; fresh ones come with `proof`.
     let (fresh, seeds) = match form {
         // About seven minutes on two cores, of which the simulator takes all there are.
-        Form::Ci => (CI_SEED, 2_000),
+        Form::Ci => (CI_SEED, 1_200),
         Form::Short => (fresh, 2_000),
         Form::Long => (fresh, 10_000),
     };
