@@ -115,7 +115,7 @@ fn proofs(form: Form, fresh: u64) -> Vec<Proof> {
     let own = |name, begins, command| Proof { command, own: Some((name, begins)) };
     // The same commit gives the same answer in CI; fresh ones come with `proof`.
     let (fresh, seeds) = match form {
-        // About seven minutes on two cores, of which the simulator takes all there are.
+        // About four minutes on two cores, of which the simulator takes all there are.
         Form::Ci => (CI_SEED, 1_200),
         Form::Short => (fresh, 2_000),
         Form::Long => (fresh, 10_000),

@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use piecework_core::Position;
 use piecework_core::planted::{self, Mistake};
-use piecework_core::{ProjectId, TenantId};
+use piecework_core::{Position, ProjectId, TenantId};
 
 use super::error::StoreError;
 use super::fold::fold;
@@ -159,7 +158,7 @@ impl Checkpoint {
         let reach = self.standing.reach.max(as_of);
         if !folded.batch.is_empty() {
             let written = written(rows, done, folded.done.as_ref()).map(|(key, _)| key);
-            folded.batch.append(&mut self.settled.write(written));
+            folded.batch.append(&mut self.settled.notes_gone(written));
             folded.batch.push(self.settled.head(digest));
             folded.batch.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         }

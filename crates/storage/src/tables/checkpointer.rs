@@ -1,7 +1,7 @@
 //! The thread that writes checkpoints: when the overlay is half full, and every
 //! so often when anything was published. In between it scrubs tables that were
-//! too large to be checked at the open, and notes which tasks are settled. On a disk that is nearly full it writes
-//! nothing and looks again every so often.
+//! too large to be checked at the open, and notes which tasks are settled. On a
+//! disk that is nearly full it writes nothing and looks again every so often.
 
 use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};

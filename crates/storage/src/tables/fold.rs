@@ -255,7 +255,7 @@ mod tests {
     use super::*;
     use crate::tables::keys::RowId;
     use crate::tables::memory::MemoryKeyValue;
-    use crate::tables::values::{CHECKSUM_BYTES, checksum};
+    use crate::tables::values::{CHECKSUM_BYTES, sealed};
 
     fn key(number: u32) -> Key {
         let task = TaskId { project: ProjectId(1), number: TaskNumber(number) };
@@ -264,9 +264,7 @@ mod tests {
 
     /// So many bytes with the checksum that a value has.
     fn value(number: u32, bytes: usize) -> Bytes {
-        let mut value = vec![7; bytes - CHECKSUM_BYTES];
-        value.extend_from_slice(&checksum(key(number).as_bytes(), &value).to_le_bytes());
-        value.into()
+        sealed(key(number).as_bytes(), vec![7; bytes - CHECKSUM_BYTES]).into()
     }
 
     fn put(kv: &MemoryKeyValue, numbers: impl Iterator<Item = u32>, bytes: usize, budget: usize) {

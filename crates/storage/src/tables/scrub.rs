@@ -153,7 +153,7 @@ mod tests {
     use crate::tables::memory::MemoryKeyValue;
     use crate::tables::pages::{Held, write_page};
     use crate::tables::tag::Tag;
-    use crate::tables::values::checksum;
+    use crate::tables::values::sealed;
 
     fn key(number: u32) -> Key {
         let task = TaskId { project: ProjectId(1), number: TaskNumber(number) };
@@ -162,8 +162,7 @@ mod tests {
 
     /// A row whose own checksum matches.
     fn entry(key: Key) -> Entry {
-        let mut value = b"value".to_vec();
-        value.extend_from_slice(&checksum(key.as_bytes(), &value).to_le_bytes());
+        let value = sealed(key.as_bytes(), b"value".to_vec());
         Entry { key, held: Held::Inline(value.into()) }
     }
 

@@ -35,7 +35,7 @@ use super::load::{lease_of, read, task_of};
 use super::merged::misread;
 use super::pages::{Entry, resolve, scan};
 use super::tag::Tag;
-use super::values::{self, Misread, checked, checksum};
+use super::values::{self, Misread, checked, sealed};
 use crate::digest::RowsDigest;
 
 /// Tasks of a block; a note of that many own ids has about 8 KiB.
@@ -73,7 +73,8 @@ impl Block {
     }
 
     /// The block of which a row tells, that of a spec, a task or a lease; whether it may
-    /// say that something ended, as a spec does not.
+    /// say that something ended, as a spec does not. Not by [`Key::row`]: every row of a
+    /// checkpoint is asked, and most are of another kind.
     fn of_row(key: &Key) -> Option<(Block, bool)> {
         let bytes = key.as_bytes();
         let tag = Tag::of(*bytes.get(GROUP_BYTES - 1)?)?;
@@ -170,9 +171,9 @@ impl Settled {
         Ok(Settled::default())
     }
 
-    /// Rows with these keys, ascending, are about to be written: what is written beside
-    /// them.
-    pub(super) fn write<'k>(&mut self, keys: impl Iterator<Item = &'k Key>) -> Batch {
+    /// Rows with these keys, ascending, are about to be written: the notes that go with
+    /// the same batch.
+    pub(super) fn notes_gone<'k>(&mut self, keys: impl Iterator<Item = &'k Key>) -> Batch {
         let (mut gone, mut last) = (Vec::new(), None);
         for key in keys {
             let of_row = Block::of_row(key);
@@ -287,12 +288,6 @@ fn read_head(value: &Bytes) -> Result<(RowsDigest, RowsDigest), Misread> {
         [rows, notes] => Ok((RowsDigest::from_bytes(*rows), RowsDigest::from_bytes(*notes))),
         _ => Err(Misread::Checksum),
     }
-}
-
-fn sealed(key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(key, &value);
-    value.extend_from_slice(&sum.to_le_bytes());
-    value
 }
 
 /// Own ids of a block whose tasks are all settled at `at`, by the rows in the store;

@@ -19,7 +19,7 @@ use prost::Message;
 use super::error::StoreError;
 use super::key_value::{Batch, KeyValue, KeyValueError};
 use super::pages::page_bounds;
-use super::values::{Applied, Misread, checked, checksum, parse, read_applied, write_applied};
+use super::values::{Applied, Misread, checked, parse, read_applied, sealed, write_applied};
 use crate::digest::RowsDigest;
 
 const APPLIED: &[u8] = b"a";
@@ -98,10 +98,4 @@ fn read_digest(value: &Bytes) -> Result<(RowsDigest, Position), Misread> {
     let (rows, reach) = bytes.split_first_chunk().ok_or(Misread::Checksum)?;
     let reach = reach.try_into().map_err(|_| Misread::Checksum)?;
     Ok((RowsDigest::from_bytes(*rows), Position(u64::from_le_bytes(reach))))
-}
-
-fn sealed(key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(key, &value);
-    value.extend_from_slice(&sum.to_le_bytes());
-    value
 }

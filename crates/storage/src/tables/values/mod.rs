@@ -77,6 +77,13 @@ pub(crate) fn checksum(key: &[u8], message: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(key), message)
 }
 
+/// A value: a message, and its checksum.
+pub(crate) fn sealed(key: &[u8], mut message: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(key, &message);
+    message.extend_from_slice(&sum.to_le_bytes());
+    message
+}
+
 /// The message of a value, once its checksum is seen to match.
 pub(crate) fn checked(key: &[u8], value: &Bytes) -> Result<Bytes, Misread> {
     Ok(value.slice(..message(key, value)?.len()))
@@ -126,9 +133,7 @@ mod tests {
     use super::*;
 
     fn value(key: &[u8], message: &impl Message) -> Bytes {
-        let mut value = message.encode_to_vec();
-        value.extend_from_slice(&checksum(key, &value).to_le_bytes());
-        value.into()
+        sealed(key, message.encode_to_vec()).into()
     }
 
     #[test]
@@ -147,9 +152,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_message_are_refused() {
         let key = b"key";
-        let mut bytes = vec![0xff; 3];
-        bytes.extend_from_slice(&checksum(key, &bytes).to_le_bytes());
-        let read = parse::<pb::NameEntry>(key, &bytes);
+        let read = parse::<pb::NameEntry>(key, &sealed(key, vec![0xff; 3]));
         assert!(matches!(read, Err(Misread::Message(_))), "{read:?}");
     }
 
