@@ -91,6 +91,7 @@ mistakes! {
     // Tables and snapshots.
     OverlayLost "overlay-lost" "A checkpoint forgets a row of the overlay.",
     AppliedTooEarly "applied-too-early" "The tables' position moves before their rows are written.",
+    PlacesFirst "places-first" "Where a page lies is written before the page is durable.",
     NoteStays "note-stays" "A note that tasks are settled stays when other rows come.",
     TrimTooEarly "trim-too-early" "The journal is trimmed before a snapshot covers it.",
     SnapshotKeepsGone "snapshot-keeps-gone" "A snapshot keeps rows that are gone.",

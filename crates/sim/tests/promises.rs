@@ -131,6 +131,7 @@ fn p15_damage_is_found() {
     breaks_under(&[
         Mistake::OverlayLost,
         Mistake::AppliedTooEarly,
+        Mistake::PlacesFirst,
         Mistake::NoteStays,
         Mistake::SnapshotUnchecked,
     ]);

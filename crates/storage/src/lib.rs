@@ -45,6 +45,6 @@ pub use space::free_bytes;
 pub use tables::{
     Applied, Batch, Checked, Checkpointer, Direction, EVENTS_LOOKED_AT_MAX, EXIT_START_AGAIN,
     Events, FreeBytes, GivenAnswer, ImportError, Key, KeyError, KeyValue, KeyValueError,
-    MemoryKeyValue, Misread, OnPublished, Progress, Room, Row, RowError, RowId, Scrubbed,
+    MemoryKeyValue, Misread, OnPublished, PageLog, Progress, Room, Row, RowError, RowId, Scrubbed,
     SledKeyValue, Store, StoreError, StoreSettings, Tag, TaskTitle, View, Visit,
 };

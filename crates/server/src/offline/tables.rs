@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use piecework_storage::{
-    Checked, KeyValueError, SledKeyValue, Store, StoreError, StoreSettings, free_bytes,
+    Checked, KeyValueError, PageLog, Store, StoreError, StoreSettings, free_bytes,
 };
 
 use super::{OfflineError, Progress};
@@ -97,7 +97,7 @@ pub(super) fn empty(scratch: &Path) -> Result<Store, OfflineError> {
 
 fn store_in(directory: &Path) -> Result<Store, StoreError> {
     let settings = StoreSettings::default();
-    let kv = SledKeyValue::open(directory, settings.cache_bytes)?;
+    let kv = PageLog::in_directory(directory, settings.cache_bytes)?;
     Store::with_key_value(Arc::new(kv), &settings)
 }
 

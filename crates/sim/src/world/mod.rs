@@ -402,6 +402,9 @@ impl World {
         // Engine time goes on from what was logged last.
         self.now = self.history.begun_at();
         self.history.survive(life, survived, self.durable, &self.watchers)?;
+        if let Some(damage) = self.place.lost() {
+            return Err(Failure::new("tables", format!("a crash has damaged them: {damage}")));
+        }
         let read = |error| Failure::new("read", format!("the tables cannot be read: {error}"));
         let (found, expected) = (writer.store().digest().map_err(read)?, self.history.digest());
         if found != expected {

@@ -8,9 +8,11 @@ use piecework_core::Position;
 use piecework_server::stepped;
 use piecework_storage::{
     JournalError, JournalId, JournalSettings, KeyValue, LyingDisk, MemoryKeyValue, OnDurable,
-    SnapshotError, SnapshotSettings, Snapshots, SteppedJournal, Store, StoreError, StoreSettings,
+    PageLog, SnapshotError, SnapshotSettings, Snapshots, SteppedJournal, Store, StoreError,
+    StoreSettings,
 };
 
+use super::describe;
 use super::step::{Crash, Tables};
 
 /// Sizes small enough that a short run meets every limit.
@@ -32,11 +34,17 @@ pub struct Sizes {
 pub(super) struct Place {
     disk: LyingDisk,
     snapshots: LyingDisk,
+    /// Files of pages; where they lie is in `tables`.
+    pages: LyingDisk,
     /// There is an end to the disks' room.
     full: Cell<bool>,
     /// A file of a snapshot has rotted.
     rotten: Cell<bool>,
     tables: RefCell<MemoryKeyValue>,
+    /// Somebody has damaged them.
+    hurt: Cell<bool>,
+    /// They were found damaged, and nobody had.
+    lost: RefCell<Option<String>>,
     /// The marker that stands from the opening of the tables until all is loaded:
     /// whoever finds it sets them aside.
     marked: Cell<bool>,
@@ -44,15 +52,20 @@ pub(super) struct Place {
 }
 
 const JOURNAL: JournalId = JournalId(0x7077);
+/// Small enough that pages move in a short run.
+const PAGE_FILE_BYTES: u64 = 16 * 1024;
 
 impl Place {
     pub(super) fn new(seed: u64, sizes: Sizes) -> Place {
         Place {
             disk: LyingDisk::new(seed),
             snapshots: LyingDisk::new(seed.wrapping_add(1)),
+            pages: LyingDisk::new(seed.wrapping_add(2)),
             full: Cell::new(false),
             rotten: Cell::new(false),
             tables: RefCell::new(MemoryKeyValue::new()),
+            hurt: Cell::new(false),
+            lost: RefCell::new(None),
             marked: Cell::new(false),
             sizes,
         }
@@ -61,13 +74,14 @@ impl Place {
     /// The process has died; its memory is gone. Drop the writer first.
     pub(super) fn crash(&self, crash: Crash) {
         self.set_room(None);
-        for disk in [&self.disk, &self.snapshots] {
+        for disk in [&self.disk, &self.snapshots, &self.pages] {
             if crash.power {
                 disk.power_cut();
             } else {
                 disk.restart();
             }
         }
+        self.hurt.set(self.hurt.get() || crash.tables != Tables::Kept);
         let tables = self.tables.borrow();
         tables.crash(crash.batches_kept);
         let keys = tables.keys();
@@ -80,6 +94,7 @@ impl Place {
                     tables.flush().expect("memory takes it");
                 }
             }
+            Tables::FlipByte(nth) if nth % 2 == 1 => self.damage_newest_page(),
             Tables::FlipByte(nth) => {
                 if let Some(key) = keys.get(nth % keys.len().max(1)) {
                     tables.damage(key, |value| {
@@ -94,6 +109,26 @@ impl Place {
         }
     }
 
+    fn open_tables(&self) -> Result<Store, StoreError> {
+        let settings =
+            StoreSettings { overlay_bytes: self.sizes.overlay_bytes, ..StoreSettings::default() };
+        let places = self.tables.borrow().clone();
+        let tables = PageLog::with_files_of(PAGE_FILE_BYTES, places, self.pages.clone())?;
+        let store = Store::with_key_value(Arc::new(tables), &settings)?;
+        // As the daemon does with tables of this size.
+        store.check_pages()?;
+        Ok(store)
+    }
+
+    /// The last page that was written, if any was: a byte of it has changed.
+    fn damage_newest_page(&self) {
+        if let Some(newest) = self.pages.names().into_iter().max() {
+            let mut content = self.pages.content(&newest);
+            content.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+            self.pages.damage(&newest, Some(content));
+        }
+    }
+
     /// A recovery that died: the process is started once more.
     pub(super) fn crash_again(&self, power: bool) {
         self.crash(Crash { power, batches_kept: usize::MAX, ..Crash::default() });
@@ -102,6 +137,11 @@ impl Place {
     /// Everything is loaded.
     pub(super) fn loaded(&self) {
         self.marked.set(false);
+    }
+
+    /// What was damaged in tables that only crashes had come to.
+    pub(super) fn lost(&self) -> Option<String> {
+        self.lost.take()
     }
 
     /// There is an end to the disks' room.
@@ -159,7 +199,7 @@ impl Place {
 
     /// Names and bytes of everything, for comparing two runs.
     pub(super) fn fingerprint(&self, hasher: &mut blake3::Hasher) {
-        for disk in [&self.disk, &self.snapshots] {
+        for disk in [&self.disk, &self.snapshots, &self.pages] {
             for name in disk.names() {
                 hasher.update(name.as_bytes());
                 hasher.update(&disk.content(&name));
@@ -180,14 +220,15 @@ impl stepped::Place for Place {
     fn tables(&self) -> Result<Store, StoreError> {
         if self.marked.replace(true) {
             self.tables.replace(MemoryKeyValue::new());
+            self.hurt.set(false);
         }
-        let settings =
-            StoreSettings { overlay_bytes: self.sizes.overlay_bytes, ..StoreSettings::default() };
-        let tables: Arc<dyn KeyValue> = Arc::new(self.tables.borrow().clone());
-        let store = Store::with_key_value(tables, &settings)?;
-        // As the daemon does with tables of this size.
-        store.check_pages()?;
-        Ok(store)
+        let opened = self.open_tables();
+        if let Err(error) = &opened
+            && !self.hurt.get()
+        {
+            self.lost.replace(Some(describe(error)));
+        }
+        opened
     }
 
     fn snapshots(&self) -> Result<Snapshots<LyingDisk>, SnapshotError> {

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use piecework_core::Position;
@@ -163,12 +163,8 @@ impl Fold<'_> {
     /// Where the page behind the one of `key` starts.
     fn next_start(&self, key: &Key) -> Result<Vec<u8>, StoreError> {
         let end = above(key.group());
-        let mut next = end.clone();
-        self.kv.scan(&page_key(&after(key.as_bytes())), &page_key(&end), &mut |at, _| {
-            next = at[1..].to_vec();
-            ControlFlow::Break(())
-        })?;
-        Ok(next)
+        let next = self.kv.next_key(&page_key(&after(key.as_bytes())), &page_key(&end))?;
+        Ok(next.map_or(end, |next| next[1..].to_vec()))
     }
 
     /// Decides where a value lies, and writes it there if that is beside the page.

@@ -1,7 +1,8 @@
 //! The port to a store of keys and values.
 //!
 //! Two providers: `sled.rs` on disk, `memory.rs` for tests, the simulator and a
-//! daemon without a directory. `conformance.rs` says what both must do.
+//! daemon without a directory; `page_log/` lays pages beside either. `conformance.rs`
+//! says what all must do.
 //!
 //! Only the checkpointer writes, one batch at a time; anybody reads meanwhile.
 
@@ -29,6 +30,19 @@ pub trait KeyValue: Send + Sync {
     /// # Errors
     /// The store cannot read.
     fn at_or_before(&self, key: &[u8]) -> Result<Option<(Bytes, Bytes)>, KeyValueError>;
+
+    /// The least key from `from` on, below `below`.
+    ///
+    /// # Errors
+    /// The store cannot read.
+    fn next_key(&self, from: &[u8], below: &[u8]) -> Result<Option<Vec<u8>>, KeyValueError> {
+        let mut next = None;
+        self.scan(from, below, &mut |key, _| {
+            next = Some(key.to_vec());
+            ControlFlow::Break(())
+        })?;
+        Ok(next)
+    }
 
     /// Pairs from `from` on, below `below`. A batch applied meanwhile is seen
     /// from some pair on; `visit` may read this store.

@@ -44,6 +44,12 @@ impl MemoryKeyValue {
         state.undo.clear();
     }
 
+    /// How many batches a power cut could take back.
+    #[must_use]
+    pub fn unflushed(&self) -> usize {
+        self.read().undo.len()
+    }
+
     /// Changes a stored value in place, as a failing disk does.
     pub fn damage(&self, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
         if let Some(value) = self.write().pairs.get_mut(key) {

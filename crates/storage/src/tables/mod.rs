@@ -2,7 +2,8 @@
 //!
 //! `row.rs` turns changes into keys and values, the same for the journal and for
 //! here; durable groups are published into the overlay; checkpoints fold it into
-//! pages in a store of keys and values. Read in the order of the modules.
+//! pages, which lie in files, and a store of keys and values has where. Read in the
+//! order of the modules.
 
 mod checkpoint;
 mod checkpointer;
@@ -20,8 +21,8 @@ mod memory;
 mod merged;
 mod opening;
 mod overlay;
+mod page_log;
 mod pages;
-mod read_ahead;
 mod recent;
 mod reserve;
 mod row;
@@ -45,6 +46,7 @@ pub use keys::{Key, KeyError, RowId};
 pub use memory::MemoryKeyValue;
 pub use opening::EXIT_START_AGAIN;
 pub use overlay::Room;
+pub use page_log::PageLog;
 pub use reserve::FreeBytes;
 pub use row::{Row, RowError};
 pub use scrub::{Checked, Scrubbed};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tables/OPENING    somebody is opening, or the tables are condemned
-//! tables/pages/     the store of keys and values
+//! tables/pages/     the store of keys and values, the files of pages in `log/`
 //! tables/aside-<n>/ a store that was set aside; the newest one is kept
 //! ```
 //!

@@ -1,6 +1,7 @@
 //! How rows lie in the store of keys and values: many to a page.
 //!
-//! sled's cost is per put far more than per byte. A page holds the rows of one
+//! sled's cost is per put far more than per byte, and pages lie in files beside it
+//! (`page_log/`): fewer of them are fewer places to keep. A page holds the rows of one
 //! tenant and kind from its own key up to the next page's; its key is the least
 //! key it may hold. The first page of a tenant and kind has just these two as
 //! key, so once there is a page, every key has one. Pages are about `TARGET_BYTES`
@@ -16,6 +17,7 @@
 //! "a"                      how far the tables are complete
 //! "d"                      digest of all rows that lie here now (`standing.rs`)
 //! "s" ...                  notes of settled tasks (`settled.rs`)
+//! "l" ...                  how much of the files of pages is in use (`page_log/live.rs`)
 //! ```
 //!
 //! A value over `INLINE_BYTES_MAX` lies in parts beside its page: sled keeps up to
@@ -44,7 +46,7 @@ pub(super) const INLINE_BYTES_MAX: usize = 16 * 1024;
 /// Room made for a value in parts before any of them was read.
 const TRUSTED_BYTES: usize = 1024 * 1024;
 
-const PAGES: u8 = b'p';
+pub(super) const PAGES: u8 = b'p';
 const PARTS: u8 = b'x';
 const VERSION: u8 = 1;
 const IN_PARTS: u32 = 1 << 31;

@@ -15,7 +15,6 @@ use ::sled::{Config, Db, Error, IVec, Mode};
 use bytes::Bytes;
 
 use super::key_value::{Batch, KeyValue, KeyValueError, Visit};
-use super::read_ahead::while_read_ahead;
 
 /// Where sled writes everything but its small snapshots.
 const FILE: &str = "db";
@@ -45,7 +44,7 @@ impl SledKeyValue {
             .cache_capacity(cache_bytes)
             .flush_every_ms(Some(FLUSH_EVERY_MS))
             .use_compression(false);
-        let db = while_read_ahead(&path, || config.open()).map_err(|e| failed("open", e))?;
+        let db = config.open().map_err(|e| failed("open", e))?;
         let io = |doing| move |source| KeyValueError::Io { doing, source };
         let file = File::options().read(true).write(true).open(path);
         let file = file.map_err(io("open"))?;

@@ -10,8 +10,6 @@
 //!
 //! Not here: adding the rows up again (`scrub.rs`).
 
-use std::ops::ControlFlow;
-
 use bytes::Bytes;
 use piecework_core::Position;
 use prost::Message;
@@ -79,12 +77,7 @@ pub(super) fn write_end(kv: &dyn KeyValue, standing: Standing) -> Result<(), Key
 /// Whether there is any page.
 pub(super) fn has_pages(kv: &dyn KeyValue) -> Result<bool, KeyValueError> {
     let (from, below) = page_bounds();
-    let mut is_there = false;
-    kv.scan(&from, &below, &mut |_, _| {
-        is_there = true;
-        ControlFlow::Break(())
-    })?;
-    Ok(is_there)
+    Ok(kv.next_key(&from, &below)?.is_some())
 }
 
 fn digest_pair(rows: RowsDigest, reach: Position) -> (Vec<u8>, Option<Vec<u8>>) {

@@ -22,12 +22,12 @@ use super::memory::MemoryKeyValue;
 use super::merged::Tables;
 use super::opening::{Place, Watchdog, end_process};
 use super::overlay::{Overlay, Room};
+use super::page_log::PageLog;
 use super::recent::Recent;
 use super::reserve::{FreeBytes, Reserve};
 use super::row::Row;
 use super::scrub::{Checked, Scrubbed, check_all};
 use super::settled::Settled;
-use super::sled::SledKeyValue;
 use super::standing::{Standing, has_pages, read_standing};
 use super::values::Applied;
 use super::view::View;
@@ -121,7 +121,7 @@ impl Store {
         })?;
         let open = || -> Result<(Arc<dyn KeyValue>, Standing, Settled, bool), StoreError> {
             let kv: Arc<dyn KeyValue> =
-                Arc::new(SledKeyValue::open(&place.pages(), settings.cache_bytes)?);
+                Arc::new(PageLog::in_directory(&place.pages(), settings.cache_bytes)?);
             watchdog.feed();
             let standing = read_standing(&*kv)?;
             let scrub_due = kv.size_on_disk()? > settings.check_at_open_bytes;

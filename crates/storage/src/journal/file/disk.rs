@@ -133,6 +133,11 @@ impl RealDisk {
         RealDisk { path: path.to_owned(), is_read_only: true, _lock: Some(lock) }
     }
 
+    /// A directory within the data directory, for those whom its lock lets in already.
+    pub(crate) fn within(path: &Path) -> RealDisk {
+        RealDisk { path: path.to_owned(), is_read_only: false, _lock: None }
+    }
+
     /// A backup, anywhere: read only, and nobody is kept from changing it.
     #[must_use]
     pub fn backup(path: &Path) -> RealDisk {
