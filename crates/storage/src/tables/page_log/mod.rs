@@ -121,7 +121,8 @@ impl<K: KeyValue, D: Disk> PageLog<K, D> {
         let next = sizes.keys().last().map_or(0, |last| last + 1);
         let writer = Writer { live, sizes, newest: None, next, moving: None };
         let log = PageLog { places, files, file_bytes, writer: Mutex::new(writer) };
-        log.remove_unused(&mut log.writer())?;
+        // What was read may be in the page cache only, and older places on the disk.
+        log.flush()?;
         Ok(log)
     }
 

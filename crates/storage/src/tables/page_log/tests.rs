@@ -1,3 +1,5 @@
+//! Pages under power cuts, moves and damage, against a plain map.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -86,6 +88,14 @@ fn whatever_a_power_cut_takes_the_pages_of_the_batches_that_are_left_are_whole()
             let next = log.writer().next as usize;
             removed += next - disk.names().len();
             drop(log);
+            if dice.below(4) == 0 {
+                // Only the process dies, and is started once more before the power goes.
+                disk.restart();
+                drop(open(&kv, &disk).unwrap());
+                if kv.unflushed() == 0 {
+                    (models, batches) = (vec![models.pop().unwrap()], vec![0]);
+                }
+            }
             let kept = dice.below(u32::try_from(batches.len()).unwrap()) as usize;
             taken_back += batches.len() - 1 - kept;
             disk.power_cut();
