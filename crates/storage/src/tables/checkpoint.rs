@@ -26,7 +26,7 @@ use super::standing::{Standing, has_pages, read_standing, write_end, write_rows}
 use super::values::Applied;
 use crate::digest::RowsDigest;
 
-/// Bytes of one batch, about: large enough that sled's cost per batch vanishes.
+/// Bytes of one batch, about: large enough that the cost of its sync vanishes.
 pub(super) const BATCH_BYTES: usize = 512 * 1024;
 
 /// What a step did.
