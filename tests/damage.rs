@@ -76,15 +76,19 @@ async fn rebuilt(daemon: &Daemon, from: &str) -> f64 {
     page.value(&format!("piecework_tables_rebuilt_total{{from=\"{from}\"}}"))
 }
 
-/// Flips a bit of each copy of a row in the tables' file.
+/// Flips a bit of each copy of a row in the tables' files.
 fn damage_tables(daemon: &Daemon) {
-    let path = daemon.data().join("tables/pages/db");
-    let mut content = fs::read(&path).expect("read");
-    let is_here = |at: &usize| content[*at..].starts_with(PAYLOAD.as_bytes());
-    let places: Vec<usize> = (0..content.len()).filter(is_here).collect();
-    assert!(!places.is_empty(), "the payload is in no page");
-    places.iter().for_each(|at| content[*at] ^= 0x10);
-    fs::write(&path, content).expect("written");
+    let mut copies = 0;
+    for file in fs::read_dir(daemon.data().join("tables/pages/log")).expect("listed") {
+        let path = file.expect("listed").path();
+        let mut content = fs::read(&path).expect("read");
+        let is_here = |at: &usize| content[*at..].starts_with(PAYLOAD.as_bytes());
+        let places: Vec<usize> = (0..content.len()).filter(is_here).collect();
+        places.iter().for_each(|at| content[*at] ^= 0x10);
+        fs::write(&path, content).expect("written");
+        copies += places.len();
+    }
+    assert!(copies > 0, "the payload is in no page");
 }
 
 #[tokio::test]
