@@ -64,7 +64,8 @@ fn apply(model: &mut Model, batch: &Batch) {
 fn whatever_a_power_cut_takes_the_pages_of_the_batches_that_are_left_are_whole() {
     let (mut taken_back, mut removed) = (0, 0);
     for seed in 0..200 {
-        let (kv, disk, mut dice) = (MemoryKeyValue::new(), LyingDisk::new(seed), Dice(7));
+        let (kv, disk) = (MemoryKeyValue::new(), LyingDisk::new(seed.into()));
+        let mut dice = Dice(seed);
         let mut flushed = Model::new();
         for life in 0..6 {
             let log = open(&kv, &disk).unwrap();
