@@ -105,6 +105,14 @@ async fn an_answer_and_the_next_lease_are_one_group() {
 }
 
 #[tokio::test]
+async fn so_they_are_on_a_stream() {
+    let report =
+        alone("stream --workers 1 --streams 1 --capacity 1 --seconds 1 --open 20000").await;
+    let syncs = number(&report, "journal_syncs_per_cycle");
+    assert!(number(&report, "cycles") > 20.0 && syncs < 1.2, "{report:#}");
+}
+
+#[tokio::test]
 async fn tasks_that_run_out_end_the_run() {
     let daemon = Daemon::start().await;
     let line = "cycle --clients 3 --seconds 120 --open 50 --aggregation first";

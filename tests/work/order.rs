@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use piecework_client::proto::v1::LeaseRequest;
+use piecework_client::proto::v1::work_request::Frame as Asked;
+use piecework_client::proto::v1::work_request::Submit;
 
-use crate::harness::{Daemon, get, in_time, time_passes, wait_until, wire};
+use crate::harness::{Daemon, answer, get, in_time, time_passes, wait_until, wire};
 
 /// Whoever has been idle longest gets the next task, however it waits.
 #[tokio::test]
@@ -56,4 +58,35 @@ async fn pushed_and_polled_workers_see_one_order() {
     let order: Vec<&str> = got.iter().map(|(_, worker)| worker.as_str()).collect();
     let expected: Vec<&str> = workers.iter().rev().map(String::as_str).collect();
     assert_eq!(order, expected, "longest idle first, pushed or polled");
+}
+
+/// With an answer goes the request for what comes next. Where the answer is refused, what
+/// was leased for its place is the worker's no more, and anybody may have it.
+#[tokio::test]
+async fn a_refused_answer_makes_no_room() {
+    let daemon = Daemon::start().await;
+    let platform = daemon.platform();
+    let project = platform.project("p").await;
+    platform.tasks(&project, &["a", "b"]).await;
+    let [ann, ben] = platform.workers(["ann", "ben"]).await;
+    let mut work = platform.synced_work(&[(&ann, 1)]).await;
+    let held = work.pushed(&ann).await.remove(0);
+
+    for _ in 0..20 {
+        let wrong = Some(answer(&held.name, "no label of the schema"));
+        let told = work.does(Asked::Submit(Submit { worker: ann.clone(), answer: wrong })).await;
+        assert!(told.is_err(), "{told:?}");
+        wait_until("what was leased for it has gone back", async || {
+            (platform.stats(&project).await.live_leases == 1).then_some(())
+        })
+        .await;
+        assert_eq!(platform.leases(&ann).await[0].name, held.name);
+    }
+    let other = platform.lease(&ben, &project).await;
+    assert_eq!((&held.payload[..], &other.payload[..]), (&b"a"[..], &b"b"[..]));
+
+    platform.tasks(&project, &["c"]).await;
+    work.submit(&ann, &held.name, "a").await;
+    let next = work.pushed(&ann).await;
+    assert_eq!(next.iter().map(|lease| &lease.payload[..]).collect::<Vec<_>>(), [b"c"]);
 }

@@ -9,7 +9,7 @@ use super::subject::Subject;
 use super::{Clients, Span, closed, enough_workers, pour};
 
 /// Cycles a second that no machine is expected to exceed: so many tasks are created.
-const RATE_MAX: u64 = 150_000;
+const RATE_MAX: u64 = 300_000;
 
 /// Tasks are leased and answered in bundles, one call a bundle
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::subject::Subject;
 use super::{Clients, Span, closed, pour};
 
 /// Cycles a second that no machine is expected to exceed: so many tasks are created.
-const RATE_MAX: u64 = 40_000;
+const RATE_MAX: u64 = 100_000;
 
 /// One call a cycle: it takes an answer, counts it, and leases the next task
 #[derive(Debug, Args)]

@@ -23,7 +23,7 @@ use super::work_stream::{WorkStream, dealt};
 use super::{Span, Streams, enough_workers, pour};
 
 /// Cycles a second that no machine is expected to exceed: so many tasks are created.
-const RATE_MAX: u64 = 60_000;
+const RATE_MAX: u64 = 150_000;
 /// A stream that has heard of nothing for so long has run out of tasks.
 const NOTHING_FOR: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -71,7 +71,11 @@ impl Stream {
         }
         let length = Some(self.span.length());
         let top_up = self.top_up.then(|| TopUp::new(&ground, &self.work, open));
+        let all = open * u64::from(self.work.overlap);
         let measured = measure(subject, "cycles", length, |stretch| {
+            if top_up.is_none() {
+                stretch.holds(all);
+            }
             let one = |stream| -> Load { Box::pin(answer_all(stream, Arc::clone(stretch))) };
             let mut all: Vec<Load> = streams.into_iter().map(one).collect();
             all.extend(top_up.iter().flat_map(|top_up| top_up.loads(&connections, stretch)));

@@ -16,6 +16,8 @@ use tokio::time::{Instant, interval};
 use super::subject::{Sample, Subject};
 use crate::progress;
 
+/// Why a stretch ended that had nothing left to do.
+const ALL_DONE: &str = "no tasks left; name more with --open";
 const SHOW_EVERY: Duration = Duration::from_millis(200);
 
 /// The stretch, as all see it who put load on the daemon.
@@ -25,6 +27,8 @@ pub(super) struct Stretch {
     /// Nothing is begun from then on.
     pub(super) until: Option<Instant>,
     done: AtomicU64,
+    /// More than that there is not to be done.
+    all: AtomicU64,
     ended: OnceLock<(Instant, String)>,
 }
 
@@ -59,7 +63,8 @@ impl Stretch {
     fn begin(length: Option<Duration>) -> Self {
         let begun = Instant::now();
         let until = length.map(|length| begun + length);
-        Self { begun, until, done: AtomicU64::new(0), ended: OnceLock::new() }
+        let (done, all) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Self { begun, until, done, all, ended: OnceLock::new() }
     }
 
     /// Whether nothing more is to be begun.
@@ -72,9 +77,17 @@ impl Stretch {
         self.ended.get_or_init(|| (since, why.into()));
     }
 
+    /// There is no more to do than that: once all of it is done, the stretch is over.
+    pub(super) fn holds(&self, all: u64) {
+        self.all.store(all, Ordering::Relaxed);
+    }
+
     /// So much more of what counts was done.
     pub(super) fn add(&self, done: u64) {
-        self.done.fetch_add(done, Ordering::Relaxed);
+        let before = self.done.fetch_add(done, Ordering::Relaxed);
+        if before + done >= self.all.load(Ordering::Relaxed) {
+            self.ran_out(Instant::now(), ALL_DONE);
+        }
     }
 
     /// What was done of that.
@@ -180,5 +193,12 @@ mod tests {
         endless.ran_out(now, "another word");
         assert!(endless.is_over(now));
         assert_eq!(endless.ended.get().map(|(_, why)| why.as_str()), Some("no tasks"));
+
+        let finite = Stretch::begin(None);
+        finite.holds(3);
+        finite.add(2);
+        assert!(!finite.is_over(now));
+        finite.add(1);
+        assert!(finite.is_over(now));
     }
 }

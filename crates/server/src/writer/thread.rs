@@ -17,7 +17,7 @@ use super::turn::{CommitError, Writer, WriterFacts};
 use crate::metrics;
 
 /// Requests in one group.
-const GROUP_MAX: usize = 1_024;
+const GROUP_MAX: usize = 256;
 /// Of these, calls that create tasks.
 const INTAKE_MAX: usize = 128;
 /// The longest sleep.

@@ -1,7 +1,7 @@
 //! The workers for whom a stream speaks, what each holds and how much it wants.
 //!
 //! Credit is what a worker wants to hold less what the stream knows it holds: never
-//! more is asked for. Not here: asking (`session.rs`).
+//! more is sent. Not here: asking (`asking.rs`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub(super) struct Present {
     /// Its `Lease` that waits for work.
     pub(super) parked: Option<ParkedCall>,
     held: BTreeSet<LeaseId>,
+    /// Of these the ones that an operation under way would end.
+    ending: BTreeSet<LeaseId>,
 }
 
 /// A `Lease` that waits for work.
@@ -62,8 +64,16 @@ impl Present {
 
     /// Leases that it may still be sent.
     pub(super) fn credit(&self) -> u32 {
-        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-        self.wanted.saturating_sub(held)
+        self.wanted_beside(self.held.len())
+    }
+
+    /// Leases that it may be sent when all operations under way have succeeded.
+    pub(super) fn room(&self) -> u32 {
+        self.wanted_beside(self.held.len() - self.ending.len())
+    }
+
+    fn wanted_beside(&self, held: usize) -> u32 {
+        self.wanted.saturating_sub(u32::try_from(held).unwrap_or(u32::MAX))
     }
 
     /// Waits for work no more. What is granted all the same comes back by mail.
@@ -82,9 +92,9 @@ impl Crew {
         let present = workers.into_iter().map(|(id, presence)| {
             let Presence { worker: name, capacity: wanted, wishes } = presence;
             let until = wishes.within.map(|left| Instant::now() + Duration::from_millis(left.0));
-            let (parked, held) = (None, BTreeSet::new());
+            let (parked, held, ending) = (None, BTreeSet::new(), BTreeSet::new());
             let (owned, synced) = (true, false);
-            (id, Present { name, wishes, until, wanted, owned, synced, parked, held })
+            (id, Present { name, wishes, until, wanted, owned, synced, parked, held, ending })
         });
         Crew { present: present.collect(), numbers, held: HashMap::new(), names }
     }
@@ -130,7 +140,22 @@ impl Crew {
         let id = self.held.remove(&lease)?;
         if let Some(present) = self.present.get_mut(&id) {
             present.held.remove(&lease);
+            present.ending.remove(&lease);
         }
+        Some(id)
+    }
+
+    /// An operation is under way that would end a lease: whose it is, if the stream knows it.
+    pub(super) fn ends_soon(&mut self, lease: LeaseId) -> Option<WorkerId> {
+        let id = self.holder(lease)?;
+        self.get_mut(id)?.ending.insert(lease);
+        Some(id)
+    }
+
+    /// The operation failed: whose the lease is, if the stream knows it still.
+    pub(super) fn goes_on(&mut self, lease: LeaseId) -> Option<WorkerId> {
+        let id = self.holder(lease)?;
+        self.get_mut(id)?.ending.remove(&lease);
         Some(id)
     }
 
@@ -139,6 +164,7 @@ impl Crew {
         let Some(present) = self.present.get_mut(&id) else { return };
         present.owned = false;
         present.give_up();
+        present.ending.clear();
         for lease in std::mem::take(&mut present.held) {
             self.held.remove(&lease);
         }

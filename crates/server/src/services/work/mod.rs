@@ -14,6 +14,7 @@
 //!
 //! Not here: which task a worker gets (the engine), frames as messages (`wire`).
 
+mod asking;
 mod crew;
 mod held;
 mod hello;

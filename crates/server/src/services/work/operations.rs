@@ -158,6 +158,9 @@ impl Session {
         if operation.left == 0 {
             return self.finish(op_id, operation).await;
         }
+        if let Some(worker) = operation.ends.and_then(|lease| self.crew.ends_soon(lease)) {
+            self.ask(worker);
+        }
         self.operations.insert(op_id, operation);
         Ok(())
     }
@@ -213,7 +216,12 @@ impl Session {
         let extended = extensions.filter(|extended| !extended.is_empty() || failure.is_none());
         let outcome = match (extended, failure) {
             (Some(extensions), _) => reply::Outcome::Extensions(Extensions { extensions }),
-            (None, Some(failure)) => return self.reply(op_id, failed(failure), None).await,
+            (None, Some(failure)) => {
+                if let Some(worker) = ends.and_then(|lease| self.crew.goes_on(lease)) {
+                    self.room_changed(worker);
+                }
+                return self.reply(op_id, failed(failure), None).await;
+            }
             (None, None) => told.unwrap_or(reply::Outcome::Ok(())),
         };
         let position = Some(position).filter(|position| *position > Position(0));

@@ -4,28 +4,28 @@
 //! and one clock for all its workers. An idle worker costs a parked request and
 //! nothing that ticks.
 //!
-//! Not here: operations (`operations.rs`), writing leases out (`held.rs`).
+//! Not here: operations (`operations.rs`), asking for work (`asking.rs`), writing leases
+//! out (`held.rs`).
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use piecework_core::command::{LeaseTasks, ReturnItem, ReturnLeases};
-use piecework_core::lease::{Grant, ReturnReason, Revocation};
-use piecework_core::limits::ITEMS_PER_CALL_MAX;
-use piecework_core::{ClientId, Command, LeaseId, Outcome, Request, WorkerId};
+use piecework_core::lease::Revocation;
+use piecework_core::{Command, Outcome, Request, WorkerId};
 use piecework_proto::v1;
 use piecework_proto::v1::work_request::Frame as Asked;
 use piecework_proto::v1::work_response::{Drain, Frame, LeaseEnded, Ping};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 use tracing::debug;
 
 use crate::services::call::unexpected;
 use crate::services::tenant;
-use crate::services::work::crew::{Crew, ParkedCall};
+use crate::services::work::crew::Crew;
 use crate::services::work::op_ids::OpIds;
 use crate::services::work::operations::Operation;
 use crate::services::work::outgoing::Outgoing;
@@ -39,13 +39,12 @@ use crate::writer::{Answer, Ended, How, Mail, MailSlot, Unanswered};
 const OPERATIONS_MAX: usize = 1_024;
 /// Workers whose holdings are asked for at a time.
 const SYNCS_MAX: usize = 64;
-/// How long a worker's `Lease` stays parked before it is put there anew: nobody
-/// waits for it, so it is long.
-const PARKED_FOR: Duration = Duration::from_secs(600);
 /// Mails heard before frames and the clock have their turn.
-const MAILS_MAX: usize = 64;
+const MAILS_MAX: usize = 256;
+/// Frames heard before mails and the clock have theirs.
+const FRAMES_MAX: usize = 64;
 /// When to ask again where a lane was full.
-const AGAIN_IN: Duration = Duration::from_millis(250);
+pub(super) const AGAIN_IN: Duration = Duration::from_millis(250);
 
 /// What a request was for.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +61,7 @@ pub(super) enum Call {
 
 /// A stream that has been welcomed.
 pub(super) struct Session {
-    house: Arc<House>,
+    pub(super) house: Arc<House>,
     id: SessionId,
     pub(super) crew: Crew,
     pub(super) out: Outgoing,
@@ -74,13 +73,15 @@ pub(super) struct Session {
     last_call: u64,
     /// Workers whose holdings are not asked for yet.
     to_sync: VecDeque<WorkerId>,
+    /// Workers to ask for when all that is at hand has been heard.
+    pub(super) to_ask: BTreeSet<WorkerId>,
     /// Workers to ask for again at some time.
-    later: BTreeSet<WorkerId>,
-    later_at: Option<Instant>,
+    pub(super) later: BTreeSet<WorkerId>,
+    pub(super) later_at: Option<Instant>,
     /// The client sends nothing more.
-    said_bye: bool,
+    pub(super) said_bye: bool,
     /// Since the daemon drains: when the stream ends.
-    drained_at: Option<Instant>,
+    pub(super) drained_at: Option<Instant>,
     heard_at: Instant,
     /// The oldest ping that nothing was heard after.
     pinged_at: Option<Instant>,
@@ -91,6 +92,17 @@ pub(super) struct Session {
 /// Resolves when the daemon drains; a closed channel is an end, too.
 async fn stops(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// The next frame, if it is there already.
+async fn at_hand(
+    frames: &mut Streaming<v1::WorkRequest>,
+) -> Option<Result<Option<v1::WorkRequest>, Status>> {
+    tokio::select! {
+        biased;
+        frame = frames.message() => Some(frame),
+        () = ready(()) => None,
+    }
 }
 
 impl Session {
@@ -110,6 +122,7 @@ impl Session {
             mailbox,
             calls: HashMap::new(),
             last_call: 0,
+            to_ask: BTreeSet::new(),
             later: BTreeSet::new(),
             later_at: None,
             said_bye: false,
@@ -151,16 +164,33 @@ impl Session {
                         self.hear(mail).await?;
                     }
                 }
-                frame = frames.message(), if takes_frames => match frame {
-                    Ok(Some(frame)) => self.frame(frame).await?,
-                    Ok(None) => self.bye(),
-                    Err(_) => return Err(End::Gone),
-                },
+                frame = frames.message(), if takes_frames => {
+                    self.heard(frame).await?;
+                    for _ in 1..FRAMES_MAX {
+                        if self.said_bye || self.operations.len() >= OPERATIONS_MAX {
+                            break;
+                        }
+                        let Some(frame) = at_hand(frames).await else { break };
+                        self.heard(frame).await?;
+                    }
+                }
                 () = self.out.closed() => return Err(End::Gone),
                 () = sleep_until(wake_at) => self.wake().await?,
             }
+            self.ask_all();
         }
         Ok(())
+    }
+
+    async fn heard(&mut self, frame: Result<Option<v1::WorkRequest>, Status>) -> Result<(), End> {
+        match frame {
+            Ok(Some(frame)) => self.frame(frame).await,
+            Ok(None) => {
+                self.bye();
+                Ok(())
+            }
+            Err(_) => Err(End::Gone),
+        }
     }
 
     /// What the client sent.
@@ -297,106 +327,6 @@ impl Session {
         }
         self.ask(worker);
         Ok(())
-    }
-
-    /// How many leases a worker wants to hold from now on.
-    pub(super) fn want(&mut self, worker: WorkerId, wanted: u32) {
-        let Some(present) = self.crew.get_mut(worker) else { return };
-        present.wanted = wanted;
-        let credit = present.credit();
-        if present.parked.as_ref().is_some_and(|parked| parked.count > credit) {
-            present.give_up();
-        }
-        self.ask(worker);
-    }
-
-    /// Asks for work for a worker who has room and does not wait yet.
-    pub(super) fn ask(&mut self, worker: WorkerId) {
-        let Some(present) = self.crew.get(worker) else { return };
-        let over = self.said_bye || self.drained_at.is_some() || !present.owned;
-        let count_max = u32::try_from(ITEMS_PER_CALL_MAX).unwrap_or(u32::MAX);
-        let count = present.credit().min(count_max);
-        if over || !present.synced || present.parked.is_some() || count == 0 {
-            return;
-        }
-        let Some(wishes) = present.wishes() else { return };
-        let ask = LeaseTasks::any(present.name.clone());
-        let command = Command::Lease(LeaseTasks { count, wishes, claim: true, ..ask });
-        match self.post(command, PARKED_FOR, Call::Lease(worker)) {
-            Ok((number, given_up)) => {
-                if let Some(present) = self.crew.get_mut(worker) {
-                    present.parked = Some(ParkedCall { number, count, given_up });
-                }
-            }
-            // The end of the stream is near.
-            Err(Unanswered::Draining | Unanswered::SentAway | Unanswered::Stopped) => {}
-            Err(Unanswered::Overloaded { .. } | Unanswered::StorageFull) => {
-                self.ask_later(worker, AGAIN_IN);
-            }
-        }
-    }
-
-    fn ask_later(&mut self, worker: WorkerId, delay: Duration) {
-        self.later.insert(worker);
-        self.again_in(delay);
-    }
-
-    fn again_in(&mut self, delay: Duration) {
-        let at = Instant::now() + delay;
-        self.later_at = Some(self.later_at.map_or(at, |earlier| earlier.min(at)));
-    }
-
-    /// A worker's wait for work is over.
-    async fn leased(
-        &mut self,
-        worker: WorkerId,
-        number: u64,
-        answer: Result<Answer, Unanswered>,
-    ) -> Result<(), End> {
-        let Some(present) = self.crew.get_mut(worker) else { return Ok(()) };
-        let current = present.parked.as_ref().is_some_and(|parked| parked.number == number);
-        if current {
-            present.parked = None;
-        }
-        match answer {
-            Ok(Answer { outcome: Ok(Outcome::Leased(leased)), now, .. }) => {
-                let wants = if present.owned && !self.said_bye { present.credit() } else { 0 };
-                let name = present.name.clone();
-                let mut grants = leased.grants;
-                let wants = usize::try_from(wants).unwrap_or(usize::MAX).min(grants.len());
-                let unwanted = grants.split_off(wants);
-                self.give_back(&name, &unwanted);
-                for grant in &grants {
-                    self.crew.hold(worker, grant.lease.id);
-                }
-                held::push(&self.house.desk, &self.out, &name, grants, now.wall).await?;
-                self.ask(worker);
-            }
-            Ok(Answer { outcome: Ok(other), .. }) => return Err(unexpected(&other).into()),
-            // Suspended, say: nobody tells when that is over.
-            Ok(Answer { outcome: Err(_), .. }) if current => {
-                self.ask_later(worker, self.house.terms.heartbeat);
-            }
-            Err(why @ Unanswered::Stopped) if current => {
-                return Err(status::unanswered(why).into());
-            }
-            Err(_) if current => self.ask_later(worker, AGAIN_IN),
-            Ok(_) | Err(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Nobody has heard of them. If this fails they go back when nobody claims them.
-    fn give_back(&mut self, worker: &ClientId, grants: &[Grant]) {
-        if grants.is_empty() {
-            return;
-        }
-        let item = |lease: LeaseId| ReturnItem { lease, reason: ReturnReason::Unstarted };
-        let items = grants.iter().map(|grant| item(grant.lease.id)).collect();
-        let command = Command::Return(ReturnLeases { worker: worker.clone(), items });
-        if let Err(why) = self.post(command, Duration::ZERO, Call::GiveBack) {
-            debug!(%why, "leases that could not be sent were not returned");
-        }
     }
 
     /// A lease lives no more, and it was not this stream that ended it.
