@@ -5,6 +5,8 @@
 //!
 //! Not here: what a turn does with them (`turn.rs`).
 
+mod waiting;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::gates::{Gate, Gates};
 use super::slot::{MailSlot, ReplySlot};
+pub(crate) use waiting::Waiting;
 
 /// What the engine said, once it is durable.
 #[derive(Debug)]
@@ -81,29 +84,8 @@ impl Lane {
 
 /// How soon it is looked again whether requests that are held can be taken.
 const HELD_LOOK: Duration = Duration::from_millis(5);
-/// Requests for which a turn is begun although a group is on its way to the disk.
+/// Answers and leases for which a turn is begun although a group is on its way to the disk.
 const ENOUGH: usize = 16;
-
-/// One request on its way.
-pub(crate) struct Waiting {
-    pub(crate) request: Request,
-    /// How long a `Lease` without work may wait for some.
-    pub(crate) wait: Duration,
-    pub(crate) reply: ReplySlot,
-    pub(crate) bytes: usize,
-}
-
-impl Waiting {
-    /// With the caller's end of it.
-    fn call(
-        request: Request,
-        wait: Duration,
-    ) -> (Waiting, oneshot::Receiver<Result<Answer, Unanswered>>) {
-        let (reply, answer) = oneshot::channel();
-        let bytes = size_of(&request.command);
-        (Waiting { request, wait, reply: ReplySlot::Call(reply), bytes }, answer)
-    }
-}
 
 /// The answer, if the request was taken.
 async fn heard(
@@ -153,6 +135,7 @@ pub(crate) struct Lanes {
 struct Queue {
     items: VecDeque<Waiting>,
     bytes: usize,
+    weight: usize,
 }
 
 impl Inbox {
@@ -215,8 +198,7 @@ impl Inbox {
         wait: Duration,
         reply: MailSlot,
     ) -> Result<(), Unanswered> {
-        let bytes = size_of(&request.command);
-        self.put(Waiting { request, wait, reply: ReplySlot::Mail(reply), bytes })
+        self.put(Waiting::new(request, wait, ReplySlot::Mail(reply)))
     }
 
     /// Asks without waiting for the answer.
@@ -224,9 +206,8 @@ impl Inbox {
     /// # Errors
     /// Nothing happened.
     pub(crate) fn tell(&self, request: Request) -> Result<(), Unanswered> {
-        let bytes = size_of(&request.command);
         let reply = ReplySlot::Call(oneshot::channel().0);
-        self.put(Waiting { request, wait: Duration::ZERO, reply, bytes })
+        self.put(Waiting::new(request, Duration::ZERO, reply))
     }
 
     /// A stream wants to hear of leases that end, until it says `listen(false)`.
@@ -281,12 +262,13 @@ impl Inbox {
         taken
     }
 
-    /// Moves at most `max` requests, in the order of the lanes, into `into`;
-    /// of intake at most `intake`. Waits up to `patience` until a turn is worth it.
+    /// Moves requests into `into`, in the order of the lanes, until they weigh `enough` or
+    /// there are no more; of intake at most `intake`. Waits up to `patience` until a turn is
+    /// worth it.
     pub(crate) fn take(
         &self,
         into: &mut Vec<Waiting>,
-        max: usize,
+        enough: usize,
         intake: usize,
         patience: Duration,
     ) {
@@ -303,17 +285,19 @@ impl Inbox {
             lanes.asleep = false;
         }
         lanes.nudged = false;
-        for (lane, most) in [(Lane::Submit, max), (Lane::Lease, max), (Lane::Intake, intake)] {
+        let mut weight = 0;
+        for lane in [Lane::Submit, Lane::Lease, Lane::Intake] {
             if lanes.gate(lane) != Gate::Open {
                 continue;
             }
+            let most = if lane == Lane::Intake { intake } else { usize::MAX };
             let queue = lanes.of(lane);
-            while into.len() < max && most > 0 {
-                if lane == Lane::Intake && intake_taken(into) >= most {
-                    break;
+            for _ in 0..most {
+                if weight >= enough {
+                    return;
                 }
-                let Some(waiting) = queue.items.pop_front() else { break };
-                queue.bytes -= waiting.bytes;
+                let Some(waiting) = queue.pop() else { break };
+                weight += waiting.weight;
                 into.push(waiting);
             }
         }
@@ -365,9 +349,7 @@ impl Inbox {
         lanes.closed = Some(why);
         let mut left = Vec::new();
         for lane in [Lane::Submit, Lane::Lease, Lane::Intake] {
-            let queue = lanes.of(lane);
-            queue.bytes = 0;
-            left.extend(queue.items.drain(..));
+            left.extend(lanes.of(lane).take_where(|_| true));
         }
         self.wake(lanes);
         left
@@ -382,13 +364,23 @@ impl Queue {
     fn take_where(&mut self, which: impl Fn(&Waiting) -> bool) -> VecDeque<Waiting> {
         let (taken, left): (VecDeque<_>, _) = self.items.drain(..).partition(|w| which(w));
         self.bytes -= taken.iter().map(|waiting| waiting.bytes).sum::<usize>();
+        self.weight -= taken.iter().map(|waiting| waiting.weight).sum::<usize>();
         self.items = left;
         taken
     }
-}
 
-fn intake_taken(taken: &[Waiting]) -> usize {
-    taken.iter().rev().take_while(|w| Lane::of(&w.request.command) == Lane::Intake).count()
+    fn push(&mut self, waiting: Waiting) {
+        self.bytes += waiting.bytes;
+        self.weight += waiting.weight;
+        self.items.push_back(waiting);
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.items.pop_front()?;
+        self.bytes -= waiting.bytes;
+        self.weight -= waiting.weight;
+        Some(waiting)
+    }
 }
 
 impl Lanes {
@@ -411,8 +403,7 @@ impl Lanes {
             let (waiting, limit) = (queue.items.len(), limits.requests);
             return Err(Unanswered::Overloaded { waiting, limit });
         }
-        queue.bytes += waiting.bytes;
-        queue.items.push_back(waiting);
+        queue.push(waiting);
         Ok(())
     }
 
@@ -428,11 +419,11 @@ impl Lanes {
     /// after the other.
     fn is_worth_a_turn(&self) -> bool {
         let ready = |lane, queue: &Queue| match self.gate(lane) {
-            Gate::Open => queue.items.len(),
+            Gate::Open => queue.weight,
             Gate::Held | Gate::Refused => 0,
         };
         let [submit, lease, intake] = [&self.submit, &self.lease, &self.intake];
-        let waiting = submit.items.len() + ready(Lane::Lease, lease) + ready(Lane::Intake, intake);
+        let waiting = submit.weight + ready(Lane::Lease, lease) + ready(Lane::Intake, intake);
         let enough = if self.unsynced == 0 { 1 } else { ENOUGH };
         self.nudged || waiting >= enough
     }
@@ -450,17 +441,6 @@ impl Lanes {
     fn is_holding(&self) -> bool {
         [Lane::Lease, Lane::Intake].iter().any(|lane| self.gate(*lane) == Gate::Held)
     }
-}
-
-/// About how much memory a command takes while it waits.
-fn size_of(command: &Command) -> usize {
-    let content = match command {
-        Command::CreateTasks(c) => c.tasks.iter().map(|t| 256 + t.payload.len()).sum(),
-        Command::Submit(c) => c.items.iter().map(|i| 256 + i.answer.bytes.len()).sum(),
-        Command::SaveDraft(c) => c.bytes.len(),
-        _ => 0,
-    };
-    512 + content
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl<J: Journal, D: Disk> SteppedWriter<J, D> {
     /// Sends a request to its lane. `None`: refused before anything happened.
     pub fn send(&mut self, request: Request, wait: Duration) -> Option<Pending> {
         let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { request, wait, reply: ReplySlot::Call(reply), bytes: 512 };
+        let waiting = Waiting::new(request, wait, ReplySlot::Call(reply));
         self.inbox.put(waiting).ok().map(|()| Pending(answer))
     }
 

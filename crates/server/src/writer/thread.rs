@@ -16,8 +16,8 @@ use super::inbox::{Inbox, Unanswered};
 use super::turn::{CommitError, Writer, WriterFacts};
 use crate::metrics;
 
-/// Requests in one group.
-const GROUP_MAX: usize = 256;
+/// Answers and leases in one group: what comes meanwhile is done beside its sync.
+const GROUP_MAX: usize = 512;
 /// Of these, calls that create tasks.
 const INTAKE_MAX: usize = 128;
 /// The longest sleep.
@@ -39,7 +39,7 @@ pub(crate) fn run<J: Journal>(
     facts: &watch::Sender<WriterFacts>,
 ) -> Result<(), CommitError> {
     let mut gauged = Instant::now();
-    let mut requests = Vec::with_capacity(GROUP_MAX);
+    let mut requests = Vec::new();
     // Read once a turn: each reading may add two seconds to engine time, no more.
     let mut now = clock.turn(clock::read());
     loop {

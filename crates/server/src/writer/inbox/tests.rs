@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use piecework_core::command::{CreateTasks, SubmitAnswers};
+use piecework_core::command::{CreateTasks, LeaseTasks, SubmitAnswers};
 use piecework_core::{ClientId, TenantId};
 
 use super::*;
@@ -24,6 +24,11 @@ fn intake() -> (Waiting, Answers) {
 fn submit() -> Waiting {
     let worker = ClientId::new("w").unwrap();
     waiting(Command::Submit(SubmitAnswers { worker, items: Vec::new() })).0
+}
+
+fn lease(count: u32) -> Waiting {
+    let worker = ClientId::new("w").unwrap();
+    waiting(Command::Lease(LeaseTasks { count, ..LeaseTasks::any(worker) })).0
 }
 
 /// With a call to create tasks that is held.
@@ -76,4 +81,39 @@ fn the_writer_looks_again_soon_while_something_is_held() {
     let hour = Duration::from_secs(3_600);
     let looked = thread::spawn(move || inbox.take(&mut Vec::new(), 16, 16, hour));
     looked.join().unwrap();
+}
+
+/// A turn that took all of it would keep everybody waiting who was first.
+#[test]
+fn a_turn_ends_with_the_request_that_makes_it_heavy() {
+    let inbox = Inbox::new(LaneLimits { requests: 9, bytes: 9_000 });
+    for count in [9, 9, 1, 1] {
+        inbox.put(lease(count)).unwrap();
+    }
+    inbox.put(submit()).unwrap();
+    let turn = || {
+        let mut into = Vec::new();
+        inbox.take(&mut into, 10, 16, Duration::ZERO);
+        into.iter().map(|waiting| waiting.weight).collect::<Vec<_>>()
+    };
+    assert_eq!((turn(), turn(), turn()), (vec![1, 9], vec![9, 1], vec![1]));
+}
+
+#[test]
+fn beside_a_sync_sixteen_answers_and_leases_are_worth_a_turn_whoever_asks_for_them() {
+    let inbox = Inbox::new(LaneLimits { requests: 99, bytes: 99_000 });
+    let is_worth_it = || inbox.lock().is_worth_a_turn();
+    inbox.put(lease(1)).unwrap();
+    assert!(is_worth_it(), "nothing is on its way");
+    inbox.syncing();
+    assert!(!is_worth_it());
+    inbox.put(lease(14)).unwrap();
+    assert!(!is_worth_it());
+    inbox.put(submit()).unwrap();
+    assert!(is_worth_it());
+    assert_eq!(taken(&inbox).len(), 3);
+    assert!(!is_worth_it());
+    inbox.put(submit()).unwrap();
+    inbox.synced();
+    assert!(is_worth_it());
 }
