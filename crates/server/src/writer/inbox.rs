@@ -86,6 +86,8 @@ impl Lane {
 const HELD_LOOK: Duration = Duration::from_millis(5);
 /// Answers and leases for which a turn is begun although a group is on its way to the disk.
 const ENOUGH: usize = 16;
+/// Commands in a group that the writer makes durable by itself when nobody else is there.
+const FEW: u32 = 16;
 
 /// The answer, if the request was taken.
 async fn heard(
@@ -335,6 +337,16 @@ impl Inbox {
             let _ = waiting.reply.send(Err(Unanswered::Draining));
         }
         self.wake(lanes);
+    }
+
+    /// Whether a group of so many commands is small, and nothing waits for the next turn: to
+    /// wake the sync thread for it would take longer than what could be done meanwhile.
+    pub(crate) fn is_quiet_beside(&self, commands: u32) -> bool {
+        if commands > FEW {
+            return false;
+        }
+        let lanes = self.lock();
+        [&lanes.submit, &lanes.lease, &lanes.intake].iter().all(|queue| queue.items.is_empty())
     }
 
     /// Whether it grants nothing any more.

@@ -380,7 +380,11 @@ impl<J: Journal> Writer<J> {
         let group = Group { first, count: commands, now, body: Bytes::from(body.finish()) };
         let body = group.body.clone();
         self.releases.push(Release { last: self.last, now, body, said, begun });
-        match self.journal.append(group.clone()) {
+        let appended = match self.inbox.is_quiet_beside(commands) {
+            true => self.journal.append_alone(group.clone()),
+            false => self.journal.append(group.clone()),
+        };
+        match appended {
             Ok(_) => Ok(()),
             // The journal lives on, and so do the replies that wait for this group.
             Err(JournalError::Full { .. }) => {

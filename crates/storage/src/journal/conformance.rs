@@ -89,7 +89,9 @@ fn append_some<J: Journal>(journal: &mut J, sizes: &[usize]) -> Vec<Group> {
     for (count, bytes) in (1..).zip(sizes) {
         let group = group_at(&journal.bounds(), count, *bytes);
         groups.push(group.clone());
-        journal.append(group).expect("taken");
+        let appended =
+            if count % 2 == 0 { journal.append_alone(group) } else { journal.append(group) };
+        appended.expect("taken");
     }
     groups
 }
@@ -111,7 +113,9 @@ fn appends_complete_in_order_and_read_back<S: Subject>(mut subject: S) {
     for (number, bytes) in [0, 1, 4_000, 4_001, 20_000].into_iter().enumerate() {
         let group = group_at(&journal.bounds(), 3, bytes);
         groups.push(group.clone());
-        assert_eq!(journal.append(group).expect("taken"), Ticket(number as u64 + 1));
+        let alone = number % 2 == 1;
+        let ticket = if alone { journal.append_alone(group) } else { journal.append(group) };
+        assert_eq!(ticket.expect("taken"), Ticket(number as u64 + 1));
         assert_eq!(journal.bounds().next, Position(number as u64 * 3 + 4));
         assert!(!heads.contains(&journal.bounds().head), "each group moves the head");
         heads.push(journal.bounds().head);

@@ -162,6 +162,15 @@ pub trait Journal {
     /// the end of this journal: drop it and recover.
     fn append(&mut self, group: Group) -> Result<Ticket, JournalError>;
 
+    /// The same for a group that nothing else waits with: it may be made durable and
+    /// completed on this thread, which spares waking another one.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    fn append_alone(&mut self, group: Group) -> Result<Ticket, JournalError> {
+        self.append(group)
+    }
+
     /// Asks for a marker behind everything appended so far: a proof in the
     /// journal itself that all of it was synced. Takes no position, gives no
     /// completion, and is skipped when there is no room for it.

@@ -1,4 +1,4 @@
-//! Lanes that are held, refused and opened again.
+//! Lanes that are held, refused and opened again; what one turn takes.
 
 use std::thread;
 
@@ -116,4 +116,17 @@ fn beside_a_sync_sixteen_answers_and_leases_are_worth_a_turn_whoever_asks_for_th
     inbox.put(submit()).unwrap();
     inbox.synced();
     assert!(is_worth_it());
+}
+
+#[test]
+fn only_a_small_group_that_nobody_waits_beside_is_written_alone() {
+    let inbox = Inbox::new(LaneLimits { requests: 9, bytes: 9_000 });
+    assert!(inbox.is_quiet_beside(16));
+    assert!(!inbox.is_quiet_beside(17));
+    for waiting in [submit(), lease(1), intake().0] {
+        inbox.put(waiting).unwrap();
+        assert!(!inbox.is_quiet_beside(1));
+        assert_eq!(taken(&inbox).len(), 1);
+        assert!(inbox.is_quiet_beside(1));
+    }
 }

@@ -27,6 +27,7 @@ mod desk;
 mod keeper;
 mod read;
 
+mod syncing;
 mod threads;
 
 #[cfg(any(test, feature = "testing"))]

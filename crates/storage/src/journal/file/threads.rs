@@ -4,26 +4,24 @@
 //! group, so that the last group before a quiet time is proven to be synced; the
 //! keeper thread then writes the claim, at most every [`JournalSettings::claim_every`].
 //!
-//! Not here: any decision (`desk.rs`).
+//! Not here: any decision (`desk.rs`), writing groups (`syncing.rs`).
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use piecework_core::Position;
 
 use crate::directory::DataDirectory;
-use crate::journal::frame::encode_group;
-use crate::journal::{
-    Bounds, Group, GroupReader, Journal, JournalError, OnDurable, Ticket, check_group,
-};
+use crate::journal::{Bounds, Group, GroupReader, Journal, JournalError, OnDurable, Ticket};
 
 use super::JournalSettings;
-use super::desk::{Desk, Room};
+use super::desk::Desk;
 use super::disk::{Disk, RealDisk};
 use super::keeper::Job;
 use super::read::Reader;
 use super::recover::recover;
+use super::syncing::{End, NO_PANIC, Shared, sync_thread};
 use super::walk::Walk;
 
 /// A journal in segment files, open for appending.
@@ -34,33 +32,6 @@ use super::walk::Walk;
 pub struct FileJournal<D: Disk = RealDisk> {
     shared: Arc<Shared<D>>,
     threads: Vec<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Shared<D: Disk> {
-    disk: D,
-    settings: JournalSettings,
-    state: Mutex<State<D>>,
-    /// For the sync thread: there is something to write, or an end.
-    work: Condvar,
-    /// For the keeper: there is a job, or an end.
-    job: Condvar,
-    /// For the appender: what it waits for may have come.
-    room: Condvar,
-}
-
-#[derive(Debug)]
-struct State<D: Disk> {
-    desk: Desk<D::File>,
-    end: End,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    NotYet,
-    /// Once everything is durable.
-    Orderly,
-    AtOnce,
 }
 
 impl FileJournal<RealDisk> {
@@ -97,16 +68,9 @@ impl<D: Disk> FileJournal<D> {
         settings.check();
         let recovered = recover(&disk, &settings, trusted)?;
         let desk = Desk::new(recovered, &settings, disk.path(""));
-        let shared = Arc::new(Shared {
-            disk,
-            settings,
-            state: Mutex::new(State { desk, end: End::NotYet }),
-            work: Condvar::new(),
-            job: Condvar::new(),
-            room: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::new(disk, settings, desk, on_durable));
         let mut journal = FileJournal { shared: Arc::clone(&shared), threads: Vec::new() };
-        journal.start("journal-sync", move |shared| sync_thread(shared, on_durable))?;
+        journal.start("journal-sync", sync_thread)?;
         journal.start("journal-keeper", keeper_thread)?;
         Ok(journal)
     }
@@ -136,7 +100,9 @@ impl<D: Disk> FileJournal<D> {
         self.shared.lock().end = end;
         self.shared.work.notify_all();
         self.shared.job.notify_all();
-        self.threads.drain(..).map(JoinHandle::join).collect()
+        let ended = self.threads.drain(..).map(JoinHandle::join).collect();
+        self.shared.hang_up();
+        ended
     }
 }
 
@@ -179,25 +145,15 @@ impl<D: Disk> Journal for FileJournal<D> {
     }
 
     fn append(&mut self, group: Group) -> Result<Ticket, JournalError> {
-        let (author, next) = {
-            let state = self.shared.lock();
-            (state.desk.author(), state.desk.next_position())
-        };
-        check_group(&group, next);
-        // Outside the lock: only this thread moves the head.
-        let frame = encode_group(author, &group);
-        let bytes = frame.disk_bytes();
-        let (first, last) = (group.first, group.last());
-        drop(group);
-        let mut state = self.shared.lock();
-        while state.desk.room(bytes)? == Room::Later {
-            self.shared.wake_keeper(&state);
-            state = self.shared.room.wait(state).expect(NO_PANIC);
-        }
-        let ticket = state.desk.take(frame, first, last);
-        self.shared.wake_keeper(&state);
+        let (ticket, state) = self.shared.take(group)?;
         drop(state);
         self.shared.work.notify_one();
+        Ok(ticket)
+    }
+
+    fn append_alone(&mut self, group: Group) -> Result<Ticket, JournalError> {
+        let (ticket, state) = self.shared.take(group)?;
+        self.shared.write_here(state);
         Ok(ticket)
     }
 
@@ -265,89 +221,6 @@ pub(super) fn open_reader<D: Disk>(
     Ok(Reader::new(walk, from, bounds.synced))
 }
 
-const NO_PANIC: &str = "no journal thread panicked";
-
-impl<D: Disk> Shared<D> {
-    fn lock(&self) -> MutexGuard<'_, State<D>> {
-        self.state.lock().expect(NO_PANIC)
-    }
-
-    fn read(&self, from: Position) -> Result<GroupReader, JournalError> {
-        let reader = open_reader(&self.lock().desk, &self.disk, &self.settings, from)?;
-        Ok(Box::new(reader))
-    }
-
-    fn wake_keeper(&self, state: &State<D>) {
-        if state.desk.has_job() || state.desk.claim_is_due() {
-            self.job.notify_one();
-        }
-    }
-}
-
-/// Ends the journal when its sync thread does, however that comes about, so
-/// that nobody waits for it for ever.
-struct LastWord<'a, D: Disk>(&'a Shared<D>);
-
-impl<D: Disk> Drop for LastWord<'_, D> {
-    fn drop(&mut self) {
-        if thread::panicking()
-            && let Ok(mut state) = self.0.state.lock()
-        {
-            state.desk.abandon();
-        }
-        self.0.room.notify_all();
-    }
-}
-
-fn sync_thread<D: Disk>(shared: &Shared<D>, mut on_durable: OnDurable) {
-    let _last_word = LastWord(shared);
-    let mut idle = false;
-    let mut state = shared.lock();
-    loop {
-        if let Some(error) = state.desk.take_failure() {
-            drop(state);
-            shared.room.notify_all();
-            on_durable(Err(error));
-            state = shared.lock();
-        }
-        if state.end == End::AtOnce {
-            return;
-        }
-        let ending = state.end == End::Orderly;
-        if let Some(mut batch) = state.desk.take_batch(idle || ending) {
-            drop(state);
-            // The queue is empty again.
-            shared.room.notify_all();
-            let result = batch.run();
-            state = shared.lock();
-            let completions = state.desk.batch_done(&batch, result);
-            shared.wake_keeper(&state);
-            if state.desk.is_stopped() {
-                // No batch follows that would make room for who waits.
-                shared.room.notify_all();
-            }
-            drop(state);
-            // Its files are let go before anyone hears that it is done.
-            drop(batch);
-            completions.into_iter().for_each(&mut on_durable);
-            state = shared.lock();
-            idle = false;
-            continue;
-        }
-        if ending {
-            return;
-        }
-        // Without a marker to write there is nothing to wake up for.
-        if state.desk.owes_marker() {
-            let waited = shared.work.wait_timeout(state, shared.settings.idle).expect(NO_PANIC);
-            idle = waited.1.timed_out();
-            state = waited.0;
-        } else {
-            state = shared.work.wait(state).expect(NO_PANIC);
-        }
-    }
-}
-
 fn keeper_thread<D: Disk>(shared: &Shared<D>) {
     let settings = &shared.settings;
     let mut claim_at: Option<Instant> = None;
@@ -389,6 +262,7 @@ fn keeper_thread<D: Disk>(shared: &Shared<D>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use crate::journal::JournalId;
@@ -436,18 +310,70 @@ mod tests {
         assert_eq!((heard.errors(), heard.last()), (1, completed));
     }
 
+    /// Where the sync thread writes at that moment, it goes on and takes these as well.
     #[test]
-    fn a_quiet_time_leaves_a_marker_that_proves_the_last_group() {
+    fn a_group_alone_is_durable_and_told_of_on_the_spot_when_nothing_else_is_written() {
+        let disk = LyingDisk::new(1);
+        let here = thread::current().id();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tells = Arc::clone(&told);
+        let mut journal = open(
+            &disk,
+            Box::new(move |durable| {
+                let durable = durable.expect("written").last;
+                tells.lock().unwrap().push((durable, thread::current().id() == here));
+            }),
+        );
+        for _ in 0..200 {
+            journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
+            journal.append_alone(group_at(&journal.bounds(), 1, 10)).expect("taken");
+            journal.append_alone(group_at(&journal.bounds(), 1, 10)).expect("taken");
+        }
+        journal.close().expect("closed");
+        let told = told.lock().unwrap();
+        let positions: Vec<u64> = told.iter().map(|(position, _)| position.0).collect();
+        assert_eq!(positions, (1..=600).collect::<Vec<_>>());
+        assert!(told.iter().any(|(_, is_here)| *is_here), "none was written here");
+    }
+
+    #[test]
+    fn a_group_alone_that_cannot_be_synced_is_told_once_and_ends_the_journal() {
         let disk = LyingDisk::new(1);
         let heard = Heard::default();
         let mut journal = open(&disk, heard.callback());
-        journal.append(group_at(&journal.bounds(), 1, 10)).expect("taken");
-        let marker = || disk.content("0000000001.segment")[4096..8192].to_vec();
-        wait_until(|| marker().starts_with(b"PWJF"));
+        disk.fail_next_sync();
+        let mut taken = 0;
+        // The keeper's may be the one that fails.
+        while journal.append_alone(group_at(&journal.bounds(), 1, 10)).is_ok() {
+            taken += 1;
+        }
+        wait_until(|| heard.errors() == 1);
+        assert!(matches!(journal.close(), Err(JournalError::Stopped { .. })));
+        assert_eq!(heard.errors(), 1);
+        assert!(heard.last() <= Position(taken), "{:?} of {taken}", heard.last());
+    }
+
+    #[test]
+    fn a_quiet_time_leaves_a_marker_that_proves_the_last_group() {
+        for alone in [false, true] {
+            the_last_group_is_proven(alone);
+        }
+    }
+
+    fn the_last_group_is_proven(alone: bool) {
+        let disk = LyingDisk::new(1);
+        let heard = Heard::default();
+        let mut journal = open(&disk, heard.callback());
+        for marker in [4_096, 3 * 4_096] {
+            let group = group_at(&journal.bounds(), 1, 10);
+            let taken = if alone { journal.append_alone(group) } else { journal.append(group) };
+            taken.expect("taken");
+            wait_until(|| disk.content("0000000001.segment")[marker..].starts_with(b"PWJF"));
+        }
         drop(journal);
-        // Without the marker this would be an unproven tail, and cut.
+        // Without the second marker this would be an unproven tail, and cut.
         let mut content = disk.content("0000000001.segment");
-        content[96] ^= 1;
+        content[2 * 4_096 + 96] ^= 1;
         disk.damage("0000000001.segment", Some(content));
         let settings = JournalSettings::new(JournalId(9));
         let opened = FileJournal::open(disk, settings, Position(0), heard.callback());
