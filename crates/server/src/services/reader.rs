@@ -16,6 +16,7 @@ use piecework_core::event::{Event, Log};
 use piecework_core::lease::Lease;
 use piecework_core::project::{Project, ProjectState, ProjectTally, Terms};
 use piecework_core::requester::Requester;
+use piecework_core::schema::FieldKind;
 use piecework_core::submission::Submission;
 use piecework_core::task::{TaskRecord, TaskSpec};
 use piecework_core::worker::{Worker, WorkerKind, WorkerRecord};
@@ -31,8 +32,12 @@ use crate::wire::failure::Failure;
 use crate::wire::status;
 use crate::wire::to_wire::task::TaskRows;
 
-/// Terms in memory: each may have instructions and a schema of some 100 KiB.
-const TERMS_KEPT: usize = 256;
+/// Bytes of terms in memory: each may have instructions and a schema of some 100 KiB, and
+/// has few as a rule.
+const TERMS_BYTES_KEPT: usize = 16 * 1024 * 1024;
+/// What terms take besides their texts, and a text or a choice besides its bytes.
+const TERMS_BYTES: usize = 512;
+const TEXT_BYTES: usize = 64;
 /// Names in memory: some 100 bytes each.
 const NAMES_KEPT: usize = 50_000;
 
@@ -48,7 +53,7 @@ impl Reader {
     pub(crate) fn new(view: View) -> Reader {
         Reader {
             view,
-            terms: Cache::new(TERMS_KEPT),
+            terms: Cache::of_weight(TERMS_BYTES_KEPT, |terms| size_of_terms(terms)),
             projects: Cache::new(NAMES_KEPT),
             workers: Cache::new(NAMES_KEPT),
         }
@@ -296,6 +301,22 @@ impl Reader {
             Log::Workers(_) => Ok(read(self.view.last_worker_event())?),
         }
     }
+}
+
+/// About how much memory they take.
+fn size_of_terms(terms: &Terms) -> usize {
+    let text = |text: &String| TEXT_BYTES + text.len();
+    let instructions = terms.instructions.iter().map(|(tag, said)| text(tag) + text(said));
+    let fields = terms.schema.fields.iter().map(|field| {
+        let choices = match &field.kind {
+            FieldKind::Choice(choices) | FieldKind::MultiChoice(choices) => &choices[..],
+            FieldKind::Boolean | FieldKind::Number { .. } | FieldKind::Text | FieldKind::Free => {
+                &[]
+            }
+        };
+        text(&field.name) + choices.iter().map(text).sum::<usize>()
+    });
+    TERMS_BYTES + instructions.sum::<usize>() + fields.sum::<usize>()
 }
 
 /// There is no such worker, in the engine's own words.
