@@ -16,7 +16,7 @@ use piecework_core::{Command, Now, Outcome, Position, Refusal, Request};
 use tokio::sync::oneshot;
 
 use super::gates::{Gate, Gates};
-use super::slot::{MailSlot, ReplySlot};
+use super::slot::ReplySlot;
 pub(crate) use waiting::Waiting;
 
 /// What the engine said, once it is durable.
@@ -190,17 +190,19 @@ impl Inbox {
         answer.blocking_recv().unwrap_or(Err(Unanswered::Stopped))
     }
 
-    /// Asks on behalf of a stream, whose mail brings the answer.
-    ///
-    /// # Errors
-    /// Nothing happened. The mail may bring an answer to it all the same, which says nothing more.
-    pub(crate) fn post(
-        &self,
-        request: Request,
-        wait: Duration,
-        reply: MailSlot,
-    ) -> Result<(), Unanswered> {
-        self.put(Waiting::new(request, wait, ReplySlot::Mail(reply)))
+    /// Asks for things that follow each other: the writer wakes once for them, so that one
+    /// group has them all wherever there is room. A refusal is an answer like any other.
+    pub(crate) fn post(&self, requests: impl IntoIterator<Item = Waiting>) {
+        let mut lanes = self.lock();
+        for waiting in requests {
+            if let Some(why) = lanes.refuses(&waiting, self.shared.limits) {
+                // The caller may have gone.
+                let _ = waiting.reply.send(Err(why));
+            } else {
+                lanes.push(waiting);
+            }
+        }
+        self.wake(lanes);
     }
 
     /// Asks without waiting for the answer.
@@ -397,26 +399,36 @@ impl Queue {
 
 impl Lanes {
     fn put(&mut self, waiting: Waiting, limits: LaneLimits) -> Result<(), Unanswered> {
+        match self.refuses(&waiting, limits) {
+            Some(why) => Err(why),
+            None => {
+                self.push(waiting);
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.of(Lane::of(&waiting.request.command)).push(waiting);
+    }
+
+    fn refuses(&mut self, waiting: &Waiting, limits: LaneLimits) -> Option<Unanswered> {
         let lane = Lane::of(&waiting.request.command);
-        if let Some(why) = self.closed {
-            return Err(why);
+        if self.closed.is_some() {
+            return self.closed;
         }
         // While the daemon drains, finished work is still taken.
         if self.draining && lane != Lane::Submit {
-            return Err(Unanswered::Draining);
+            return Some(Unanswered::Draining);
         }
         if self.gate(lane) == Gate::Refused {
-            return Err(Unanswered::StorageFull);
+            return Some(Unanswered::StorageFull);
         }
         let queue = self.of(lane);
         let full = queue.items.len() >= limits.requests
             || (queue.bytes > 0 && queue.bytes + waiting.bytes > limits.bytes);
-        if full {
-            let (waiting, limit) = (queue.items.len(), limits.requests);
-            return Err(Unanswered::Overloaded { waiting, limit });
-        }
-        queue.push(waiting);
-        Ok(())
+        let (waiting, limit) = (queue.items.len(), limits.requests);
+        full.then_some(Unanswered::Overloaded { waiting, limit })
     }
 
     fn of(&mut self, lane: Lane) -> &mut Queue {

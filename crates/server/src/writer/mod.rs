@@ -22,7 +22,7 @@ mod turn;
 
 #[cfg(test)]
 pub(crate) use inbox::LaneLimits;
-pub(crate) use inbox::{Answer, Inbox, Unanswered};
+pub(crate) use inbox::{Answer, Inbox, Unanswered, Waiting};
 pub use rebuild::PassedOver;
 pub use recover::RecoverError;
 pub use turn::CommitError;

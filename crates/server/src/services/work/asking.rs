@@ -14,7 +14,6 @@ use piecework_core::lease::{Grant, ReturnReason};
 use piecework_core::limits::ITEMS_PER_CALL_MAX;
 use piecework_core::{ClientId, Command, LeaseId, Outcome, WorkerId};
 use tokio::time::Instant;
-use tracing::debug;
 
 use crate::services::call::unexpected;
 use crate::services::work::crew::ParkedCall;
@@ -68,17 +67,9 @@ impl Session {
         let Some(wishes) = present.wishes() else { return };
         let ask = LeaseTasks::any(present.name.clone());
         let command = Command::Lease(LeaseTasks { count, wishes, claim: true, ..ask });
-        match self.post(command, PARKED_FOR, Call::Lease(worker)) {
-            Ok((number, given_up)) => {
-                if let Some(present) = self.crew.get_mut(worker) {
-                    present.parked = Some(ParkedCall { number, count, given_up });
-                }
-            }
-            // The end of the stream is near.
-            Err(Unanswered::Draining | Unanswered::SentAway | Unanswered::Stopped) => {}
-            Err(Unanswered::Overloaded { .. } | Unanswered::StorageFull) => {
-                self.ask_later(worker, AGAIN_IN);
-            }
+        let (number, given_up) = self.post(command, PARKED_FOR, Call::Lease(worker));
+        if let Some(present) = self.crew.get_mut(worker) {
+            present.parked = Some(ParkedCall { number, count, given_up });
         }
     }
 
@@ -140,8 +131,6 @@ impl Session {
         let item = |lease: LeaseId| ReturnItem { lease, reason: ReturnReason::Unstarted };
         let items = grants.iter().map(|grant| item(grant.lease.id)).collect();
         let command = Command::Return(ReturnLeases { worker: worker.clone(), items });
-        if let Err(why) = self.post(command, Duration::ZERO, Call::GiveBack) {
-            debug!(%why, "leases that could not be sent were not returned");
-        }
+        self.post(command, Duration::ZERO, Call::GiveBack);
     }
 }

@@ -150,10 +150,8 @@ impl Session {
             }
         }
         for command in commands {
-            match self.post(command, Duration::ZERO, Call::Operation(op_id)) {
-                Ok(_) => operation.left += 1,
-                Err(why) => operation.failure = Some(status::unanswered(why)),
-            }
+            self.post(command, Duration::ZERO, Call::Operation(op_id));
+            operation.left += 1;
         }
         if operation.left == 0 {
             return self.finish(op_id, operation).await;
@@ -234,12 +232,14 @@ impl Session {
     }
 
     async fn reply(
-        &self,
+        &mut self,
         op_id: u64,
         outcome: reply::Outcome,
         position: Option<Position>,
     ) -> Result<(), End> {
         let position = position.map(tokens::position).unwrap_or_default();
+        // The client may be slow to read; what it sent before does not wait for that.
+        self.post_all();
         self.out.send(Frame::Reply(Reply { op_id, outcome: Some(outcome), position })).await
     }
 }

@@ -33,7 +33,7 @@ use crate::services::work::registry::SessionId;
 use crate::services::work::{End, House, held};
 use crate::wire::to_wire::std_duration;
 use crate::wire::{invalid, names, status};
-use crate::writer::{Answer, Ended, How, Mail, MailSlot, Unanswered};
+use crate::writer::{Answer, Ended, How, Mail, MailSlot, Unanswered, Waiting};
 
 /// Operations under way; beyond them the client's frames wait.
 const OPERATIONS_MAX: usize = 1_024;
@@ -71,6 +71,8 @@ pub(super) struct Session {
     mailbox: mpsc::UnboundedReceiver<Mail>,
     calls: HashMap<u64, Call>,
     last_call: u64,
+    /// Requests that go into their lanes together.
+    outbox: Vec<Waiting>,
     /// Workers whose holdings are not asked for yet.
     to_sync: VecDeque<WorkerId>,
     /// Workers to ask for when all that is at hand has been heard.
@@ -122,6 +124,7 @@ impl Session {
             mailbox,
             calls: HashMap::new(),
             last_call: 0,
+            outbox: Vec::new(),
             to_ask: BTreeSet::new(),
             later: BTreeSet::new(),
             later_at: None,
@@ -148,6 +151,7 @@ impl Session {
     async fn live(&mut self, frames: &mut Streaming<v1::WorkRequest>) -> Result<(), End> {
         let mut stopping = self.house.desk.stopping.clone();
         self.sync_more();
+        self.post_all();
         while !(self.said_bye && self.operations.is_empty()) {
             let takes_frames = !self.said_bye && self.operations.len() < OPERATIONS_MAX;
             let wake_at = self.next_wake();
@@ -178,6 +182,7 @@ impl Session {
                 () = sleep_until(wake_at) => self.wake().await?,
             }
             self.ask_all();
+            self.post_all();
         }
         Ok(())
     }
@@ -261,20 +266,27 @@ impl Session {
         Ok(())
     }
 
-    /// Puts a request into its lane; the mail brings the answer.
+    /// Makes a request, which goes with the next `post_all`; the mail brings the answer.
     pub(super) fn post(
         &mut self,
         command: Command,
         wait: Duration,
         call: Call,
-    ) -> Result<(u64, Arc<AtomicBool>), Unanswered> {
+    ) -> (u64, Arc<AtomicBool>) {
         self.last_call += 1;
         let (number, given_up) = (self.last_call, Arc::new(AtomicBool::new(false)));
         let slot = MailSlot::new(self.mail.clone(), number, Arc::clone(&given_up));
         let request = Request { tenant: tenant::current(), command };
-        self.house.desk.inbox.post(request, wait, slot)?;
+        self.outbox.push(Waiting::mail(request, wait, slot));
         self.calls.insert(number, call);
-        Ok((number, given_up))
+        (number, given_up)
+    }
+
+    /// Puts what was asked for into its lanes.
+    pub(super) fn post_all(&mut self) {
+        if !self.outbox.is_empty() {
+            self.house.desk.inbox.post(self.outbox.drain(..));
+        }
     }
 
     async fn hear(&mut self, mail: Mail) -> Result<(), End> {
@@ -285,6 +297,9 @@ impl Session {
                 (Some(Call::Sync(worker)), answer) => self.synced(worker, answer).await?,
                 (Some(Call::Lease(worker)), answer) => self.leased(worker, number, answer).await?,
                 (Some(Call::Operation(op_id)), answer) => self.operated(op_id, answer).await?,
+                (Some(Call::GiveBack), Err(why)) => {
+                    debug!(%why, "leases that could not be sent were not returned");
+                }
                 (Some(Call::GiveBack) | None, _) => {}
             },
         }
@@ -298,10 +313,7 @@ impl Session {
             let Some(worker) = self.to_sync.pop_front() else { return };
             let Some(present) = self.crew.get(worker).filter(|p| p.owned) else { continue };
             let command = Command::InspectWorker { worker: present.name.clone() };
-            if self.post(command, Duration::ZERO, Call::Sync(worker)).is_err() {
-                self.to_sync.push_front(worker);
-                return self.again_in(AGAIN_IN);
-            }
+            self.post(command, Duration::ZERO, Call::Sync(worker));
         }
     }
 
@@ -310,7 +322,14 @@ impl Session {
         worker: WorkerId,
         answer: Result<Answer, Unanswered>,
     ) -> Result<(), End> {
-        let answer = answer.map_err(status::unanswered)?;
+        let answer = match answer {
+            Err(why) if why != Unanswered::Stopped => {
+                self.to_sync.push_front(worker);
+                self.again_in(AGAIN_IN);
+                return Ok(());
+            }
+            answer => answer.map_err(status::unanswered)?,
+        };
         let outcome = answer.outcome.map_err(|refusal| status::refused(&refusal, ""))?;
         let Outcome::Worker(view) = outcome else { return Err(unexpected(&outcome).into()) };
         self.sync_more();
@@ -370,6 +389,7 @@ impl Session {
                 self.give_back(&name, &leased.grants);
             }
         }
+        self.post_all();
         self.out.end(end);
     }
 }

@@ -4,8 +4,10 @@ use std::thread;
 
 use piecework_core::command::{CreateTasks, LeaseTasks, SubmitAnswers};
 use piecework_core::{ClientId, TenantId};
+use tokio::sync::mpsc;
 
 use super::*;
+use crate::writer::{Mail, MailSlot};
 
 const LIMITS: LaneLimits = LaneLimits { requests: 2, bytes: 1024 };
 const HELD: Gates = Gates { intake: Gate::Held, lease: Gate::Open };
@@ -129,4 +131,23 @@ fn only_a_small_group_that_nobody_waits_beside_is_written_alone() {
         assert_eq!(taken(&inbox).len(), 1);
         assert!(inbox.is_quiet_beside(1));
     }
+}
+
+/// A stream hears of a refusal where it hears of everything else.
+#[test]
+fn what_a_stream_asks_for_together_is_one_turn_and_refusals_come_by_mail() {
+    let inbox = Inbox::new(LaneLimits { requests: 1, bytes: 9_000 });
+    let (to, mut mail) = mpsc::unbounded_channel();
+    let asked = [submit(), lease(1), lease(1)].into_iter().zip(1..).map(|(waiting, number)| {
+        let slot = MailSlot::new(to.clone(), number, Arc::default());
+        Waiting::mail(waiting.request, Duration::ZERO, slot)
+    });
+    inbox.post(asked);
+    let refused = mail.try_recv().expect("a refusal");
+    let Mail::Answer(3, refused) = refused else { panic!("{refused:?}") };
+    assert!(
+        matches!(*refused, Err(Unanswered::Overloaded { waiting: 1, limit: 1 })),
+        "{refused:?}"
+    );
+    assert_eq!(taken(&inbox).len(), 2);
 }

@@ -9,7 +9,7 @@ use piecework_core::{Command, Request};
 use tokio::sync::oneshot;
 
 use super::{Answer, Unanswered};
-use crate::writer::slot::ReplySlot;
+use crate::writer::slot::{MailSlot, ReplySlot};
 
 /// One request on its way.
 pub(crate) struct Waiting {
@@ -27,6 +27,11 @@ impl Waiting {
     pub(in crate::writer) fn new(request: Request, wait: Duration, reply: ReplySlot) -> Waiting {
         let (bytes, weight) = (size_of(&request.command), weight_of(&request.command));
         Waiting { request, wait, reply, bytes, weight }
+    }
+
+    /// On behalf of a stream, whose mail brings the answer.
+    pub(crate) fn mail(request: Request, wait: Duration, reply: MailSlot) -> Waiting {
+        Waiting::new(request, wait, ReplySlot::Mail(reply))
     }
 
     /// With the caller's end of it.
