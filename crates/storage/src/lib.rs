@@ -9,6 +9,7 @@
 #[cfg(test)]
 extern crate self as piecework_storage;
 
+mod background;
 mod digest;
 mod directory;
 mod group;
@@ -21,6 +22,7 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
 
+pub use background::give_way;
 pub use digest::RowsDigest;
 pub use directory::{DataDirectory, DirectoryError, FORMAT_NUMBER};
 pub use group::{CommandHeader, CommandRows, GroupError, decode_group, encode_command};

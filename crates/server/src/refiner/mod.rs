@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use piecework_core::project::Project;
 use piecework_core::{ProjectId, TenantId};
-use piecework_storage::{Store, StoreError};
-use tracing::{error, warn};
+use piecework_storage::{Store, StoreError, give_way};
+use tracing::error;
 
 use crate::metrics;
 use crate::writer::Inbox;
@@ -34,8 +34,6 @@ use project::Votes;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// News is gathered for so long: every group in the journal brings some.
 const GATHER: Duration = Duration::from_millis(10);
-/// How far the thread gives way to all others, of 19.
-const NICE: i32 = 10;
 /// Projects read at a time when it starts.
 const PROJECTS_PAGE: usize = 256;
 
@@ -108,10 +106,7 @@ impl Refiner {
         let work =
             Work { store, inbox, tenant, refinements: shared, stop: stopped, of: BTreeMap::new() };
         let body = move || {
-            // Of this thread alone: Linux counts each as a process here.
-            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                warn!(%error, "the refiner has the priority of all other threads");
-            }
+            give_way();
             if let Err(error) = work.run(&news) {
                 let error = &error as &dyn std::error::Error;
                 error!(error, "results are not refined any more until the next start");

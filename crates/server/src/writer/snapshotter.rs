@@ -1,7 +1,7 @@
 //! The thread that makes snapshots: when the journal has grown enough, and when
 //! somebody asks.
 //!
-//! It takes at most about a quarter of a core, so that calls hardly notice; when
+//! It gives way to all other threads, and takes at most about a quarter of a core; when
 //! the journal grows faster than that it hurries. It never takes the daemon down
 //! unless tables and journal disagree: those tables are wrong, and a new start
 //! rebuilds them.
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use piecework_core::Position;
 use piecework_storage::{
-    JournalError, JournalReader, RealDisk, SnapshotError, SnapshotInfo, Snapshots, Store,
+    JournalError, JournalReader, RealDisk, SnapshotError, SnapshotInfo, Snapshots, Store, give_way,
 };
 use tokio::sync::oneshot;
 use tracing::{error, info};
@@ -186,6 +186,7 @@ enum Next {
 
 impl Work {
     fn run(mut self, orders: &Receiver<Order>) {
+        give_way();
         loop {
             match orders.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
                 Ok(Order::Make(asker)) => {

@@ -1,7 +1,8 @@
 //! The thread that writes checkpoints: when the overlay is half full, and every
 //! so often when anything was published. In between it scrubs tables that were
 //! too large to be checked at the open, and notes which tasks are settled. On a
-//! disk that is nearly full it writes nothing and looks again every so often.
+//! disk that is nearly full it writes nothing and looks again every so often. It gives
+//! way to all who have callers: what they wait for is durable without it.
 
 use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use super::checkpoint::Progress;
 use super::error::StoreError;
 use super::scrub::{Checked, Scrubbed};
 use super::store::Store;
+use crate::give_way;
 
 /// A scrub reads this much at a time.
 const SCRUB_BYTES: usize = 1024 * 1024;
@@ -105,6 +107,7 @@ impl Checkpointer {
     ) -> io::Result<Checkpointer> {
         let working = store.clone();
         let run = move || {
+            give_way();
             if let Err(error) = work(&working, every, &on_written) {
                 if error.is_damage()
                     && let Err(error) = working.condemn()
