@@ -213,8 +213,7 @@ impl Fold<'_> {
             let is_as_it_was =
                 from == 0 && rows.len() == old_rows && rows.iter().all(|(_, is_new)| !is_new);
             if !is_as_it_was {
-                let entries: Vec<Entry> = rows.iter().map(|(entry, _)| entry.clone()).collect();
-                let page = write_page(key, self.as_of, &entries);
+                let page = write_page(key, self.as_of, rows.iter().map(|(entry, _)| entry));
                 self.push(page_key(key), Some(page));
             }
             from = to;

@@ -117,12 +117,16 @@ pub(super) fn part_count(bytes: usize) -> u16 {
 }
 
 /// The page of `entries`, at least one and ascending, that starts at `start`.
-pub(super) fn write_page(start: &[u8], as_of: Position, entries: &[Entry]) -> Vec<u8> {
-    let keys = (entries.first(), entries.last());
+pub(super) fn write_page<'e>(
+    start: &[u8],
+    as_of: Position,
+    entries: impl ExactSizeIterator<Item = &'e Entry> + DoubleEndedIterator + Clone,
+) -> Vec<u8> {
+    let keys = (entries.clone().next(), entries.clone().next_back());
     let (first, last) = keys.0.zip(keys.1).expect("a page holds at least one row");
     let pairs = first.key.as_bytes().iter().zip(last.key.as_bytes());
     let shared = pairs.take_while(|(a, b)| a == b).count();
-    let bytes = entries.iter().map(Entry::bytes).sum::<usize>();
+    let bytes = entries.clone().map(Entry::bytes).sum::<usize>();
     let mut page = Vec::with_capacity(bytes + 64);
     page.push(VERSION);
     page.extend_from_slice(&as_of.0.to_le_bytes());
@@ -427,7 +431,7 @@ mod tests {
     #[test]
     fn a_page_gives_back_its_rows() {
         let start = key(1).group().to_vec();
-        let page = Bytes::from(write_page(&start, Position(7), &entries()));
+        let page = Bytes::from(write_page(&start, Position(7), entries().iter()));
         let opened = Page::open(&start, &page).unwrap();
         assert_eq!(opened.as_of, Position(7));
         assert_eq!(opened.entries().unwrap(), entries());
@@ -442,7 +446,7 @@ mod tests {
     #[test]
     fn the_bytes_of_a_page_stay_what_they_are() {
         let start = key(1).group().to_vec();
-        let page = write_page(&start, Position(7), &entries());
+        let page = write_page(&start, Position(7), entries().iter());
         let hex: String = page.iter().map(|byte| format!("{byte:02x}")).collect();
         let golden = concat!(
             "01070000000000000003000000",
@@ -458,14 +462,14 @@ mod tests {
     #[test]
     fn a_page_under_another_key_is_damaged() {
         let start = key(1).group().to_vec();
-        let page = Bytes::from(write_page(&start, Position(7), &entries()));
+        let page = Bytes::from(write_page(&start, Position(7), entries().iter()));
         assert!(Page::open(key(1).as_bytes(), &page).is_err());
     }
 
     #[test]
     fn a_page_with_any_bit_changed_or_cut_off_is_damaged() {
         let start = key(1).group().to_vec();
-        let page = write_page(&start, Position(7), &entries());
+        let page = write_page(&start, Position(7), entries().iter());
         for bit in 0..page.len() * 8 {
             let mut damaged = page.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);

@@ -175,7 +175,7 @@ mod tests {
                 let Held::Inline(value) = &entry.held else { panic!("all are inline") };
                 sum.add(entry.key.as_bytes(), value);
             }
-            let page = write_page(start, Position(1), entries);
+            let page = write_page(start, Position(1), entries.iter());
             kv.apply_batch(&vec![(page_key(start), Some(page))]).expect("in memory");
         }
         check_all(&kv, sum, &|| {})
@@ -226,7 +226,7 @@ mod tests {
         let kv = MemoryKeyValue::new();
         for number in 1..=20 {
             let key = key(number);
-            let page = write_page(key.as_bytes(), Position(1), &rows(&[number]));
+            let page = write_page(key.as_bytes(), Position(1), rows(&[number]).iter());
             kv.apply_batch(&vec![(page_key(key.as_bytes()), Some(page))]).expect("in memory");
         }
         let mut scrub = Scrub::default();
