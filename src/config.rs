@@ -7,8 +7,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use figment::Figment;
+use figment::error::Error;
 use figment::providers::{Env, Format, Serialized, Toml};
+use figment::{Figment, Source};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,7 +36,17 @@ where
         .merge(Env::prefixed(PREFIX).ignore(&NOT_OURS).split("__"))
         .merge(Serialized::globals(flags))
         .extract()
-        .map_err(|error| input(format!("configuration: {error}")))
+        .map_err(|error| input(format!("configuration: {}", in_full(error))))
+}
+
+/// Names the file as it was given, wherever the command was started.
+fn in_full(mut error: Error) -> Error {
+    if let Some(metadata) = &mut error.metadata
+        && let Some(Source::File(path)) = &metadata.source
+    {
+        metadata.source = Some(Source::Custom(path.display().to_string()));
+    }
+    error
 }
 
 #[cfg(test)]
