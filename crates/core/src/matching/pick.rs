@@ -148,7 +148,10 @@ fn begin(state: &State, ask: Ask<'_>) -> Resume {
     };
     match resume.filter(same) {
         None => Resume::anew(ask, stirs, 0),
-        Some(resume) if resume.is_stale(stirs, ask.now) && resume.rounds < ROUNDS_MAX => {
+        Some(resume)
+            if (resume.is_stale(stirs, ask.now) || resume.is_overtaken(state))
+                && resume.rounds < ROUNDS_MAX =>
+        {
             Resume::anew(ask, stirs, resume.rounds + 1)
         }
         Some(resume) => resume.clone(),
@@ -170,6 +173,19 @@ impl Resume {
     /// A place may be there now that was not when it looked there.
     fn is_stale(&self, stirs: u64, now: Now) -> bool {
         self.stirs != stirs || self.bar_ends.is_some_and(|ends| ends <= now.engine)
+    }
+
+    /// Others were granted something meanwhile, and it may be another project's turn now
+    /// than where it stopped.
+    fn is_overtaken(&self, state: &State) -> bool {
+        let turn = |id: &ProjectId| state.projects.get(id).map(|room| state.turn_of(room));
+        match &self.stage {
+            Stage::Ready(_, Some((then, ..))) => {
+                turn(&then.project).is_some_and(|now| now != *then)
+            }
+            Stage::Ready(_, None) => false,
+            Stage::Resting(..) => !self.resting.iter().filter_map(turn).is_sorted(),
+        }
     }
 }
 
