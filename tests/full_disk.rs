@@ -44,7 +44,7 @@ impl OnSmallDisk {
     /// With 200 tasks and 5 answers; `None` where this machine allows no such disk.
     async fn start() -> Option<OnSmallDisk> {
         let Some(disk) = SmallDisk::new(DISK_BYTES).await else {
-            println!("full disk: skipped: neither root nor user namespaces here");
+            println!("\nfull disk: skipped: neither root nor user namespaces here");
             return None;
         };
         let mut daemon = Daemon::not_started(&SETTINGS);
@@ -120,7 +120,7 @@ async fn a_full_disk_refuses_intake_takes_answers_and_is_over_when_there_is_room
     on.daemon.restart().await;
     on.check().await;
     println!(
-        "full disk: refused after {} ms, {ANSWERS} answers with nothing free, \
+        "\nfull disk: refused after {} ms, {ANSWERS} answers with nothing free, \
          intake again after {} ms, acknowledged={} lost=0",
         refused_after.as_millis(),
         back_after.as_millis(),
