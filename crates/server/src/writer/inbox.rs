@@ -89,15 +89,6 @@ const ENOUGH: usize = 16;
 /// Commands in a group that the writer makes durable by itself when nobody else is there.
 const FEW: u32 = 16;
 
-/// The answer, if the request was taken.
-async fn heard(
-    taken: Result<(), Unanswered>,
-    answer: oneshot::Receiver<Result<Answer, Unanswered>>,
-) -> Result<Answer, Unanswered> {
-    taken?;
-    answer.await.unwrap_or(Err(Unanswered::Stopped))
-}
-
 /// Bounds of the lanes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LaneLimits {
@@ -175,9 +166,9 @@ impl Inbox {
     ) -> [Result<Answer, Unanswered>; 2] {
         let (first, answer_to_first) = Waiting::call(first, Duration::ZERO);
         let (second, answer_to_second) = Waiting::call(second, wait);
-        let [first, second] = self.put_both(first, second);
-        let answers = tokio::join!(heard(first, answer_to_first), heard(second, answer_to_second));
-        answers.into()
+        self.post([first, second]);
+        let (first, second) = tokio::join!(answer_to_first, answer_to_second);
+        [first, second].map(|answer| answer.unwrap_or(Err(Unanswered::Stopped)))
     }
 
     /// Asks, and blocks the thread until the answer is durable.
@@ -257,13 +248,6 @@ impl Inbox {
             drop(lanes);
             self.shared.arrived.notify_one();
         }
-    }
-
-    fn put_both(&self, first: Waiting, second: Waiting) -> [Result<(), Unanswered>; 2] {
-        let (mut lanes, limits) = (self.lock(), self.shared.limits);
-        let taken = [lanes.put(first, limits), lanes.put(second, limits)];
-        self.wake(lanes);
-        taken
     }
 
     /// Moves requests into `into`, in the order of the lanes, until they weigh `enough` or
